@@ -1,0 +1,144 @@
+#include "app/config.hh"
+
+#include <INIReader.h>
+#include <dirent.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+
+#include "base/error.hh"
+#include "base/text.hh"
+
+namespace mds::app {
+namespace {
+
+struct Key {
+    const char* name;
+    const char* standard;
+    /// Numbers must lie between; both 0 = text.
+    int low, high;
+    const char* text;
+};
+
+constexpr Key k_keys[] = {
+    {"Api.Port", "443", 1, 65535, "TCP port of the management API (HTTPS); also in mds-api.socket"},
+    {"Api.MaxBodyMiB", "16", 1, 1024, "largest request body in MiB"},
+    {"Api.IdleSeconds", "10", 1, 3600, "a connection without a request for this long is closed"},
+    {"Api.LoginFailuresPerMinute", "30", 1, 100000, "failed logins per account and minute"},
+    {"Sync.Port", "18221", 1, 65535, "TCP port of synchronization between servers"},
+    {"Sync.HeartbeatMs", "1000", 50, 60000, "interval of positions between servers, milliseconds"},
+    {"Sync.PeriodicSeconds", "30", 1, 86400, "periodic synchronization without a publish, seconds"},
+    {"Sync.StartupWaitMs", "5000", 0, 60000,
+     "how long a starting server waits for its peers before it resumes as Active, milliseconds"},
+    {"Sic.Port", "18211", 1, 65535, "TCP port of enrolment, open while an activation key is set"},
+    {"Session.TimeoutSeconds", "600", 10, 3600, "idle limit of an API session, seconds"},
+    {"Network.LeadingInterface", "", 0, 0,
+     "interface that carries Domain Server addresses; empty = the one with this server's address"},
+};
+
+const Key* find_key(const std::string& name) {
+    for (const Key& key : k_keys) {
+        if (fold(key.name) == fold(name)) return &key;
+    }
+    return nullptr;
+}
+
+std::string etc_folder() {
+    const char* folder = std::getenv("MDS_ETC");
+    return folder ? folder : "/etc/mds";
+}
+
+std::vector<std::string> files() {
+    std::vector<std::string> names;
+    std::string folder = etc_folder() + "/mds.conf.d";
+    if (DIR* dir = opendir(folder.c_str())) {
+        while (const dirent* entry = readdir(dir)) {
+            std::string name = entry->d_name;
+            if (name.size() > 5 && name.ends_with(".conf")) names.push_back(folder + "/" + name);
+        }
+        closedir(dir);
+    }
+    std::sort(names.begin(), names.end());
+    names.insert(names.begin(), etc_folder() + "/mds.conf");
+    return names;
+}
+
+void check_value(const Key& key, const std::string& value, const std::string& file) {
+    if (key.low == 0 && key.high == 0) return;
+    char* end = nullptr;
+    long number = std::strtol(value.c_str(), &end, 10);
+    if (value.empty() || *end || number < key.low || number > key.high) {
+        throw Error(Code::invalid_parameter,
+                    file + ": " + key.name + "=" + value + " is not a number from " +
+                        std::to_string(key.low) + " to " + std::to_string(key.high));
+    }
+}
+
+}  // namespace
+
+Config Config::load() {
+    Config config;
+    std::vector<std::string> names;
+    for (const Key& key : k_keys) names.emplace_back(key.name);
+    for (const std::string& file : files()) {
+        INIReader reader(file);
+        if (reader.ParseError() < 0) continue;  // the file is not there
+        if (reader.ParseError() > 0) {
+            throw Error(Code::invalid_parameter, file + " line " +
+                                                     std::to_string(reader.ParseError()) +
+                                                     ": not a section, a key or a comment");
+        }
+        // INIReader folds names and cannot list keys in every version, so unknown keys are found
+        // by reading the lines; values come from the library.
+        std::string section;
+        for (const std::string& raw : split(read_file(file), '\n')) {
+            std::string line = trim(raw);
+            if (line.empty() || line[0] == '#' || line[0] == ';') continue;
+            if (line[0] == '[') {
+                section = line.substr(1, line.find(']') - 1);
+                continue;
+            }
+            std::string name = section + "." + trim(line.substr(0, line.find('=')));
+            if (const Key* key = find_key(name)) {
+                std::string value = reader.Get(section, name.substr(section.size() + 1), "");
+                check_value(*key, value, file);
+                config.values_[key->name] = value;
+            } else {
+                std::string near = nearest(name, names);
+                config.warnings_.push_back(file + ": unknown key " + name +
+                                           (near.empty() ? "" : ", did you mean " + near + "?"));
+            }
+        }
+    }
+    return config;
+}
+
+std::string Config::get(const std::string& name) const {
+    const Key* key = find_key(name);
+    if (!key) throw Error(Code::internal, "no configuration key " + name);
+    auto it = values_.find(key->name);
+    return it == values_.end() ? key->standard : it->second;
+}
+
+int Config::get_int(const std::string& name) const { return std::atoi(get(name).c_str()); }
+
+std::string Config::print_defaults() {
+    std::string out =
+        "# OpenMDS settings, each at its default. Change a line here or in mds.conf.d/*.conf,\n"
+        "# then: systemctl restart mds.target\n";
+    std::string section;
+    for (const Key& key : k_keys) {
+        std::string name = key.name;
+        std::string head = name.substr(0, name.find('.'));
+        if (head != section) {
+            out += "\n[" + head + "]\n";
+            section = head;
+        }
+        out += std::string("# ") + key.text + "\n#" + name.substr(head.size() + 1) + "=" +
+               key.standard + "\n";
+    }
+    return out;
+}
+
+}  // namespace mds::app

@@ -1,0 +1,142 @@
+#pragma once
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hh"
+
+namespace mds::store {
+
+/// One public object: the newest published state.
+struct Object {
+    Uid uid;
+    std::string type;
+    /// Names are unique within a scope (the type's family, model::Type::family).
+    std::string scope;
+    std::string name;
+    /// Revision that last changed it.
+    uint64_t rev = 0;
+    /// The whole document, canonical JSON (json::canonical); references are uids in it.
+    std::string doc;
+};
+
+/// After-image of one object in a publish.
+struct Change {
+    enum class Op : uint8_t { put = 1, remove = 2 };
+    Op op = Op::put;
+    Uid uid;
+    /// For a removal only the uid matters.
+    std::string type, scope, name, doc;
+    /// Uids of the objects that the document refers to (without doubles).
+    std::vector<Uid> refs;
+};
+
+/// 32 bytes of hash or digest.
+using Hash = std::array<uint8_t, 32>;
+
+/// One record of the chained log (replication.md 5).
+struct Revision {
+    uint64_t rev = 0;
+    /// "publish", "term" (a change of role) or "schema".
+    std::string kind;
+    Uid term_id;
+    uint64_t term_no = 0;
+    Hash prev_hash{}, hash{}, digest{};
+    /// Session that was published; nil for others.
+    Uid session;
+    std::string session_name, author;
+    /// Wall clock of the Active at commit, ms.
+    int64_t time_ms = 0;
+    uint32_t changes = 0;
+    /// JSON with what else readers need (kind "term": the term's row; "publish": description).
+    std::string meta;
+    /// Encoded changes, as compressed by `codec` (0 none, 1 zlib).
+    uint8_t codec = 0;
+    std::string payload;
+};
+
+/// A reign: from start_rev on, `active` (a server uid, nil = nobody) is the one that publishes.
+struct Term {
+    uint64_t no = 0;
+    Uid id, parent;
+    uint64_t start_rev = 0;
+    /// Chain hash of the revision before start_rev.
+    Hash start_hash{};
+    Uid active;
+    /// "create", "restart", "handover", "standby", "force".
+    std::string cause;
+    std::string by;
+    int64_t time_ms = 0;
+};
+
+/// Where a replica is in its history.
+struct Position {
+    Uid incarnation, term_id;
+    uint64_t term_no = 0;
+    uint64_t rev = 0;
+    Hash hash{}, digest{};
+};
+
+/// The public database of one management server (replication.md 2 to 6): objects, names,
+/// references, the chained log of revisions with content digest, terms. SQLite in WAL mode with
+/// synchronous=FULL: a revision that was returned is on the disk. One thread, one writer.
+class PublicDb {
+  public:
+    /// Opens `folder`/current's generation, or makes an empty one (no incarnation yet).
+    explicit PublicDb(std::string folder);
+    ~PublicDb();
+
+    /// False until create() or a full copy has given this replica a history.
+    bool has_history() const;
+    /// Starts a new history with term 1 and this server as Active. Throws when there is one.
+    void create(const Uid& self, const std::string& by);
+
+    Position position() const;
+    std::vector<Term> terms() const;
+    const Term& term() const;
+
+    std::optional<Object> get(const Uid& uid) const;
+    /// By scope and name, compared without regard to ASCII case.
+    std::optional<Object> find(const std::string& scope, const std::string& name) const;
+    /// Objects that refer to `uid` directly.
+    std::vector<Uid> referrers(const Uid& uid) const;
+    uint64_t object_count() const;
+
+    struct PublishRequest {
+        Uid session;
+        std::string session_name, author, description;
+        std::vector<Change> changes;
+    };
+    /// Commits one publish as the next revision. `fence` runs inside the write transaction and
+    /// throws when this server may not publish (role, term). Throws Error(validation_failed) with
+    /// one line per broken rule: name taken, a removed object still referred to, a reference to
+    /// an object that is not there. Nothing is changed then.
+    Revision publish(const PublishRequest& request, const std::function<void()>& fence);
+    /// Commits a change of role.
+    Revision begin_term(const Term& term);
+
+    std::optional<Revision> revision(uint64_t rev) const;
+    /// Newest first, without payload.
+    std::vector<Revision> revisions(uint64_t below, size_t limit) const;
+    /// The session uid was published: its revision.
+    std::optional<uint64_t> revision_of_session(const Uid& session) const;
+
+    /// The connection, for list queries of lib/mgmt (SELECT only). Tables:
+    ///   object(uid BLOB PRIMARY KEY, type TEXT, scope TEXT, name TEXT, rev INTEGER, hash BLOB,
+    ///          doc TEXT), index object_type_name(type, name COLLATE NOCASE)
+    ///   name(scope TEXT, folded TEXT, uid BLOB, PRIMARY KEY(scope, folded))
+    ///   ref(dst BLOB, src BLOB, PRIMARY KEY(dst, src)), index on src
+    SQLite::Database& db();
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mds::store
