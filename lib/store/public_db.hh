@@ -33,8 +33,6 @@ struct Change {
     Uid uid;
     /// For a removal only the uid matters.
     std::string type, scope, name, doc;
-    /// Uids of the objects that the document refers to (without doubles).
-    std::vector<Uid> refs;
 };
 
 /// 32 bytes of hash or digest.
