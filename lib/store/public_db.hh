@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.hh"
+#include "store/hash.hh"
 
 namespace mds::store {
 
@@ -35,9 +36,6 @@ struct Change {
     std::string type, scope, name, doc;
 };
 
-/// 32 bytes of hash or digest.
-using Hash = std::array<uint8_t, 32>;
-
 /// One record of the chained log (replication.md 5).
 struct Revision {
     uint64_t rev = 0;
@@ -54,9 +52,11 @@ struct Revision {
     uint32_t changes = 0;
     /// JSON with what else readers need (kind "term": the term's row; "publish": description).
     std::string meta;
-    /// Encoded changes, as compressed by `codec` (0 none, 1 zlib).
+    /// Encoded changes (codec.hh), as compressed by `codec` (0 none, 1 zlib).
     uint8_t codec = 0;
     std::string payload;
+    /// Encoded before-images; written by each replica for itself, never sent.
+    std::string undo;
 };
 
 /// A reign: from start_rev on, `active` (a server uid, nil = nobody) is the one that publishes.
@@ -120,10 +120,38 @@ class PublicDb {
     Revision begin_term(const Term& term);
 
     std::optional<Revision> revision(uint64_t rev) const;
-    /// Newest first, without payload.
+    /// Newest first, without payload, below revision `below`.
     std::vector<Revision> revisions(uint64_t below, size_t limit) const;
     /// The session uid was published: its revision.
     std::optional<uint64_t> revision_of_session(const Uid& session) const;
+
+    // ---- replication ----
+
+    /// Records from `from` on, oldest first, until `max_bytes` of payload are reached (at least
+    /// one). Empty when there is none, or when the log no longer reaches back to `from`.
+    std::vector<Revision> records(uint64_t from, size_t max_bytes) const;
+    /// Oldest revision whose payload is still kept.
+    uint64_t oldest_record() const;
+    /// Applies records of the Active in one transaction. Each must follow the one before (chain
+    /// hash) and give the digest it carries, otherwise Error(internal) naming the revision and
+    /// nothing is applied. Records that are here already are skipped.
+    void apply(const std::vector<Revision>& records);
+    /// The records after `rev`, oldest first, with undo: what a diverged server parks.
+    std::vector<Revision> tail(uint64_t rev) const;
+    /// Takes back everything after `rev`. Checks the digest recorded there; throws
+    /// Error(internal) and changes nothing when it does not come out.
+    void undo_to(uint64_t rev);
+    /// Writes a compact copy of the database to `path` (must not exist); returns its position.
+    /// May run on another thread.
+    Position copy_to(const std::string& path) const;
+    /// Makes the file at `path` (on the same file system, taken over) the live generation after
+    /// proving that its rows give `expected.digest`. Throws Error(internal) and keeps the old one
+    /// when they do not.
+    void adopt(const std::string& path, const Position& expected);
+    /// Rehashes every row; true when the digest of position() comes out.
+    bool verify() const;
+    /// Predefined objects live in code: a reference to one of them is never dangling.
+    void set_predefined(std::function<bool(const Uid&)> is_predefined);
 
     /// The connection, for list queries of lib/mgmt (SELECT only). Tables:
     ///   object(uid BLOB PRIMARY KEY, type TEXT, scope TEXT, name TEXT, rev INTEGER, hash BLOB,

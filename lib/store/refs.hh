@@ -15,7 +15,7 @@ namespace mds::store {
 std::string make_reference(const Uid& uid);
 /// The uid when `text` is a reference.
 std::optional<Uid> parse_reference(std::string_view text);
-/// All references in a canonical JSON document, each once, in order of first appearance.
+/// All references in a canonical JSON document, each once.
 std::vector<Uid> references_of(std::string_view doc);
 
 }  // namespace mds::store

@@ -1,0 +1,71 @@
+#include "store/generation.hh"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.hh"
+#include "base/text.hh"
+
+namespace mds::store {
+namespace fs = std::filesystem;
+namespace {
+
+std::string name_of(int number) { return fmt::format("gen-{:06}", number); }
+
+void flush_file(const std::string& path) {
+    int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        int saved = errno;
+        if (fd >= 0) close(fd);
+        throw Error(Code::internal, "cannot flush " + path + ": " + std::strerror(saved));
+    }
+    close(fd);
+}
+
+}  // namespace
+
+Generations::Generations(std::string folder) : folder_(std::move(folder)) {
+    fs::create_directories(folder_);
+    fs::path current = fs::path(folder_) / "current";
+    if (fs::exists(current)) {
+        std::string name = trim(read_file(current));
+        if (name.rfind("gen-", 0) != 0) {
+            throw Error(Code::internal, current.string() + " does not name a generation");
+        }
+        number_ = std::atoi(name.c_str() + 4);
+    } else {
+        fs::create_directories(fs::path(folder_) / name_of(1));
+        replace_file(current, name_of(1) + "\n");
+    }
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+        std::string name = entry.path().filename();
+        if (name.rfind("gen-", 0) == 0 && name != name_of(number_)) fs::remove_all(entry.path());
+    }
+    for (const char* spool : {"incoming", "outgoing"}) {
+        fs::remove_all(fs::path(folder_) / spool);
+        fs::create_directories(fs::path(folder_) / spool);
+    }
+}
+
+std::string Generations::live() const { return folder_ + "/" + name_of(number_) + "/public.db"; }
+
+std::string Generations::switch_to(const std::string& path) {
+    int next = number_ + 1;
+    std::string target = folder_ + "/" + name_of(next);
+    fs::remove_all(target);
+    fs::create_directories(target);
+    flush_file(path);
+    fs::rename(path, target + "/public.db");
+    sync_folder(target);
+    sync_folder(folder_);
+    replace_file(folder_ + "/current", name_of(next) + "\n");
+    number_ = next;
+    return live();
+}
+
+}  // namespace mds::store

@@ -1,0 +1,364 @@
+// The log of a PublicDb: records, terms, apply, undo, full copies.
+#include <fmt/core.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/clock.hh"
+#include "base/error.hh"
+#include "json/json.hh"
+#include "store/public_db_impl.hh"
+
+namespace mds::store {
+namespace {
+
+std::string term_meta(const Term& t) {
+    return json::canonical(json::object{{"no", t.no},
+                                        {"id", t.id.text()},
+                                        {"parent", t.parent.text()},
+                                        {"active", t.active.text()},
+                                        {"cause", t.cause},
+                                        {"by", t.by}});
+}
+
+Term term_of(const Revision& r) {
+    json::object meta = json::parse_object(r.meta);
+    auto id = [&](const char* key) {
+        auto uid = Uid::parse(json::get_string(meta, key));
+        if (!uid) throw Error(Code::internal, fmt::format("revision {} names no term", r.rev));
+        return *uid;
+    };
+    Term t;
+    t.no = r.term_no;
+    t.id = id("id");
+    t.parent = id("parent");
+    t.active = id("active");
+    t.start_rev = r.rev;
+    t.start_hash = r.prev_hash;
+    t.cause = json::get_string(meta, "cause");
+    t.by = json::get_string(meta, "by");
+    t.time_ms = r.time_ms;
+    if (t.id != r.term_id) throw Error(Code::internal, "a term record contradicts itself");
+    return t;
+}
+
+}  // namespace
+
+Hash PublicDb::Impl::chain_hash(const Revision& r) {
+    Hash payload = sha256(r.payload);
+    return hasher.begin().part(raw(r.prev_hash)).part(r.kind).part(r.term_id.raw())
+        .number(r.term_no).number(r.rev).part(r.session.raw()).part(r.session_name).part(r.author)
+        .number(static_cast<uint64_t>(r.time_ms)).number(r.changes).part(r.meta).number(r.codec)
+        .part(raw(payload)).part(raw(r.digest)).end();
+}
+
+void PublicDb::Impl::insert_revision(const Revision& r) {
+    Use s(sql("INSERT INTO revision(rev,kind,term_id,term_no,prev_hash,hash,digest,session,"
+              "session_name,author,time_ms,changes,meta,codec,payload,undo)"
+              " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+    s->bind(1, static_cast<int64_t>(r.rev));
+    s->bind(2, r.kind);
+    bind_blob(*s, 3, r.term_id.raw());
+    s->bind(4, static_cast<int64_t>(r.term_no));
+    bind_blob(*s, 5, raw(r.prev_hash));
+    bind_blob(*s, 6, raw(r.hash));
+    bind_blob(*s, 7, raw(r.digest));
+    if (!r.session.is_nil()) bind_blob(*s, 8, r.session.raw());
+    s->bind(9, r.session_name);
+    s->bind(10, r.author);
+    s->bind(11, r.time_ms);
+    s->bind(12, static_cast<int64_t>(r.changes));
+    s->bind(13, r.meta);
+    s->bind(14, static_cast<int>(r.codec));
+    bind_blob(*s, 15, r.payload);
+    bind_blob(*s, 16, r.undo);
+    s->exec();
+}
+
+void PublicDb::Impl::insert_term(const Term& t) {
+    Use s(sql("INSERT OR REPLACE INTO term(id,no,parent,start_rev,start_hash,active,cause,by,time_ms)"
+              " VALUES(?,?,?,?,?,?,?,?,?)"));
+    bind_blob(*s, 1, t.id.raw());
+    s->bind(2, static_cast<int64_t>(t.no));
+    bind_blob(*s, 3, t.parent.raw());
+    s->bind(4, static_cast<int64_t>(t.start_rev));
+    bind_blob(*s, 5, raw(t.start_hash));
+    bind_blob(*s, 6, t.active.raw());
+    s->bind(7, t.cause);
+    s->bind(8, t.by);
+    s->bind(9, t.time_ms);
+    s->exec();
+}
+
+Revision PublicDb::Impl::read_revision(SQLite::Statement& s, bool with_payload, bool with_undo) {
+    Revision r;
+    r.rev = static_cast<uint64_t>(s.getColumn(0).getInt64());
+    r.kind = s.getColumn(1).getString();
+    r.term_id = uid_column(s, 2);
+    r.term_no = static_cast<uint64_t>(s.getColumn(3).getInt64());
+    r.prev_hash = hash_from(blob(s, 4));
+    r.hash = hash_from(blob(s, 5));
+    r.digest = hash_from(blob(s, 6));
+    r.session = uid_column(s, 7);
+    r.session_name = s.getColumn(8).getString();
+    r.author = s.getColumn(9).getString();
+    r.time_ms = s.getColumn(10).getInt64();
+    r.changes = static_cast<uint32_t>(s.getColumn(11).getInt64());
+    r.meta = s.getColumn(12).getString();
+    if (with_payload) {
+        r.codec = static_cast<uint8_t>(s.getColumn(13).getInt());
+        r.payload = blob(s, 14);
+    }
+    if (with_undo) r.undo = blob(s, 15);
+    return r;
+}
+
+Revision PublicDb::begin_term(const Term& wanted) {
+    Impl& db = *impl_;
+    SQLite::Transaction transaction(*db.live->database, SQLite::TransactionBehavior::IMMEDIATE);
+    Revision r;
+    r.rev = db.position.rev + 1;
+    r.kind = "term";
+    r.term_id = wanted.id;
+    r.term_no = wanted.no;
+    r.prev_hash = db.position.hash;
+    r.author = wanted.by;
+    r.time_ms = wall_ms();
+    r.meta = term_meta(wanted);
+    r.digest = db.digest.value();
+    r.hash = db.chain_hash(r);
+    db.insert_revision(r);
+    Term term = term_of(r);
+    db.insert_term(term);
+    transaction.commit();
+    db.terms.push_back(term);
+    db.position = {db.incarnation, r.term_id, r.term_no, r.rev, r.hash, r.digest};
+    return r;
+}
+
+std::optional<Revision> PublicDb::revision(uint64_t rev) const {
+    Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
+                     "author,time_ms,changes,meta,codec,payload FROM revision WHERE rev=?"));
+    s->bind(1, static_cast<int64_t>(rev));
+    if (!s->executeStep()) return std::nullopt;
+    return impl_->read_revision(*s, true, false);
+}
+
+std::vector<Revision> PublicDb::revisions(uint64_t below, size_t limit) const {
+    Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
+                     "author,time_ms,changes,meta FROM revision WHERE rev<? ORDER BY rev DESC"
+                     " LIMIT ?"));
+    s->bind(1, static_cast<int64_t>(std::min<uint64_t>(below, INT64_MAX)));
+    s->bind(2, static_cast<int64_t>(limit));
+    std::vector<Revision> out;
+    while (s->executeStep()) out.push_back(impl_->read_revision(*s, false, false));
+    return out;
+}
+
+std::optional<uint64_t> PublicDb::revision_of_session(const Uid& session) const {
+    Use s(impl_->sql("SELECT rev FROM revision WHERE session=?"));
+    bind_blob(*s, 1, session.raw());
+    if (!s->executeStep()) return std::nullopt;
+    return static_cast<uint64_t>(s->getColumn(0).getInt64());
+}
+
+std::vector<Revision> PublicDb::records(uint64_t from, size_t max_bytes) const {
+    Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
+                     "author,time_ms,changes,meta,codec,payload FROM revision WHERE rev>=?"
+                     " ORDER BY rev"));
+    s->bind(1, static_cast<int64_t>(from));
+    std::vector<Revision> out;
+    size_t bytes = 0;
+    while (s->executeStep()) {
+        Revision r = impl_->read_revision(*s, true, false);
+        if (out.empty() && r.rev != from) return {};  // trimmed
+        if (!out.empty() && bytes + r.payload.size() > max_bytes) break;
+        bytes += r.payload.size() + 300;
+        out.push_back(std::move(r));
+    }
+    return out;
+}
+
+uint64_t PublicDb::oldest_record() const {
+    Use s(impl_->sql("SELECT min(rev) FROM revision"));
+    s->executeStep();
+    return static_cast<uint64_t>(s->getColumn(0).getInt64());
+}
+
+void PublicDb::apply(const std::vector<Revision>& records) {
+    Impl& db = *impl_;
+    Digest digest_before = db.digest;
+    Position position = db.position;
+    std::vector<Term> terms = db.terms;
+    try {
+        SQLite::Transaction transaction(*db.live->database,
+                                        SQLite::TransactionBehavior::IMMEDIATE);
+        for (const Revision& record : records) {
+            if (record.rev <= position.rev) {
+                auto mine = revision(record.rev);
+                if (mine && mine->hash == record.hash) continue;
+                throw Error(Code::internal,
+                            fmt::format("revision {} is another one here", record.rev));
+            }
+            if (record.rev != position.rev + 1 || record.prev_hash != position.hash) {
+                throw Error(Code::internal,
+                            fmt::format("revision {} does not follow revision {} here", record.rev,
+                                        position.rev));
+            }
+            if (db.chain_hash(record) != record.hash) {
+                throw Error(Code::internal, fmt::format("revision {} is damaged: its hash differs",
+                                                        record.rev));
+            }
+            Revision mine = record;
+            std::vector<Change> changes;
+            if (!record.payload.empty()) {
+                for (Image& image : decode(decompress(record.payload, record.codec))) {
+                    changes.push_back(std::move(image.change));
+                }
+            }
+            mine.undo = encode(db.write_changes(changes, record.rev, nullptr));
+            // The digest is checked before COMMIT: a wrong replay is found at the revision where
+            // it happens (replication.md 6).
+            if (db.digest.value() != record.digest) {
+                throw Error(Code::internal,
+                            fmt::format("content differs at revision {}", record.rev));
+            }
+            db.insert_revision(mine);
+            if (record.kind == "term") {
+                Term term = term_of(record);
+                db.insert_term(term);
+                terms.push_back(std::move(term));
+            }
+            position = {db.incarnation, record.term_id, record.term_no,
+                        record.rev,     record.hash,    record.digest};
+        }
+        transaction.commit();
+    } catch (...) {
+        db.digest = digest_before;
+        throw;
+    }
+    db.position = position;
+    db.terms = std::move(terms);
+}
+
+std::vector<Revision> PublicDb::tail(uint64_t rev) const {
+    Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
+                     "author,time_ms,changes,meta,codec,payload,undo FROM revision WHERE rev>?"
+                     " ORDER BY rev"));
+    s->bind(1, static_cast<int64_t>(rev));
+    std::vector<Revision> out;
+    while (s->executeStep()) out.push_back(impl_->read_revision(*s, true, true));
+    return out;
+}
+
+void PublicDb::undo_to(uint64_t rev) {
+    Impl& db = *impl_;
+    Digest digest_before = db.digest;
+    try {
+        std::vector<Revision> records = tail(rev);
+        auto base = revision(rev);
+        if (!base) throw Error(Code::internal, fmt::format("revision {} is not here", rev));
+        SQLite::Transaction transaction(*db.live->database,
+                                        SQLite::TransactionBehavior::IMMEDIATE);
+        for (auto record = records.rbegin(); record != records.rend(); ++record) {
+            if (!record->undo.empty()) db.restore(decode(record->undo));
+            if (record->kind == "term") {
+                Use s(db.sql("DELETE FROM term WHERE id=?"));
+                bind_blob(*s, 1, record->term_id.raw());
+                s->exec();
+            }
+        }
+        if (db.digest.value() != base->digest) {
+            throw Error(Code::internal, fmt::format("undo to revision {} gives other content", rev));
+        }
+        Use s(db.sql("DELETE FROM revision WHERE rev>?"));
+        s->bind(1, static_cast<int64_t>(rev));
+        s->exec();
+        transaction.commit();
+    } catch (...) {
+        db.digest = digest_before;
+        throw;
+    }
+    db.load();
+}
+
+Position PublicDb::copy_to(const std::string& path) const {
+    // A connection of its own: VACUUM INTO reads one snapshot while publishes go on.
+    SQLite::Database source(impl_->generations.live(), SQLite::OPEN_READWRITE, 5000);
+    SQLite::Statement vacuum(source, "VACUUM INTO ?");
+    vacuum.bind(1, path);
+    vacuum.exec();
+    // The position is read from the copy: it is the truth about what was copied.
+    SQLite::Database copy(path, SQLite::OPEN_READONLY);
+    SQLite::Statement last(copy, "SELECT rev,hash,digest,term_id,term_no FROM revision"
+                                 " ORDER BY rev DESC LIMIT 1");
+    Position p;
+    if (last.executeStep()) {
+        p.rev = static_cast<uint64_t>(last.getColumn(0).getInt64());
+        p.hash = hash_from(blob(last, 1));
+        p.digest = hash_from(blob(last, 2));
+        p.term_id = uid_column(last, 3);
+        p.term_no = static_cast<uint64_t>(last.getColumn(4).getInt64());
+    }
+    SQLite::Statement meta(copy, "SELECT value FROM meta WHERE key='incarnation'");
+    if (meta.executeStep()) p.incarnation = uid_column(meta, 0);
+    return p;
+}
+
+namespace {
+
+/// The digest of all rows of an open database, hashed anew from the documents.
+Hash rehash(SQLite::Database& database) {
+    SQLite::Statement meta(database, "SELECT value FROM meta WHERE key='digest_key'");
+    if (!meta.executeStep()) throw Error(Code::internal, "the copy has no history");
+    std::string key = blob(meta, 0);
+    SQLite::Statement rows(database, "SELECT uid,type,scope,name,doc FROM object");
+    Hasher hasher;
+    Digest digest;
+    while (rows.executeStep()) {
+        hasher.begin().part(key);
+        hasher.part(blob(rows, 0));
+        for (int i = 1; i < 5; ++i) hasher.part(blob(rows, i));
+        digest.add(hasher.end());
+    }
+    return digest.value();
+}
+
+}  // namespace
+
+bool PublicDb::verify() const {
+    SQLite::Database reader(impl_->generations.live(), SQLite::OPEN_READONLY, 5000);
+    SQLite::Transaction snapshot(reader);
+    SQLite::Statement last(reader, "SELECT digest FROM revision ORDER BY rev DESC LIMIT 1");
+    if (!last.executeStep()) return true;
+    return rehash(reader) == hash_from(blob(last, 0));
+}
+
+void PublicDb::adopt(const std::string& path, const Position& expected) {
+    {
+        SQLite::Database copy(path, SQLite::OPEN_READWRITE);
+        SQLite::Statement check(copy, "PRAGMA quick_check(1)");
+        if (!check.executeStep() || check.getColumn(0).getString() != "ok") {
+            throw Error(Code::internal, "the received copy is damaged");
+        }
+        if (rehash(copy) != expected.digest) {
+            throw Error(Code::internal, "the received copy has other content than its sender said");
+        }
+    }
+    std::filesystem::remove(path + "-wal");
+    std::filesystem::remove(path + "-shm");
+    impl_->live.reset();
+    try {
+        impl_->generations.switch_to(path);
+    } catch (...) {
+        impl_->open();
+        throw;
+    }
+    impl_->open();
+    if (impl_->position.hash != expected.hash) {
+        throw Error(Code::internal, "the received copy ends at another revision than its sender said");
+    }
+}
+
+}  // namespace mds::store

@@ -1,0 +1,372 @@
+#include "store/public_db.hh"
+
+#include <fmt/core.h>
+
+#include "base/clock.hh"
+#include "base/error.hh"
+#include "base/text.hh"
+#include "json/json.hh"
+#include "store/public_db_impl.hh"
+#include "store/refs.hh"
+
+namespace mds::store {
+namespace {
+
+constexpr const char* k_schema = R"(
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS object(uid BLOB PRIMARY KEY, type TEXT NOT NULL, scope TEXT NOT NULL,
+  name TEXT NOT NULL, rev INTEGER NOT NULL, hash BLOB NOT NULL, doc TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS object_type_name ON object(type, name COLLATE NOCASE);
+CREATE TABLE IF NOT EXISTS name(scope TEXT NOT NULL, folded TEXT NOT NULL, uid BLOB NOT NULL,
+  PRIMARY KEY(scope, folded)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ref(dst BLOB NOT NULL, src BLOB NOT NULL, PRIMARY KEY(dst, src))
+  WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS ref_src ON ref(src);
+CREATE TABLE IF NOT EXISTS revision(rev INTEGER PRIMARY KEY, kind TEXT NOT NULL, term_id BLOB,
+  term_no INTEGER, prev_hash BLOB, hash BLOB, digest BLOB, session BLOB, session_name TEXT,
+  author TEXT, time_ms INTEGER, changes INTEGER, meta TEXT, codec INTEGER, payload BLOB, undo BLOB);
+CREATE INDEX IF NOT EXISTS revision_session ON revision(session) WHERE session IS NOT NULL;
+CREATE TABLE IF NOT EXISTS term(id BLOB PRIMARY KEY, no INTEGER, parent BLOB, start_rev INTEGER,
+  start_hash BLOB, active BLOB, cause TEXT, by TEXT, time_ms INTEGER);
+)";
+
+}  // namespace
+
+Live::Live(const std::string& path)
+    : database(std::make_unique<SQLite::Database>(path,
+                                                  SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)) {
+    database->setBusyTimeout(5000);
+    // FULL: a commit that was answered is on the disk (replication.md 4). Checkpoints are made
+    // rarer than SQLite's standard, because they run inside the committing thread.
+    database->exec("PRAGMA journal_mode=WAL");
+    database->exec("PRAGMA synchronous=FULL");
+    database->exec("PRAGMA foreign_keys=OFF");
+    database->exec("PRAGMA temp_store=MEMORY");
+    database->exec("PRAGMA secure_delete=FAST");
+    database->exec("PRAGMA wal_autocheckpoint=4000");
+    database->exec("PRAGMA cache_size=-65536");
+    database->exec(k_schema);
+}
+
+SQLite::Statement& Live::sql(const char* text) {
+    auto& slot = statements_[text];
+    if (!slot) slot = std::make_unique<SQLite::Statement>(*database, text);
+    return *slot;
+}
+
+void PublicDb::Impl::open() {
+    live = std::make_unique<Live>(generations.live());
+    load();
+}
+
+void PublicDb::Impl::load() {
+    auto meta = [&](const char* key) {
+        Use s(sql("SELECT value FROM meta WHERE key=?"));
+        s->bind(1, key);
+        return s->executeStep() ? blob(*s, 0) : std::string();
+    };
+    digest_key = meta("digest_key");
+    auto id = Uid::from_bytes(meta("incarnation"));
+    incarnation = id ? *id : Uid{};
+    position = {};
+    digest = {};
+    terms.clear();
+    position.incarnation = incarnation;
+    {
+        Use s(sql("SELECT id,no,parent,start_rev,start_hash,active,cause,by,time_ms FROM term"
+                  " ORDER BY start_rev"));
+        while (s->executeStep()) {
+            Term t;
+            t.id = uid_column(*s, 0);
+            t.no = static_cast<uint64_t>(s->getColumn(1).getInt64());
+            t.parent = uid_column(*s, 2);
+            t.start_rev = static_cast<uint64_t>(s->getColumn(3).getInt64());
+            t.start_hash = hash_from(blob(*s, 4));
+            t.active = uid_column(*s, 5);
+            t.cause = s->getColumn(6).getString();
+            t.by = s->getColumn(7).getString();
+            t.time_ms = s->getColumn(8).getInt64();
+            terms.push_back(std::move(t));
+        }
+    }
+    Use s(sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,author,"
+              "time_ms,changes,meta FROM revision ORDER BY rev DESC LIMIT 1"));
+    if (s->executeStep()) {
+        Revision last = read_revision(*s, false, false);
+        position.rev = last.rev;
+        position.hash = last.hash;
+        position.digest = last.digest;
+        position.term_id = last.term_id;
+        position.term_no = last.term_no;
+        digest = Digest::from(last.digest);
+    }
+}
+
+PublicDb::PublicDb(std::string folder) : impl_(std::make_unique<Impl>(folder)) {}
+
+PublicDb::~PublicDb() = default;
+
+bool PublicDb::has_history() const { return !impl_->incarnation.is_nil(); }
+
+void PublicDb::create(const Uid& self, const std::string& by) {
+    if (has_history()) throw Error(Code::internal, "this database has a history already");
+    SQLite::Transaction transaction(*impl_->live->database);
+    auto put = [&](const char* key, std::string_view value) {
+        Use s(impl_->sql("INSERT OR REPLACE INTO meta VALUES(?,?)"));
+        s->bind(1, key);
+        bind_blob(*s, 2, value);
+        s->exec();
+    };
+    put("incarnation", Uid::make().raw());
+    put("digest_key", random_bytes(32));
+    put("schema", "1");
+    transaction.commit();
+    impl_->load();
+    Term first;
+    first.no = 1;
+    first.id = *Uid::from_bytes(random_bytes(16));
+    first.active = self;
+    first.cause = "create";
+    first.by = by;
+    begin_term(first);
+}
+
+Position PublicDb::position() const { return impl_->position; }
+
+std::vector<Term> PublicDb::terms() const { return impl_->terms; }
+
+const Term& PublicDb::term() const {
+    static const Term k_none;
+    return impl_->terms.empty() ? k_none : impl_->terms.back();
+}
+
+namespace {
+
+Object read_object(SQLite::Statement& s) {
+    Object o;
+    o.uid = uid_column(s, 0);
+    o.type = s.getColumn(1).getString();
+    o.scope = s.getColumn(2).getString();
+    o.name = s.getColumn(3).getString();
+    o.rev = static_cast<uint64_t>(s.getColumn(4).getInt64());
+    o.doc = s.getColumn(5).getString();
+    return o;
+}
+
+}  // namespace
+
+std::optional<Object> PublicDb::Impl::row(const Uid& uid) {
+    Use s(sql("SELECT uid,type,scope,name,rev,doc FROM object WHERE uid=?"));
+    bind_blob(*s, 1, uid.raw());
+    if (!s->executeStep()) return std::nullopt;
+    return read_object(*s);
+}
+
+std::optional<Object> PublicDb::get(const Uid& uid) const { return impl_->row(uid); }
+
+std::optional<Object> PublicDb::find(const std::string& scope, const std::string& name) const {
+    Use s(impl_->sql("SELECT uid FROM name WHERE scope=? AND folded=?"));
+    bind_text(*s, 1, scope);
+    bind_text(*s, 2, fold(name));
+    if (!s->executeStep()) return std::nullopt;
+    return impl_->row(uid_column(*s, 0));
+}
+
+std::vector<Uid> PublicDb::referrers(const Uid& uid) const {
+    Use s(impl_->sql("SELECT src FROM ref WHERE dst=?"));
+    bind_blob(*s, 1, uid.raw());
+    std::vector<Uid> out;
+    while (s->executeStep()) out.push_back(uid_column(*s, 0));
+    return out;
+}
+
+uint64_t PublicDb::object_count() const {
+    Use s(impl_->sql("SELECT count(*) FROM object"));
+    s->executeStep();
+    return static_cast<uint64_t>(s->getColumn(0).getInt64());
+}
+
+SQLite::Database& PublicDb::db() { return *impl_->live->database; }
+
+void PublicDb::set_predefined(std::function<bool(const Uid&)> is_predefined) {
+    impl_->is_predefined = std::move(is_predefined);
+}
+
+Hash PublicDb::Impl::row_hash(const Change& c) {
+    return hasher.begin().part(digest_key).part(c.uid.raw()).part(c.type).part(c.scope)
+        .part(c.name).part(c.doc).end();
+}
+
+void PublicDb::Impl::remove_row(const Uid& uid) {
+    {
+        Use s(sql("DELETE FROM name WHERE uid=? AND scope=? AND folded=?"));
+        auto old = row(uid);
+        if (!old) return;
+        bind_blob(*s, 1, uid.raw());
+        bind_text(*s, 2, old->scope);
+        bind_text(*s, 3, fold(old->name));
+        s->exec();
+    }
+    {
+        Use s(sql("SELECT hash FROM object WHERE uid=?"));
+        bind_blob(*s, 1, uid.raw());
+        if (s->executeStep()) digest.subtract(hash_from(blob(*s, 0)));
+    }
+    {
+        Use s(sql("DELETE FROM ref WHERE src=?"));
+        bind_blob(*s, 1, uid.raw());
+        s->exec();
+    }
+    Use s(sql("DELETE FROM object WHERE uid=?"));
+    bind_blob(*s, 1, uid.raw());
+    s->exec();
+}
+
+bool PublicDb::Impl::put_row(const Change& c, uint64_t rev, std::string* taken_by) {
+    {
+        Use s(sql("INSERT OR IGNORE INTO name(scope,folded,uid) VALUES(?,?,?)"));
+        bind_text(*s, 1, c.scope);
+        bind_text(*s, 2, fold(c.name));
+        bind_blob(*s, 3, c.uid.raw());
+        if (s->exec() == 0) {
+            if (taken_by) *taken_by = c.name;
+            return false;
+        }
+    }
+    Hash hash = row_hash(c);
+    digest.add(hash);
+    {
+        Use s(sql("INSERT INTO object(uid,type,scope,name,rev,hash,doc) VALUES(?,?,?,?,?,?,?)"));
+        bind_blob(*s, 1, c.uid.raw());
+        bind_text(*s, 2, c.type);
+        bind_text(*s, 3, c.scope);
+        bind_text(*s, 4, c.name);
+        s->bind(5, static_cast<int64_t>(rev));
+        bind_blob(*s, 6, raw(hash));
+        bind_text(*s, 7, c.doc);
+        s->exec();
+    }
+    for (const Uid& dst : references_of(c.doc)) {
+        Use s(sql("INSERT OR IGNORE INTO ref(dst,src) VALUES(?,?)"));
+        bind_blob(*s, 1, dst.raw());
+        bind_blob(*s, 2, c.uid.raw());
+        s->exec();
+    }
+    return true;
+}
+
+std::vector<Image> PublicDb::Impl::write_changes(const std::vector<Change>& changes, uint64_t rev,
+                                                 std::vector<std::string>* problems) {
+    std::vector<Image> before;
+    before.reserve(changes.size());
+    for (const Change& c : changes) {
+        Image image;
+        image.change.uid = c.uid;
+        if (auto old = row(c.uid)) {
+            image.change = {Change::Op::put, c.uid, old->type, old->scope, old->name, old->doc};
+            image.rev = old->rev;
+            remove_row(c.uid);
+        } else {
+            image.change.op = Change::Op::remove;
+        }
+        before.push_back(std::move(image));
+    }
+    for (const Change& c : changes) {
+        if (c.op == Change::Op::remove) continue;
+        std::string taken;
+        if (put_row(c, rev, &taken)) continue;
+        if (!problems) {
+            throw Error(Code::internal, fmt::format("revision {}: the name '{}' is taken", rev, taken));
+        }
+        problems->push_back(fmt::format("More than one object named '{}' exists.", taken));
+    }
+    return before;
+}
+
+void PublicDb::Impl::restore(const std::vector<Image>& images) {
+    for (const Image& image : images) remove_row(image.change.uid);
+    for (const Image& image : images) {
+        if (image.change.op == Change::Op::remove) continue;
+        std::string taken;
+        if (!put_row(image.change, image.rev, &taken)) {
+            throw Error(Code::internal, "undo: the name '" + taken + "' is taken");
+        }
+    }
+}
+
+std::string PublicDb::Impl::describe(const Uid& uid) {
+    auto object = row(uid);
+    return object ? fmt::format("{} '{}'", object->type, object->name) : uid.text();
+}
+
+void PublicDb::Impl::check_references(const std::vector<Change>& changes,
+                                      std::vector<std::string>& problems) {
+    for (const Change& c : changes) {
+        if (c.op == Change::Op::remove) {
+            Use s(sql("SELECT src FROM ref WHERE dst=? LIMIT 3"));
+            bind_blob(*s, 1, c.uid.raw());
+            std::vector<Uid> users;
+            while (s->executeStep()) users.push_back(uid_column(*s, 0));
+            for (const Uid& user : users) {
+                problems.push_back(
+                    fmt::format("Object '{}' is deleted but used by {}.", c.name, describe(user)));
+            }
+            continue;
+        }
+        for (const Uid& dst : references_of(c.doc)) {
+            Use s(sql("SELECT 1 FROM object WHERE uid=?"));
+            bind_blob(*s, 1, dst.raw());
+            if (s->executeStep() || (is_predefined && is_predefined(dst))) continue;
+            problems.push_back(fmt::format("{} '{}' refers to an object that does not exist ({}).",
+                                           c.type, c.name, dst.text()));
+        }
+    }
+}
+
+Revision PublicDb::publish(const PublishRequest& request, const std::function<void()>& fence) {
+    Impl& db = *impl_;
+    Digest digest_before = db.digest;
+    try {
+        SQLite::Transaction transaction(*db.live->database,
+                                        SQLite::TransactionBehavior::IMMEDIATE);
+        if (fence) fence();
+        Revision r;
+        r.rev = db.position.rev + 1;
+        r.kind = "publish";
+        r.term_id = db.position.term_id;
+        r.term_no = db.position.term_no;
+        r.prev_hash = db.position.hash;
+        r.session = request.session;
+        r.session_name = request.session_name;
+        r.author = request.author;
+        r.time_ms = wall_ms();
+        r.changes = static_cast<uint32_t>(request.changes.size());
+        r.meta = json::canonical(json::object{{"description", request.description}});
+        std::vector<std::string> problems;
+        std::vector<Image> before = db.write_changes(request.changes, r.rev, &problems);
+        db.check_references(request.changes, problems);
+        if (!problems.empty()) {
+            Error error(Code::validation_failed,
+                        fmt::format("Validation failed with {} error{}", problems.size(),
+                                    problems.size() == 1 ? "" : "s"));
+            for (std::string& line : problems) error.add_error(std::move(line));
+            throw error;
+        }
+        std::vector<Image> after;
+        after.reserve(request.changes.size());
+        for (const Change& c : request.changes) after.push_back({c, 0});
+        r.payload = compress(encode(after), r.codec);
+        r.undo = encode(before);
+        r.digest = db.digest.value();
+        r.hash = db.chain_hash(r);
+        db.insert_revision(r);
+        transaction.commit();
+        db.position = {db.incarnation, r.term_id, r.term_no, r.rev, r.hash, r.digest};
+        return r;
+    } catch (...) {
+        db.digest = digest_before;
+        throw;
+    }
+}
+
+}  // namespace mds::store

@@ -1,0 +1,95 @@
+#pragma once
+// What public_db.cc (objects, publish) and history.cc (log, replication) share.
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/codec.hh"
+#include "store/generation.hh"
+#include "store/hash.hh"
+#include "store/public_db.hh"
+
+namespace mds::store {
+
+/// A prepared statement that is reset when the user is done with it.
+class Use {
+  public:
+    explicit Use(SQLite::Statement& statement) : statement_(statement) { statement_.tryReset(); }
+    ~Use() {
+        statement_.tryReset();
+        statement_.clearBindings();
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    SQLite::Statement* operator->() { return &statement_; }
+    SQLite::Statement& operator*() { return statement_; }
+
+  private:
+    SQLite::Statement& statement_;
+};
+
+inline void bind_blob(SQLite::Statement& s, int index, std::string_view bytes) {
+    s.bind(index, bytes.data(), static_cast<int>(bytes.size()));
+}
+inline void bind_text(SQLite::Statement& s, int index, std::string_view text) {
+    s.bind(index, std::string(text));
+}
+inline std::string blob(SQLite::Statement& s, int index) {
+    auto column = s.getColumn(index);
+    return {static_cast<const char*>(column.getBlob()), static_cast<size_t>(column.getBytes())};
+}
+inline Uid uid_column(SQLite::Statement& s, int index) {
+    auto uid = Uid::from_bytes(blob(s, index));
+    return uid ? *uid : Uid{};
+}
+
+/// The connection and its prepared statements; made anew at a switch of generation.
+struct Live {
+    explicit Live(const std::string& path);
+    std::unique_ptr<SQLite::Database> database;
+    /// The prepared form of a fixed SQL text, made at first use.
+    SQLite::Statement& sql(const char* text);
+
+  private:
+    std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
+};
+
+struct PublicDb::Impl {
+    explicit Impl(const std::string& root) : folder(root), generations(root) { open(); }
+
+    void open();
+    void load();
+    SQLite::Statement& sql(const char* text) { return live->sql(text); }
+
+    /// Phase 1 and 2 of replication.md 3: takes the touched rows out, puts the new ones in, keeps
+    /// the digest, returns the before-images. Names and references are checked only when
+    /// `problems` is given (publish on the Active); a replica proves the result by its digest.
+    std::vector<Image> write_changes(const std::vector<Change>& changes, uint64_t rev,
+                                     std::vector<std::string>* problems);
+    /// Puts rows back as `images` say, with their old revision.
+    void restore(const std::vector<Image>& images);
+    void check_references(const std::vector<Change>& changes, std::vector<std::string>& problems);
+    std::optional<Object> row(const Uid& uid);
+    void remove_row(const Uid& uid);
+    bool put_row(const Change& change, uint64_t rev, std::string* taken_by);
+    Hash row_hash(const Change& change);
+    void insert_revision(const Revision& record);
+    void insert_term(const Term& term);
+    Hash chain_hash(const Revision& record);
+    Revision read_revision(SQLite::Statement& s, bool with_payload, bool with_undo);
+    std::string describe(const Uid& uid);
+
+    std::string folder;
+    Generations generations;
+    std::unique_ptr<Live> live;
+    Hasher hasher;
+    std::string digest_key;
+    Uid incarnation;
+    Digest digest;
+    Position position;
+    std::vector<Term> terms;
+    std::function<bool(const Uid&)> is_predefined;
+};
+
+}  // namespace mds::store

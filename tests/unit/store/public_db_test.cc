@@ -1,0 +1,199 @@
+#include "store/public_db.hh"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.hh"
+#include "store/refs.hh"
+
+namespace mds::store {
+namespace {
+
+struct Folder {
+    Folder() {
+        char name[] = "/tmp/mds-store-XXXXXX";
+        path = mkdtemp(name);
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    std::string path;
+};
+
+Change host(const std::string& name, const Uid& uid = Uid::make(), const std::string& extra = "") {
+    return {Change::Op::put, uid, "host", "network", name, "{\"comments\":\"" + extra + "\"}"};
+}
+
+Change group(const std::string& name, const std::vector<Uid>& members) {
+    std::string doc = "{\"members\":[";
+    for (size_t i = 0; i < members.size(); ++i) {
+        doc += std::string(i ? "," : "") + "\"\\u001f" + members[i].text() + "\"";
+    }
+    return {Change::Op::put, Uid::make(), "group", "network", name, doc + "]}"};
+}
+
+Change removal(const Uid& uid, const std::string& name = "x") {
+    return {Change::Op::remove, uid, "host", "network", name, ""};
+}
+
+Revision publish(PublicDb& db, std::vector<Change> changes) {
+    return db.publish({Uid::make(), "s", "anna", "", std::move(changes)}, {});
+}
+
+class PublicDbTest : public ::testing::Test {
+  protected:
+    Folder folder, other;
+    Uid self = Uid::make();
+    void create(PublicDb& db) { db.create(self, "test"); }
+    /// A replica that has the same start as `db`, made from a full copy.
+    std::unique_ptr<PublicDb> replica_of(PublicDb& db) {
+        auto replica = std::make_unique<PublicDb>(other.path);
+        std::string file = other.path + "/incoming/copy.part";
+        Position p = db.copy_to(file);
+        replica->adopt(file, p);
+        return replica;
+    }
+};
+
+}  // namespace
+
+TEST_F(PublicDbTest, PublishIsThereAfterReopening) {
+    Uid uid = Uid::make();
+    Position position;
+    {
+        PublicDb db(folder.path);
+        EXPECT_FALSE(db.has_history());
+        create(db);
+        publish(db, {host("web", uid)});
+        position = db.position();
+        EXPECT_EQ(position.rev, 2u);
+    }
+    PublicDb db(folder.path);
+    EXPECT_EQ(db.position().hash, position.hash);
+    EXPECT_EQ(db.position().digest, position.digest);
+    EXPECT_EQ(db.find("network", "WEB")->uid, uid);
+    EXPECT_TRUE(db.verify());
+    EXPECT_EQ(db.term().active, self);
+}
+
+TEST_F(PublicDbTest, NamesCanBeSwappedAndReusedInOnePublish) {
+    PublicDb db(folder.path);
+    create(db);
+    Uid a = Uid::make(), b = Uid::make(), c = Uid::make();
+    publish(db, {host("a", a), host("b", b), host("c", c)});
+    publish(db, {host("b", a), host("a", b), removal(c), host("c")});
+    EXPECT_EQ(db.find("network", "a")->uid, b);
+    EXPECT_EQ(db.find("network", "b")->uid, a);
+    EXPECT_NE(db.find("network", "c")->uid, c);
+    EXPECT_TRUE(db.verify());
+}
+
+TEST_F(PublicDbTest, ABrokenRuleRefusesTheWholePublish) {
+    PublicDb db(folder.path);
+    create(db);
+    Uid a = Uid::make();
+    publish(db, {host("a", a)});
+    publish(db, {group("g", {a})});
+    Position before = db.position();
+    EXPECT_THROW(publish(db, {host("z"), host("A")}), Error);
+    EXPECT_THROW(publish(db, {host("z"), removal(a, "a")}), Error);
+    EXPECT_THROW(publish(db, {host("z"), group("h", {Uid::make()})}), Error);
+    EXPECT_THROW(db.publish({Uid::make(), "", "", "", {host("z")}},
+                            [] { throw Error(Code::standby, "no"); }),
+                 Error);
+    EXPECT_EQ(db.position().hash, before.hash);
+    EXPECT_FALSE(db.find("network", "z"));
+    EXPECT_TRUE(db.verify());
+}
+
+TEST_F(PublicDbTest, HW_1_ADeltaBringsAReplicaToTheSameContent) {
+    PublicDb db(folder.path);
+    create(db);
+    auto replica = replica_of(db);
+    Uid a = Uid::make();
+    publish(db, {host("a", a)});
+    publish(db, {group("g", {a})});
+    publish(db, {host("renamed", a)});
+    replica->apply(db.records(replica->position().rev + 1, 1 << 20));
+    EXPECT_EQ(replica->position().hash, db.position().hash);
+    EXPECT_EQ(replica->position().digest, db.position().digest);
+    EXPECT_TRUE(replica->verify());
+    EXPECT_EQ(replica->referrers(a), db.referrers(a));
+    // Again: nothing happens.
+    replica->apply(db.records(2, 1 << 20));
+    EXPECT_EQ(replica->position().rev, db.position().rev);
+}
+
+TEST_F(PublicDbTest, HW_4_AnAlteredRecordIsRefusedAndNothingChanges) {
+    PublicDb db(folder.path);
+    create(db);
+    auto replica = replica_of(db);
+    publish(db, {host("a")});
+    publish(db, {host("b")});
+    Position before = replica->position();
+    auto records = db.records(2, 1 << 20);
+    auto altered = records;
+    altered[1].payload[altered[1].payload.size() - 12] ^= 1;
+    EXPECT_THROW(replica->apply(altered), Error);
+    EXPECT_THROW(replica->apply({records[1]}), Error);  // a gap
+    EXPECT_EQ(replica->position().rev, before.rev);
+    EXPECT_FALSE(replica->find("network", "a"));
+    replica->apply(records);
+    EXPECT_EQ(replica->position().digest, db.position().digest);
+}
+
+TEST_F(PublicDbTest, HW_4_ADamagedCopyIsRefusedAndTheOldStateStays) {
+    PublicDb db(folder.path);
+    create(db);
+    auto replica = replica_of(db);
+    publish(db, {host("a")});
+    std::string file = other.path + "/incoming/copy.part";
+    Position p = db.copy_to(file);
+    {
+        SQLite::Database copy(file, SQLite::OPEN_READWRITE);
+        copy.exec("UPDATE object SET doc='{}'");
+    }
+    uint64_t before = replica->position().rev;
+    EXPECT_THROW(replica->adopt(file, p), Error);
+    EXPECT_EQ(replica->position().rev, before);
+    EXPECT_TRUE(replica->verify());
+}
+
+TEST_F(PublicDbTest, UndoGivesTheRecordedDigest) {
+    PublicDb db(folder.path);
+    create(db);
+    Uid a = Uid::make(), b = Uid::make();
+    publish(db, {host("a", a), host("b", b)});
+    Position fork = db.position();
+    publish(db, {host("b", a), removal(b)});
+    publish(db, {group("g", {a})});
+    Term next = db.term();
+    next.parent = next.id;
+    next.id = Uid::make();
+    next.no++;
+    next.cause = "restart";
+    db.begin_term(next);
+    publish(db, {host("c")});
+    EXPECT_EQ(db.tail(fork.rev).size(), 4u);
+    db.undo_to(fork.rev);
+    EXPECT_EQ(db.position().hash, fork.hash);
+    EXPECT_EQ(db.position().digest, fork.digest);
+    EXPECT_EQ(db.term().no, 1u);
+    EXPECT_TRUE(db.verify());
+    EXPECT_EQ(db.find("network", "a")->uid, a);
+    publish(db, {host("again")});
+    EXPECT_TRUE(db.verify());
+}
+
+TEST_F(PublicDbTest, PublishesGoOnAfterACopyWasTaken) {
+    PublicDb db(folder.path);
+    create(db);
+    publish(db, {host("a")});
+    auto replica = replica_of(db);
+    publish(db, {host("b")});
+    replica->apply(db.records(replica->position().rev + 1, 100));
+    EXPECT_EQ(replica->position().digest, db.position().digest);
+    EXPECT_EQ(replica->term().active, self);
+}
+
+}  // namespace mds::store
