@@ -1,0 +1,91 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "repl/compare.hh"
+
+namespace mds::repl {
+
+/// Messages between the servers of one management database (replication.md 10). Every one may be
+/// lost; the heartbeat and the timers of the receiver repeat what matters.
+enum class Kind : uint16_t {
+    position = 1,       ///< heartbeat: who I am, where I am
+    pull = 2,           ///< give me records from here, when there are any
+    delta = 3,          ///< records
+    refused = 4,        ///< a pull cannot be served: ask for a full copy
+    copy_request = 5,   ///< offer me a full copy
+    copy_offer = 6,     ///< its manifest
+    copy_get = 7,       ///< one chunk, please
+    copy_chunk = 8,     ///< here it is
+    copy_gone = 9,      ///< that copy is no longer served
+    full_sync = 10,     ///< manual synchronization: replace your content with mine
+    full_sync_done = 11,
+    handover = 12,         ///< make me the Active, orderly
+    handover_refused = 13, ///< and why not
+    application = 100,     ///< from here on: other uses of the same channel, not of the replica
+};
+
+enum class Role : uint8_t { starting = 0, standby = 1, active = 2 };
+
+struct PositionMessage {
+    Uid server;
+    Role role = Role::starting;
+    bool log_server = false;
+    History history;
+    uint64_t oldest_record = 0;
+    /// Percent of a running full copy into this server; 255 = none runs.
+    uint8_t copy_percent = 255;
+    uint32_t parked = 0;
+    std::string version;
+    /// Why the last synchronization failed; empty when it did not.
+    std::string failure;
+    /// The sender is a Standby by decision of its own term but two Actives exist as far as it knows.
+    bool collision = false;
+
+    std::string encode() const;
+    static PositionMessage decode(std::string_view bytes);
+};
+
+struct PullMessage {
+    store::Position position;
+    std::string encode() const;
+    static PullMessage decode(std::string_view bytes);
+};
+
+struct DeltaMessage {
+    std::vector<store::Revision> records;
+    std::string encode() const;
+    static DeltaMessage decode(std::string_view bytes);
+};
+
+struct CopyOffer {
+    Uid id;
+    store::Position position;
+    uint64_t size = 0;
+    uint32_t chunk_size = 0;
+    std::vector<store::Hash> chunks;
+    std::string encode() const;
+    static CopyOffer decode(std::string_view bytes);
+};
+
+struct CopyChunk {
+    Uid id;
+    uint32_t index = 0;
+    uint8_t codec = 0;
+    std::string bytes;
+    std::string encode() const;
+    static CopyChunk decode(std::string_view bytes);
+};
+
+/// copy_get, copy_gone, handover, refusals, full_sync: an id, a number and a text.
+struct NoteMessage {
+    Uid id;
+    uint32_t number = 0;
+    std::string text;
+    std::string encode() const;
+    static NoteMessage decode(std::string_view bytes);
+};
+
+}  // namespace mds::repl

@@ -1,0 +1,222 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hh"
+#include "repl/compare.hh"
+#include "repl/message.hh"
+#include "store/public_db.hh"
+
+namespace mds::repl {
+
+/// One other server of the same management database.
+struct Peer {
+    /// Its Multi-Domain Server (the address of messages) and its own uid (the name in terms).
+    Uid mds, server;
+    std::string name, address, mds_name;
+    bool log_server = false, primary = false;
+};
+
+/// What the replica needs from outside. The clock, the network, files and randomness are behind
+/// this, so that the same code runs in the simulation.
+class Env {
+  public:
+    virtual ~Env() = default;
+    /// Monotonic and wall clock in ms.
+    virtual int64_t mono_ms() = 0;
+    virtual int64_t wall_ms() = 0;
+    virtual Uid random_id() = 0;
+    virtual void send(const Uid& mds, Kind kind, std::string payload) = 0;
+    /// Makes a full copy for peers, in the background; `then` gets its id, or an error text.
+    virtual void make_copy(std::function<void(std::optional<CopyOffer>, std::string)> then) = 0;
+    /// One chunk of a copy made here; nothing when it is gone.
+    virtual std::optional<std::string> read_copy(const Uid& id, uint32_t index) = 0;
+    /// Stores a chunk of a copy that is being received; returns false when the disk refuses.
+    virtual bool write_copy(const Uid& id, uint64_t offset, std::string_view bytes) = 0;
+    /// The finished file of a received copy.
+    virtual std::string received_copy(const Uid& id) = 0;
+    virtual void drop_copy(const Uid& id) = 0;
+    /// Keeps publishes that must be taken back; durable when it returns. Repeating is harmless.
+    virtual void park(const std::vector<store::Revision>& records) = 0;
+    virtual uint32_t parked_count() = 0;
+    /// The role has changed; `why` for people.
+    virtual void role_changed(Role role, const std::string& why) = 0;
+    /// The public content has changed by other means than a publish here.
+    virtual void content_changed(const std::vector<store::Revision>& records, bool whole) = 0;
+    /// Something that Status shows has changed.
+    virtual void status_changed() = 0;
+    virtual void log(int priority, const std::string& text) = 0;
+};
+
+struct Timing {
+    int heartbeat_ms = 1000;
+    /// A peer that was not heard for this long is unreachable.
+    int silent_ms = 5000;
+    /// A starting server waits this long for its peers before it goes on with the role on its disk.
+    int startup_ms = 5000;
+    /// A Standby that is behind for longer than this is no longer "Ok" in the API.
+    int grace_ms = 5000;
+    int handover_ms = 10000;
+    int repeat_ms = 2000;
+};
+
+/// The ten canonical values of multi-domain-ha.md 2.4, in order of evaluation.
+enum class SyncStatus {
+    trust_missing, unreachable, version_mismatch, collision, synchronizing, sync_failed,
+    never_synchronized, lagging, advanced, synchronized
+};
+std::string_view status_word(SyncStatus status);
+
+struct PeerStatus {
+    Peer peer;
+    SyncStatus status = SyncStatus::unreachable;
+    Role role = Role::starting;
+    bool heard = false;
+    /// Revision there; digests equal at the same revision.
+    uint64_t revision = 0;
+    bool digest_equal = false;
+    /// Since when in this status, last contact, last time it was equal to here: wall ms, 0 never.
+    int64_t since_ms = 0, contact_ms = 0, last_good_ms = 0;
+    /// API `sync-state`: "Ok", "Communication Error", "Sync Error".
+    std::string sync_state;
+    std::string reason, next;
+    uint8_t percent = 255;
+    uint32_t parked = 0;
+};
+
+/// The state of one server of a management database, pure: inputs are messages, ticks and
+/// commands; outputs go through Env; the database is asked directly.
+class Replica {
+  public:
+    struct Identity {
+        Uid mds, server;
+        std::string name, version;
+        bool log_server = false;
+        /// This server makes the history when there is none (first server of a Domain).
+        bool founder = false;
+        /// Name of the Domain, for commands in "next" texts.
+        std::string domain;
+    };
+
+    Replica(store::PublicDb& db, Env& env, Identity self, std::vector<Peer> peers, Timing timing);
+
+    void start();
+    /// Call often (every 50 to 100 ms); does what is due.
+    void tick();
+    void receive(const Uid& mds, Kind kind, std::string_view payload);
+    void set_peers(std::vector<Peer> peers);
+    /// What mds-sync says about the link to a peer ("connected", "unreachable", "no-trust", ...).
+    void set_link(const Uid& mds, const std::string& state, const std::string& reason);
+    /// Something was committed here: ship it.
+    void committed();
+
+    Role role() const { return role_; }
+    bool collision() const { return collision_; }
+    /// Throws RF-05 (or the collision, or the running handover) when nothing may be written here.
+    void require_writable() const;
+    /// The server that is Active as far as is known here: its peer entry, or nothing when it is
+    /// this one or nobody.
+    const Peer* active_peer() const;
+    /// "normal", "no-active", "collision", "single" (multi-domain-ha.md 2.2).
+    std::string domain_state() const;
+    std::vector<PeerStatus> peer_status() const;
+    const Identity& self() const { return self_; }
+
+    /// How an action ended; no error = done.
+    using Done = std::function<void(std::optional<Error>)>;
+    /// Orderly: this server becomes Active (CA-1, CA-9). RF-21 when the Active is silent.
+    void set_active(const std::string& by, Done done);
+    /// This Active hands over to the peer on `mds`.
+    void hand_over(const Uid& mds, const std::string& by, Done done);
+    /// This Active becomes Standby, nobody is Active (CA-7, CA-8); in a collision this side yields.
+    void set_standby(const std::string& by);
+    /// This server becomes Active without the old one (CA-10). Refused while the Active answers.
+    void force_active(const std::string& by);
+    /// Manual synchronization of one peer from this Active (MA, MD). RF-19, RF-20.
+    void full_sync(const Uid& mds, Done done);
+
+  private:
+    struct PeerState {
+        Peer peer;
+        std::string link_state, link_reason;
+        int64_t heard_at = 0;       // mono, 0 = never since start
+        int64_t contact_wall = 0;   // wall
+        PositionMessage last;
+        std::optional<store::Position> waiting_pull;
+        SyncStatus shown = SyncStatus::unreachable;
+        int64_t shown_since = 0;
+        int64_t last_good = 0;
+        int64_t behind_since = 0;
+        int64_t pulled_at = 0;      // mono, when we last asked it
+    };
+    struct Receiving {
+        Uid from;
+        std::optional<CopyOffer> offer;
+        std::vector<bool> have;
+        uint32_t received = 0, next = 0;
+        int64_t progress_at = 0;
+        bool ordered = false;       // by full_sync of an operator
+    };
+    struct Pending {
+        enum class What { none, become_active, hand_over } what = What::none;
+        Uid target;
+        std::string by;
+        int64_t deadline = 0, asked_at = 0;
+        Done done;
+    };
+
+    History history() const;
+    PeerState* find(const Uid& mds);
+    bool reachable(const PeerState& p) const;
+    void send_positions();
+    PositionMessage my_position() const;
+    void set_role(Role role, const std::string& why);
+    void resolve_start();
+    void follow();
+    void step_down_if_needed(PeerState& p);
+    void yield(uint64_t common_rev, const PeerState& to);
+    void serve_pull(PeerState& p);
+    void on_delta(PeerState& p, std::string_view payload);
+    void on_position(PeerState& p, std::string_view payload);
+    void adopt_term();
+    void progress_pending();
+    void finish_pending(std::optional<Error> error);
+    store::Term next_term(const Uid& active, const std::string& cause, const std::string& by) const;
+    void begin(const store::Term& term);
+    // copy.cc
+    void request_copy(PeerState& from, bool ordered);
+    void on_copy_request(PeerState& p);
+    void on_copy_offer(PeerState& p, std::string_view payload);
+    void on_copy_get(PeerState& p, std::string_view payload);
+    void on_copy_chunk(PeerState& p, std::string_view payload);
+    void ask_chunks();
+    void finish_copy();
+    void fail_copy(const std::string& why);
+    // status.cc
+    PeerStatus judge(const PeerState& p) const;
+    void update_shown();
+
+    store::PublicDb& db_;
+    Env& env_;
+    Identity self_;
+    Timing timing_;
+    std::vector<PeerState> peers_;
+    Role role_ = Role::starting;
+    bool collision_ = false;
+    uint64_t collision_rev_ = 0;
+    std::string failure_;
+    int64_t started_at_ = 0, beat_at_ = 0;
+    bool handing_over_ = false;
+    Pending pending_;
+    std::optional<Receiving> receiving_;
+    bool making_copy_ = false;
+    std::optional<CopyOffer> serving_;
+    int64_t serving_used_at_ = 0;
+    std::map<Uid, Done> full_syncs_;
+};
+
+}  // namespace mds::repl

@@ -1,0 +1,42 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/ids.hh"
+#include "json/json.hh"
+#include "repl/replica.hh"
+
+namespace mds::server {
+
+/// server.json of a Domain Server (and the same facts for the system data of mds-core): who this
+/// server is and who its peers are. Written by mds-core only, replaced atomically.
+/// {"domain":{"uid","name","type"},                      type: "domain" | "global domain" | "mds"
+///  "server":{"uid","name","address","mds","mds-name","type","primary","founder","beside",
+///            "interface"},                             type: "management server" | "log server"
+///  "peers":[{"uid","name","address","mds","mds-name","type","primary"}],
+///  "deployment":"<id>"}
+struct Config {
+    Uid domain_uid;
+    std::string domain_name, domain_type;
+    repl::Replica::Identity self;
+    /// Address of this server (empty for Global and system data: the address of the host).
+    std::string address;
+    /// Address of the host, and the interface that carries Domain Server addresses (may be empty).
+    std::string beside, interface;
+    std::string mds_name;
+    bool primary = false;
+    std::vector<repl::Peer> peers;
+    std::string deployment;
+
+    json::object to_json() const;
+    /// Throws mds::Error(invalid_parameter) naming what is missing.
+    static Config from_json(const json::object& o);
+    static Config load(const std::string& path);
+};
+
+/// org.openmds.Domain1.<escaped name> (docs/architecture.md).
+std::string domain_bus_name(const std::string& server_name);
+/// The 8 characters that every session id of the owner of this bus name begins with.
+std::string owner_tag(const std::string& bus_name);
+
+}  // namespace mds::server
