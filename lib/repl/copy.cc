@@ -1,0 +1,173 @@
+// Full copies: making, serving, receiving (replication.md 9).
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "repl/replica.hh"
+#include "store/codec.hh"
+
+namespace mds::repl {
+namespace {
+
+// Chunks asked for at once: enough to fill the line, little enough to remember.
+constexpr uint32_t k_window = 8;
+
+}  // namespace
+
+void Replica::request_copy(PeerState& from, bool ordered) {
+    if (receiving_ && receiving_->from == from.peer.mds) {
+        receiving_->ordered |= ordered;
+        return;
+    }
+    receiving_ = Receiving{};
+    receiving_->from = from.peer.mds;
+    receiving_->ordered = ordered;
+    receiving_->progress_at = env_.mono_ms();
+    env_.send(from.peer.mds, Kind::copy_request, NoteMessage{}.encode());
+    env_.log(6, "asking " + from.peer.name + " for a full copy");
+    env_.status_changed();
+}
+
+void Replica::on_copy_request(PeerState& p) {
+    if (!db_.has_history()) return;
+    Uid mds = p.peer.mds;
+    serving_used_at_ = env_.mono_ms();
+    if (serving_) {
+        env_.send(mds, Kind::copy_offer, serving_->encode());
+        return;
+    }
+    if (making_copy_) return;  // the asker repeats
+    making_copy_ = true;
+    env_.make_copy([this, mds](std::optional<CopyOffer> offer, std::string error) {
+        making_copy_ = false;
+        if (!offer) {
+            env_.log(4, "no full copy could be made: " + error);
+            env_.send(mds, Kind::copy_gone, NoteMessage{Uid{}, 0, error}.encode());
+            return;
+        }
+        serving_ = std::move(offer);
+        serving_used_at_ = env_.mono_ms();
+        env_.send(mds, Kind::copy_offer, serving_->encode());
+    });
+}
+
+void Replica::on_copy_offer(PeerState& p, std::string_view payload) {
+    if (!receiving_ || receiving_->from != p.peer.mds) return;
+    CopyOffer offer = CopyOffer::decode(payload);
+    if (receiving_->offer && receiving_->offer->id == offer.id) return;
+    if (offer.chunk_size == 0 || offer.chunk_size > (1u << 20) ||
+        offer.chunks.size() != (offer.size + offer.chunk_size - 1) / offer.chunk_size) {
+        throw Error(Code::internal, "the offered copy contradicts itself");
+    }
+    if (receiving_->offer) env_.drop_copy(receiving_->offer->id);
+    receiving_->have.assign(offer.chunks.size(), false);
+    receiving_->received = receiving_->next = 0;
+    receiving_->offer = std::move(offer);
+    receiving_->progress_at = env_.mono_ms();
+    ask_chunks();
+}
+
+void Replica::ask_chunks() {
+    Receiving& r = *receiving_;
+    // `next` goes round from the first missing chunk; chunks already here are not asked again.
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < r.have.size() && open < k_window; ++i) {
+        if (r.have[i]) continue;
+        ++open;
+        if (i < r.next) continue;
+        env_.send(r.from, Kind::copy_get, NoteMessage{r.offer->id, i, ""}.encode());
+        r.next = i + 1;
+    }
+}
+
+void Replica::on_copy_get(PeerState& p, std::string_view payload) {
+    NoteMessage get = NoteMessage::decode(payload);
+    std::optional<std::string> bytes;
+    if (serving_ && serving_->id == get.id) bytes = env_.read_copy(get.id, get.number);
+    if (!bytes) {
+        env_.send(p.peer.mds, Kind::copy_gone, NoteMessage{get.id, 0, ""}.encode());
+        return;
+    }
+    serving_used_at_ = env_.mono_ms();
+    CopyChunk chunk{get.id, get.number, 0, {}};
+    chunk.bytes = store::compress(*bytes, chunk.codec);
+    env_.send(p.peer.mds, Kind::copy_chunk, chunk.encode());
+}
+
+void Replica::on_copy_chunk(PeerState& p, std::string_view payload) {
+    if (!receiving_ || receiving_->from != p.peer.mds || !receiving_->offer) return;
+    Receiving& r = *receiving_;
+    p.heard_at = env_.mono_ms();
+    CopyChunk chunk = CopyChunk::decode(payload);
+    if (chunk.id != r.offer->id || chunk.index >= r.have.size() || r.have[chunk.index]) return;
+    std::string bytes = store::decompress(chunk.bytes, chunk.codec);
+    if (store::sha256(bytes) != r.offer->chunks[chunk.index]) {
+        fail_copy(fmt::format("transfer: piece {} of {} is damaged", chunk.index + 1,
+                              r.have.size()));
+        return;
+    }
+    if (!env_.write_copy(chunk.id, static_cast<uint64_t>(chunk.index) * r.offer->chunk_size,
+                         bytes)) {
+        fail_copy("transfer: the disk here does not take it");
+        return;
+    }
+    r.have[chunk.index] = true;
+    ++r.received;
+    r.progress_at = env_.mono_ms();
+    env_.status_changed();
+    if (r.received == r.have.size()) {
+        finish_copy();
+    } else {
+        ask_chunks();
+    }
+}
+
+void Replica::finish_copy() {
+    Receiving r = std::move(*receiving_);
+    receiving_.reset();
+    PeerState* from = find(r.from);
+    std::string name = from ? from->peer.name : r.from.text();
+    try {
+        // What only this server has is kept before it is overwritten (replication.md 9).
+        if (from && db_.has_history()) {
+            Comparison c = compare(history(), from->last.history);
+            if (c.relation == Relation::diverged || c.relation == Relation::collision ||
+                c.relation == Relation::ahead) {
+                env_.park(db_.tail(c.common_rev));
+            }
+        }
+        db_.adopt(env_.received_copy(r.offer->id), r.offer->position);
+    } catch (const Error& e) {
+        receiving_ = std::move(r);
+        fail_copy("overwrite: " + e.message());
+        return;
+    } catch (const std::exception& e) {
+        receiving_ = std::move(r);
+        fail_copy(std::string("overwrite: ") + e.what());
+        return;
+    }
+    failure_.clear();
+    env_.log(5, fmt::format("full copy of {} received: revision {}, {} bytes", name,
+                            db_.position().rev, r.offer->size));
+    env_.content_changed({}, true);
+    if (r.ordered) env_.send(r.from, Kind::full_sync_done, NoteMessage{}.encode());
+    adopt_term();
+    send_positions();
+    follow();
+    env_.status_changed();
+}
+
+void Replica::fail_copy(const std::string& why) {
+    Receiving r = std::move(*receiving_);
+    receiving_.reset();
+    if (r.offer) env_.drop_copy(r.offer->id);
+    failure_ = why;
+    env_.log(4, "full copy failed: " + why);
+    if (r.ordered) {
+        env_.send(r.from, Kind::full_sync_done, NoteMessage{Uid{}, 1, why}.encode());
+    }
+    // follow() asks again at the next heartbeat.
+    env_.status_changed();
+}
+
+}  // namespace mds::repl

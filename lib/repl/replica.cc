@@ -1,0 +1,449 @@
+#include "repl/replica.hh"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace mds::repl {
+namespace {
+
+// One answer to a pull; larger publishes travel alone.
+constexpr size_t k_delta_bytes = 4 << 20;
+
+}  // namespace
+
+Replica::Replica(store::PublicDb& db, Env& env, Identity self, std::vector<Peer> peers,
+                 Timing timing)
+    : db_(db), env_(env), self_(std::move(self)), timing_(timing) {
+    set_peers(std::move(peers));
+}
+
+void Replica::start() {
+    started_at_ = env_.mono_ms();
+    role_ = Role::starting;
+    if (!db_.has_history() && self_.founder) {
+        db_.create(self_.server, "setup");
+        set_role(Role::active, "first server of this Domain");
+    } else if (self_.log_server || !db_.has_history() || db_.term().active != self_.server) {
+        set_role(Role::standby, "Standby");
+    } else if (peers_.empty()) {
+        resolve_start();
+    }
+    send_positions();
+}
+
+void Replica::set_peers(std::vector<Peer> peers) {
+    std::vector<PeerState> next;
+    for (Peer& peer : peers) {
+        PeerState state;
+        if (PeerState* old = find(peer.mds)) state = std::move(*old);
+        state.peer = std::move(peer);
+        if (state.shown_since == 0) state.shown_since = env_.wall_ms();
+        next.push_back(std::move(state));
+    }
+    peers_ = std::move(next);
+    env_.status_changed();
+}
+
+Replica::PeerState* Replica::find(const Uid& mds) {
+    for (PeerState& p : peers_) {
+        if (p.peer.mds == mds) return &p;
+    }
+    return nullptr;
+}
+
+void Replica::set_link(const Uid& mds, const std::string& state, const std::string& reason) {
+    PeerState* p = find(mds);
+    if (!p || (p->link_state == state && p->link_reason == reason)) return;
+    p->link_state = state;
+    p->link_reason = reason;
+    if (state == "connected") {
+        env_.send(mds, Kind::position, my_position().encode());
+    } else {
+        p->waiting_pull.reset();
+        p->pulled_at = 0;
+    }
+    env_.status_changed();
+}
+
+bool Replica::reachable(const PeerState& p) const {
+    return p.heard_at != 0 && env_.mono_ms() - p.heard_at <= timing_.silent_ms;
+}
+
+History Replica::history() const { return {db_.position(), db_.terms()}; }
+
+PositionMessage Replica::my_position() const {
+    PositionMessage m;
+    m.server = self_.server;
+    m.role = role_;
+    m.log_server = self_.log_server;
+    m.history = history();
+    m.oldest_record = db_.oldest_record();
+    m.parked = env_.parked_count();
+    m.version = self_.version;
+    m.failure = failure_;
+    m.collision = collision_;
+    if (receiving_) {
+        m.copy_percent = receiving_->offer && !receiving_->have.empty()
+                             ? static_cast<uint8_t>(100 * receiving_->received /
+                                                    receiving_->have.size())
+                             : 0;
+    }
+    return m;
+}
+
+void Replica::send_positions() {
+    beat_at_ = env_.mono_ms();
+    std::string bytes = my_position().encode();
+    for (PeerState& p : peers_) env_.send(p.peer.mds, Kind::position, bytes);
+}
+
+void Replica::set_role(Role role, const std::string& why) {
+    if (role == role_) return;
+    role_ = role;
+    if (role == Role::standby) {
+        for (PeerState& p : peers_) p.waiting_pull.reset();
+    }
+    env_.role_changed(role, why);
+    env_.status_changed();
+}
+
+void Replica::tick() {
+    int64_t now = env_.mono_ms();
+    if (now - beat_at_ >= timing_.heartbeat_ms) send_positions();
+    if (role_ == Role::starting) {
+        bool all_heard = std::all_of(peers_.begin(), peers_.end(),
+                                     [](const PeerState& p) { return p.heard_at != 0; });
+        if (all_heard || now - started_at_ >= timing_.startup_ms) resolve_start();
+    }
+    follow();
+    if (receiving_ && now - receiving_->progress_at > timing_.repeat_ms) {
+        // The line broke or a message was lost: ask again from where we are.
+        if (now - receiving_->progress_at > 5 * timing_.repeat_ms) {
+            fail_copy("the sender stopped answering");
+        } else if (receiving_->offer) {
+            receiving_->next = 0;
+            ask_chunks();
+        }
+    }
+    if (serving_ && now - serving_used_at_ > 120'000) {
+        env_.drop_copy(serving_->id);
+        serving_.reset();
+    }
+    progress_pending();
+    update_shown();
+}
+
+void Replica::resolve_start() {
+    // The role on the disk is only believed when no peer knows a newer history (replication.md 7).
+    History mine = history();
+    for (PeerState& p : peers_) {
+        if (!p.heard_at || p.last.history.terms.empty()) continue;
+        Comparison c = compare(mine, p.last.history);
+        bool newer = c.relation == Relation::behind ||
+                     (c.relation == Relation::diverged && c.mine_yields);
+        if (!newer) continue;
+        if (c.relation == Relation::behind && p.last.history.terms.back().id == db_.term().id) {
+            // Our own term, and the peer has more of it: our disk went back in time. Pull the tail
+            // first; follow() does it, and this is asked again when we are level.
+            return;
+        }
+        set_role(Role::standby, "another server became Active meanwhile");
+        return;
+    }
+    begin(next_term(self_.server, "restart", "system"));
+    set_role(Role::active, "resumed as Active");
+}
+
+store::Term Replica::next_term(const Uid& active, const std::string& cause,
+                               const std::string& by) const {
+    store::Term t;
+    t.no = db_.term().no;
+    for (const PeerState& p : peers_) {
+        if (p.last.history.position.incarnation == db_.position().incarnation) {
+            t.no = std::max(t.no, p.last.history.position.term_no);
+        }
+    }
+    t.no += 1;
+    t.id = env_.random_id();
+    t.parent = db_.term().id;
+    t.active = active;
+    t.cause = cause;
+    t.by = by;
+    return t;
+}
+
+void Replica::begin(const store::Term& term) {
+    db_.begin_term(term);
+    committed();
+}
+
+void Replica::committed() {
+    for (PeerState& p : peers_) serve_pull(p);
+    send_positions();
+    env_.status_changed();
+}
+
+void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
+    PeerState* p = find(mds);
+    if (!p) return;
+    try {
+        switch (kind) {
+            case Kind::position: on_position(*p, payload); break;
+            case Kind::pull: {
+                p->waiting_pull = PullMessage::decode(payload).position;
+                p->last.history.position = *p->waiting_pull;
+                serve_pull(*p);
+                progress_pending();
+                update_shown();
+                break;
+            }
+            case Kind::delta: on_delta(*p, payload); break;
+            case Kind::refused: {
+                NoteMessage note = NoteMessage::decode(payload);
+                env_.log(5, p->peer.name + ": " + note.text + "; asking for a full copy");
+                if (role_ != Role::active && !receiving_) request_copy(*p, false);
+                break;
+            }
+            case Kind::copy_request: on_copy_request(*p); break;
+            case Kind::copy_offer: on_copy_offer(*p, payload); break;
+            case Kind::copy_get: on_copy_get(*p, payload); break;
+            case Kind::copy_chunk: on_copy_chunk(*p, payload); break;
+            case Kind::copy_gone:
+                if (receiving_ && receiving_->from == mds) fail_copy("the copy is gone there");
+                break;
+            case Kind::full_sync: {
+                if (role_ == Role::active && !collision_) {
+                    NoteMessage refusal{Uid{}, 0, self_.name + " is Active"};
+                    env_.send(mds, Kind::full_sync_done, refusal.encode());
+                    break;
+                }
+                request_copy(*p, true);
+                break;
+            }
+            case Kind::full_sync_done: {
+                auto it = full_syncs_.find(mds);
+                if (it == full_syncs_.end()) break;
+                Done done = std::move(it->second);
+                full_syncs_.erase(it);
+                NoteMessage note = NoteMessage::decode(payload);
+                if (note.text.empty()) {
+                    done(std::nullopt);
+                } else {
+                    done(Error(Code::ha_invalid, "Full synchronization of " + p->peer.name +
+                                                     " failed: " + note.text));
+                }
+                break;
+            }
+            case Kind::handover: {
+                NoteMessage note = NoteMessage::decode(payload);
+                hand_over(mds, note.text, [this, mds](std::optional<Error> error) {
+                    if (!error) return;
+                    NoteMessage refusal{Uid{}, 0, error->message()};
+                    env_.send(mds, Kind::handover_refused, refusal.encode());
+                });
+                break;
+            }
+            case Kind::handover_refused:
+                if (pending_.what == Pending::What::become_active) {
+                    finish_pending(Error(Code::ha_invalid, NoteMessage::decode(payload).text));
+                }
+                break;
+            case Kind::application: break;
+        }
+    } catch (const Error& e) {
+        env_.log(4, fmt::format("message {} of {}: {}", static_cast<int>(kind), p->peer.name,
+                                e.message()));
+    }
+}
+
+void Replica::on_position(PeerState& p, std::string_view payload) {
+    bool first = !reachable(p);
+    PositionMessage m = PositionMessage::decode(payload);
+    if (p.heard_at && m.server != p.last.server) p.waiting_pull.reset();
+    p.last = std::move(m);
+    p.heard_at = env_.mono_ms();
+    p.contact_wall = env_.wall_ms();
+    if (first) env_.send(p.peer.mds, Kind::position, my_position().encode());
+    step_down_if_needed(p);
+    if (role_ == Role::starting) {
+        tick();
+    } else {
+        follow();
+    }
+    progress_pending();
+    update_shown();
+}
+
+void Replica::serve_pull(PeerState& p) {
+    if (!p.waiting_pull || !db_.has_history()) return;
+    store::Position theirs = *p.waiting_pull;
+    store::Position mine = db_.position();
+    if (theirs.incarnation != mine.incarnation || theirs.rev == 0) {
+        p.waiting_pull.reset();
+        NoteMessage note{Uid{}, 0, "this is another history"};
+        env_.send(p.peer.mds, Kind::refused, note.encode());
+        return;
+    }
+    if (theirs.rev >= mine.rev) return;  // kept until there is something
+    auto base = db_.revision(theirs.rev);
+    std::vector<store::Revision> records;
+    if (base && base->hash == theirs.hash) records = db_.records(theirs.rev + 1, k_delta_bytes);
+    p.waiting_pull.reset();
+    if (records.empty()) {
+        // Either trimmed, or their last record is not in this history; a diverged server finds out
+        // by the term tables and does not get here again.
+        if (base) return;
+        NoteMessage note{Uid{}, 0,
+                         fmt::format("the log begins after revision {}", theirs.rev)};
+        env_.send(p.peer.mds, Kind::refused, note.encode());
+        return;
+    }
+    env_.send(p.peer.mds, Kind::delta, DeltaMessage{std::move(records)}.encode());
+}
+
+void Replica::follow() {
+    if (role_ == Role::active || receiving_) return;
+    int64_t now = env_.mono_ms();
+    PeerState* best = nullptr;
+    bool best_copy = false;
+    History mine = history();
+    for (PeerState& p : peers_) {
+        if (!reachable(p) || p.last.history.terms.empty()) continue;
+        Comparison c = compare(mine, p.last.history);
+        bool copy = c.relation == Relation::no_history ||
+                    (c.relation == Relation::foreign && p.last.role == Role::active);
+        // A Standby that is level keeps a pull waiting at the Active: the next publish is on its
+        // way without a question.
+        bool useful = c.relation == Relation::behind ||
+                      (c.relation == Relation::same && p.last.role == Role::active);
+        if (!copy && !useful) continue;
+        if (copy && p.last.log_server) continue;
+        auto rank = [](const PeerState& s) {
+            return std::pair(s.last.role == Role::active, s.last.history.position.rev);
+        };
+        if (!best || rank(p) > rank(*best)) {
+            best = &p;
+            best_copy = copy;
+        }
+    }
+    if (!best) return;
+    if (best_copy) {
+        request_copy(*best, false);
+        return;
+    }
+    if (best->pulled_at && now - best->pulled_at < timing_.repeat_ms) return;
+    best->pulled_at = now;
+    env_.send(best->peer.mds, Kind::pull, PullMessage{db_.position()}.encode());
+}
+
+void Replica::on_delta(PeerState& p, std::string_view payload) {
+    p.heard_at = env_.mono_ms();
+    if (role_ == Role::active || receiving_) return;
+    DeltaMessage m = DeltaMessage::decode(payload);
+    if (m.records.empty()) return;
+    uint64_t before = db_.position().rev;
+    try {
+        db_.apply(m.records);
+    } catch (const Error& e) {
+        // Not next, damaged, or other content: nothing was applied. Never skipped; the cause shows
+        // in the status until records can be applied again.
+        failure_ = e.message();
+        env_.log(4, "records of " + p.peer.name + " refused: " + e.message());
+        p.pulled_at = env_.mono_ms();
+        bool differs = e.message().find("content differs") != std::string::npos;
+        if (differs) request_copy(p, false);
+        env_.status_changed();
+        return;
+    }
+    if (!failure_.empty()) failure_.clear();
+    p.pulled_at = env_.mono_ms();
+    env_.send(p.peer.mds, Kind::pull, PullMessage{db_.position()}.encode());
+    if (db_.position().rev != before) {
+        env_.content_changed(m.records, false);
+        adopt_term();
+        for (PeerState& other : peers_) {
+            if (&other != &p) serve_pull(other);
+        }
+        send_positions();
+    }
+    progress_pending();
+    update_shown();
+    env_.status_changed();
+}
+
+void Replica::adopt_term() {
+    if (role_ == Role::active) return;
+    const store::Term& term = db_.term();
+    if (term.active == self_.server && !self_.log_server && term.cause != "restart" &&
+        db_.position().rev == term.start_rev) {
+        // The record that makes this server Active is committed here: from now on it is.
+        set_role(Role::active, "handed over by " + term.by);
+    }
+}
+
+void Replica::step_down_if_needed(PeerState& p) {
+    Comparison c = compare(history(), p.last.history);
+    bool both_active = role_ == Role::active && p.last.role == Role::active;
+    if (c.relation == Relation::collision && (both_active || p.last.collision)) {
+        if (!collision_) {
+            collision_ = true;
+            collision_rev_ = c.common_rev;
+            env_.log(3, fmt::format("collision: {} is Active too; the histories part after "
+                                    "revision {}. Publishing stops here until one is set Standby",
+                                    p.peer.name, c.common_rev));
+            send_positions();
+            env_.status_changed();
+        }
+        return;
+    }
+    if (collision_ && c.relation != Relation::collision) {
+        bool any = std::any_of(peers_.begin(), peers_.end(), [&](const PeerState& other) {
+            return reachable(other) &&
+                   compare(history(), other.last.history).relation == Relation::collision &&
+                   other.last.role == Role::active;
+        });
+        if (!any) {
+            collision_ = false;
+            env_.status_changed();
+        }
+    }
+    if (c.relation == Relation::collision && role_ == Role::standby &&
+        p.last.role == Role::active) {
+        // Set Standby by an operator in a collision: this side yields.
+        yield(c.common_rev, p);
+    } else if (c.relation == Relation::diverged && c.mine_yields) {
+        yield(c.common_rev, p);
+    } else if (c.relation == Relation::behind && role_ == Role::active) {
+        set_role(Role::standby, p.peer.name + " has a newer term");
+    }
+}
+
+void Replica::yield(uint64_t common_rev, const PeerState& to) {
+    std::vector<store::Revision> tail = db_.tail(common_rev);
+    size_t publishes = static_cast<size_t>(
+        std::count_if(tail.begin(), tail.end(),
+                      [](const store::Revision& r) { return r.kind == "publish"; }));
+    set_role(Role::standby, to.peer.name + " became Active after revision " +
+                                std::to_string(common_rev));
+    try {
+        env_.park(tail);
+        db_.undo_to(common_rev);
+    } catch (const Error& e) {
+        // The parked copies are safe; the content comes anew as a full copy.
+        env_.log(4, std::string("cannot take back own revisions: ") + e.message());
+        failure_ = e.message();
+        if (PeerState* p = find(to.peer.mds)) request_copy(*p, false);
+        return;
+    }
+    if (publishes) {
+        env_.log(4, fmt::format("{} publish{} that {} never received {} parked; following from "
+                                "revision {}", publishes, publishes == 1 ? "" : "es", to.peer.name,
+                                publishes == 1 ? "is" : "are", common_rev));
+    }
+    env_.content_changed({}, true);
+    send_positions();
+    env_.status_changed();
+}
+
+}  // namespace mds::repl

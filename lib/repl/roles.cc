@@ -1,0 +1,288 @@
+// Changes of role asked by an operator (multi-domain-ha.md CA, replication.md 7).
+#include <fmt/core.h>
+
+#include "base/clock.hh"
+#include "repl/replica.hh"
+
+namespace mds::repl {
+
+const Peer* Replica::active_peer() const {
+    const PeerState* best = nullptr;
+    for (const PeerState& p : peers_) {
+        if (p.last.role != Role::active || p.last.log_server || !p.heard_at) continue;
+        if (!best || p.last.history.position.term_no > best->last.history.position.term_no) {
+            best = &p;
+        }
+    }
+    if (best) return &best->peer;
+    // Not heard yet: the newest term on our disk says who it was.
+    for (const PeerState& p : peers_) {
+        if (!db_.term().active.is_nil() && p.peer.server == db_.term().active) return &p.peer;
+    }
+    return nullptr;
+}
+
+std::string Replica::domain_state() const {
+    if (collision_) return "collision";
+    size_t servers = 1, actives = role_ == Role::active;
+    for (const PeerState& p : peers_) {
+        if (p.peer.log_server) continue;
+        ++servers;
+        if (reachable(p) && p.last.role == Role::active) ++actives;
+    }
+    if (actives > 1) return "collision";
+    if (actives == 0) return "no-active";
+    return servers == 1 ? "single" : "normal";
+}
+
+void Replica::require_writable() const {
+    if (collision_) {
+        throw Error(Code::standby, fmt::format("Domain {} has two Active servers since revision {}; "
+                                               "publishing stops until one is set Standby",
+                                               self_.domain, collision_rev_))
+            .refusal("RF-05", "mdsctl ha status " + self_.domain);
+    }
+    if (handing_over_) {
+        throw Error(Code::standby, "this server is handing over to another one; try again there");
+    }
+    if (role_ == Role::active) return;
+    if (role_ == Role::starting) {
+        throw Error(Code::standby, "this server is starting and read-only until it has asked its "
+                                   "peers; try again in a few seconds");
+    }
+    const Peer* active = active_peer();
+    bool known = active && [&] {
+        for (const PeerState& p : peers_) {
+            if (&p.peer == active) return reachable(p) && p.last.role == Role::active;
+        }
+        return false;
+    }();
+    if (!known) {
+        throw Error(Code::standby,
+                    fmt::format("{} is a standby server and read-only; the Domain has no Active "
+                                "server{}", self_.name,
+                                active ? " (" + active->name + " does not answer)" : ""))
+            .refusal("RF-05", fmt::format("mdsctl ha set-active {} {}", self_.domain, self_.name));
+    }
+    throw Error(Code::standby, fmt::format("{} is a standby server and read-only; the Active "
+                                           "server is {} ({}) on {}", self_.name, active->name,
+                                           active->address, active->mds_name))
+        .refusal("RF-05", "log in at " + active->address);
+}
+
+void Replica::set_active(const std::string& by, Done done) {
+    if (self_.log_server) {
+        throw Error(Code::ha_invalid, self_.name + " is a log server; log servers are never Active");
+    }
+    if (role_ == Role::active && !collision_) return done(std::nullopt);
+    if (pending_.what != Pending::What::none) {
+        throw Error(Code::ha_invalid, "a change of the Active server is running already");
+    }
+    if (!db_.has_history()) {
+        throw Error(Code::ha_invalid, self_.name + " was never synchronized; it has nothing to serve")
+            .refusal("RF-21", "mdsctl ha status " + self_.domain);
+    }
+    const Peer* active = active_peer();
+    bool nobody = db_.term().active.is_nil();
+    for (const PeerState& p : peers_) {
+        if (reachable(p) && p.last.role == Role::active) nobody = false;
+    }
+    const PeerState* state = nullptr;
+    for (const PeerState& p : peers_) {
+        if (active && p.peer.mds == active->mds) state = &p;
+    }
+    if (!nobody && (!state || !reachable(*state) || state->last.role != Role::active)) {
+        std::string last = state && state->contact_wall
+                               ? "last contact " + rfc3339(state->contact_wall)
+                               : "no contact since this server started";
+        throw Error(Code::ha_invalid,
+                    fmt::format("Active not responding: {} does not answer ({})",
+                                active ? active->name : "the Active server", last))
+            .refusal("RF-21", "mdsctl ha force-active " + self_.domain + " " + self_.mds.text());
+    }
+    pending_ = {};
+    pending_.what = Pending::What::become_active;
+    pending_.by = by;
+    pending_.deadline = env_.mono_ms() + 2 * timing_.handover_ms;
+    pending_.done = std::move(done);
+    pending_.target = nobody ? Uid{} : state->peer.mds;
+    progress_pending();
+}
+
+void Replica::hand_over(const Uid& mds, const std::string& by, Done done) {
+    if (role_ != Role::active) throw Error(Code::ha_invalid, self_.name + " is not Active");
+    if (collision_) {
+        throw Error(Code::ha_invalid, "two servers are Active; set one of them Standby first");
+    }
+    PeerState* p = find(mds);
+    if (!p) throw Error(Code::object_not_found, "no such server in this Domain");
+    if (p->peer.log_server) {
+        throw Error(Code::ha_invalid, p->peer.name + " is a log server; log servers are never Active");
+    }
+    if (!reachable(*p)) {
+        throw Error(Code::ha_invalid, p->peer.name + " does not answer; it cannot become Active")
+            .refusal("RF-21", "mdsctl ha status " + self_.domain);
+    }
+    if (p->last.history.terms.empty()) {
+        throw Error(Code::ha_invalid,
+                    p->peer.name + " was never synchronized; it has nothing to serve")
+            .refusal("RF-21", "mdsctl ha sync " + self_.domain + " --to " + p->peer.mds_name);
+    }
+    if (p->last.copy_percent != 255) {
+        throw Error(Code::ha_invalid, p->peer.name + " is being synchronized; wait until it is done");
+    }
+    if (pending_.what == Pending::What::hand_over && pending_.target == mds) return;
+    if (pending_.what != Pending::What::none) {
+        throw Error(Code::ha_invalid, "a change of the Active server is running already");
+    }
+    pending_ = {};
+    pending_.what = Pending::What::hand_over;
+    pending_.target = mds;
+    pending_.by = by;
+    pending_.deadline = env_.mono_ms() + timing_.handover_ms;
+    pending_.done = std::move(done);
+    // From here on nothing is published; private sessions stay.
+    handing_over_ = true;
+    env_.status_changed();
+    progress_pending();
+}
+
+void Replica::progress_pending() {
+    int64_t now = env_.mono_ms();
+    if (pending_.what == Pending::What::hand_over) {
+        PeerState* p = find(pending_.target);
+        bool level = p && p->last.history.position.hash == db_.position().hash;
+        if (role_ != Role::active) {
+            finish_pending(Error(Code::ha_invalid, "this server is no longer Active"));
+        } else if (level) {
+            store::Term term = next_term(p->peer.server, "handover", pending_.by);
+            handing_over_ = false;
+            Pending done = std::move(pending_);
+            pending_ = {};
+            set_role(Role::standby, "handed over to " + p->peer.name);
+            // From the commit of this record on nobody else is Active; the target is when it has
+            // committed it too. The pull that it keeps waiting here carries it there.
+            p->waiting_pull = p->last.history.position;
+            begin(term);
+            if (done.done) done.done(std::nullopt);
+        } else if (now > pending_.deadline) {
+            finish_pending(Error(Code::ha_invalid,
+                                 (p ? p->peer.name : "the target") +
+                                     " did not catch up in time; the Active server stays"));
+        }
+        return;
+    }
+    if (pending_.what != Pending::What::become_active) return;
+    if (role_ == Role::active) {
+        finish_pending(std::nullopt);
+        return;
+    }
+    if (pending_.target.is_nil()) {
+        // Nobody is Active: first have what any reachable server has, then begin a new term.
+        for (const PeerState& p : peers_) {
+            if (reachable(p) &&
+                compare(history(), p.last.history).relation == Relation::behind &&
+                now <= pending_.deadline) {
+                return;
+            }
+        }
+        store::Term term = next_term(self_.server, "handover", pending_.by);
+        begin(term);
+        set_role(Role::active, "set Active by " + pending_.by);
+        send_positions();
+        finish_pending(std::nullopt);
+        return;
+    }
+    if (now > pending_.deadline) {
+        finish_pending(Error(Code::ha_invalid, "the Active server did not hand over in time"));
+    } else if (now - pending_.asked_at >= timing_.repeat_ms) {
+        pending_.asked_at = now;
+        env_.send(pending_.target, Kind::handover, NoteMessage{Uid{}, 0, pending_.by}.encode());
+    }
+}
+
+void Replica::finish_pending(std::optional<Error> error) {
+    Done done = std::move(pending_.done);
+    pending_ = {};
+    handing_over_ = false;
+    env_.status_changed();
+    if (done) done(std::move(error));
+}
+
+void Replica::set_standby(const std::string& by) {
+    if (role_ != Role::active) return;
+    if (collision_) {
+        // The other Active stays: this side parks what only it has, and follows.
+        set_role(Role::standby, "set Standby by " + by + " to end a collision");
+        collision_ = false;
+        for (PeerState& p : peers_) {
+            if (reachable(p) && p.last.role == Role::active) step_down_if_needed(p);
+        }
+        send_positions();
+        return;
+    }
+    store::Term term = next_term(Uid{}, "standby", by);
+    set_role(Role::standby, "set Standby by " + by);
+    begin(term);
+}
+
+void Replica::force_active(const std::string& by) {
+    if (self_.log_server) {
+        throw Error(Code::ha_invalid, self_.name + " is a log server; log servers are never Active");
+    }
+    if (role_ == Role::active) return;
+    if (!db_.has_history()) {
+        throw Error(Code::ha_invalid, self_.name + " was never synchronized; it has nothing to serve");
+    }
+    for (const PeerState& p : peers_) {
+        if (!reachable(p)) continue;
+        if (p.last.role == Role::active) {
+            throw Error(Code::ha_invalid, p.peer.name + " is Active and answers")
+                .refusal("RF-29", fmt::format("mdsctl ha set-active {} {}", self_.domain, self_.name));
+        }
+        if (compare(history(), p.last.history).relation == Relation::behind) {
+            throw Error(Code::ha_invalid,
+                        fmt::format("{} has {} more revisions than {}; make that one Active",
+                                    p.peer.name, p.last.history.position.rev - db_.position().rev,
+                                    self_.name))
+                .refusal("RF-21", fmt::format("mdsctl ha force-active {} {}", self_.domain,
+                                              p.peer.mds_name));
+        }
+    }
+    if (receiving_) fail_copy("this server was forced Active");
+    begin(next_term(self_.server, "force", by));
+    set_role(Role::active, "forced Active by " + by);
+    send_positions();
+}
+
+void Replica::full_sync(const Uid& mds, Done done) {
+    PeerState* p = find(mds);
+    if (!p) throw Error(Code::object_not_found, "no such peer in this Domain");
+    if (role_ != Role::active) {
+        const Peer* active = active_peer();
+        throw Error(Code::ha_invalid, fmt::format("full synchronization runs from the Active server{}",
+                                                  active ? ", which is " + active->name : ""))
+            .refusal("RF-19", "mdsctl ha status " + self_.domain);
+    }
+    if (!reachable(*p)) {
+        throw Error(Code::ha_invalid,
+                    fmt::format("{} cannot be synchronized: {}", p->peer.name, judge(*p).reason))
+            .refusal("RF-20", "mdsctl ha status " + self_.domain);
+    }
+    if (collision_ || p->last.role == Role::active) {
+        throw Error(Code::ha_invalid, p->peer.name + " is Active too; set it Standby first")
+            .refusal("RF-19", fmt::format("mdsctl ha set-standby {}", self_.domain));
+    }
+    if (full_syncs_.count(mds) || p->last.copy_percent != 255) {
+        throw Error(Code::ha_invalid, "a full synchronization of " + p->peer.name + " is running");
+    }
+    full_syncs_[mds] = std::move(done);
+    // A stale copy would be correct but slow to follow: make a new one for an ordered sync.
+    if (serving_) {
+        env_.drop_copy(serving_->id);
+        serving_.reset();
+    }
+    env_.send(mds, Kind::full_sync, NoteMessage{}.encode());
+}
+
+}  // namespace mds::repl

@@ -1,0 +1,146 @@
+// What may be said about a peer (multi-domain-ha.md 2.4): the first rule that matches wins, and
+// "could not compare" is never OK.
+#include <fmt/core.h>
+
+#include "base/clock.hh"
+#include "repl/replica.hh"
+
+namespace mds::repl {
+
+std::string_view status_word(SyncStatus status) {
+    switch (status) {
+        case SyncStatus::trust_missing: return "trust-missing";
+        case SyncStatus::unreachable: return "unreachable";
+        case SyncStatus::version_mismatch: return "version-mismatch";
+        case SyncStatus::collision: return "collision";
+        case SyncStatus::synchronizing: return "synchronizing";
+        case SyncStatus::sync_failed: return "sync-failed";
+        case SyncStatus::never_synchronized: return "never-synchronized";
+        case SyncStatus::lagging: return "lagging";
+        case SyncStatus::advanced: return "advanced";
+        case SyncStatus::synchronized: return "synchronized";
+    }
+    return "unreachable";
+}
+
+PeerStatus Replica::judge(const PeerState& p) const {
+    PeerStatus s;
+    s.peer = p.peer;
+    s.role = p.last.role;
+    s.heard = reachable(p);
+    s.revision = p.last.history.position.rev;
+    s.contact_ms = p.contact_wall;
+    s.last_good_ms = p.last_good;
+    s.percent = p.last.copy_percent;
+    s.parked = p.last.parked;
+    const store::Position mine = db_.position();
+    const store::Position& theirs = p.last.history.position;
+    s.digest_equal = s.heard && theirs.rev == mine.rev && theirs.digest == mine.digest;
+    const std::string status_command = "mdsctl ha status " + self_.domain;
+
+    auto is = [&](SyncStatus status, std::string reason, std::string next) {
+        s.status = status;
+        s.reason = std::move(reason);
+        s.next = std::move(next);
+    };
+    Comparison c = compare(history(), p.last.history);
+    bool active_here = role_ == Role::active;
+    if (p.link_state == "no-trust") {
+        is(SyncStatus::trust_missing, "trust is not established: " + p.link_reason,
+           "mdsctl server add " + p.peer.mds_name);
+    } else if (!s.heard) {
+        std::string last = p.contact_wall
+                               ? "last contact " + rfc3339(p.contact_wall)
+                               : std::string("no contact since this server started");
+        std::string why = p.link_state == "connected"
+                              ? "the Domain Server there does not answer"
+                              : p.link_reason;
+        is(SyncStatus::unreachable,
+           fmt::format("not synchronized, no connection with peer: {} ({}){}{}", p.peer.mds_name,
+                       p.peer.address, why.empty() ? "" : ", " + why, ", " + last),
+           "mdsctl server list");
+    } else if (p.last.version != self_.version) {
+        is(SyncStatus::version_mismatch,
+           fmt::format("{} runs version {}, this server {}", p.peer.name, p.last.version,
+                       self_.version),
+           "upgrade the older one");
+    } else if (collision_ || c.relation == Relation::collision ||
+               (active_here && p.last.role == Role::active)) {
+        is(SyncStatus::collision,
+           fmt::format("{} and {} were both made Active; the histories part after revision {}: {} "
+                       "revisions only here, {} only there", self_.name, p.peer.name, c.common_rev,
+                       mine.rev - std::min(mine.rev, c.common_rev),
+                       theirs.rev - std::min(theirs.rev, c.common_rev)),
+           "mdsctl ha set-standby " + self_.domain + " on the server whose changes may be parked");
+    } else if (p.last.copy_percent != 255) {
+        is(SyncStatus::synchronizing,
+           fmt::format("full copy into {}, {} %", p.peer.name, p.last.copy_percent), "wait");
+    } else if (receiving_ && receiving_->from == p.peer.mds) {
+        is(SyncStatus::synchronizing, "full copy from " + p.peer.name, "wait");
+        s.percent = my_position().copy_percent;
+    } else if (!p.last.failure.empty() && c.relation != Relation::same) {
+        is(SyncStatus::sync_failed, "the last synchronization failed there: " + p.last.failure,
+           fmt::format("mdsctl ha sync {} --to {}", self_.domain, p.peer.mds_name));
+    } else if (!failure_.empty() && c.relation != Relation::same) {
+        is(SyncStatus::sync_failed, "the last synchronization failed here: " + failure_,
+           status_command);
+    } else if (c.relation == Relation::no_history || c.relation == Relation::foreign) {
+        is(SyncStatus::never_synchronized, "first synchronization has not run", "wait");
+    } else if (c.relation == Relation::diverged) {
+        is(SyncStatus::synchronizing,
+           fmt::format("{} takes back what it had not sent", c.mine_yields ? self_.name : p.peer.name),
+           "wait");
+    } else if (c.relation == Relation::ahead || (c.relation == Relation::behind && !active_here)) {
+        bool here = c.relation == Relation::behind;
+        uint64_t revisions = here ? theirs.rev - mine.rev : mine.rev - theirs.rev;
+        is(SyncStatus::lagging,
+           fmt::format("{} is {} revision{} behind", here ? self_.name : p.peer.name, revisions,
+                       revisions == 1 ? "" : "s"),
+           "wait; " + status_command);
+    } else if (c.relation == Relation::behind) {
+        is(SyncStatus::advanced, p.peer.name + " is newer than this server", status_command);
+    } else if (!s.digest_equal) {
+        is(SyncStatus::sync_failed,
+           fmt::format("content differs at revision {}", mine.rev),
+           fmt::format("mdsctl ha sync {} --to {}", self_.domain, p.peer.mds_name));
+    } else {
+        is(SyncStatus::synchronized, "", "");
+    }
+    s.since_ms = p.shown == s.status ? p.shown_since : env_.wall_ms();
+    switch (s.status) {
+        case SyncStatus::trust_missing:
+        case SyncStatus::unreachable: s.sync_state = "Communication Error"; break;
+        case SyncStatus::synchronized: s.sync_state = "Ok"; break;
+        case SyncStatus::lagging: {
+            bool grace = p.behind_since && env_.mono_ms() - p.behind_since <= timing_.grace_ms;
+            s.sync_state = grace ? "Ok" : "Sync Error";
+            break;
+        }
+        default: s.sync_state = "Sync Error";
+    }
+    return s;
+}
+
+std::vector<PeerStatus> Replica::peer_status() const {
+    std::vector<PeerStatus> out;
+    for (const PeerState& p : peers_) out.push_back(judge(p));
+    return out;
+}
+
+void Replica::update_shown() {
+    for (PeerState& p : peers_) {
+        PeerStatus s = judge(p);
+        if (s.status == SyncStatus::lagging) {
+            if (!p.behind_since) p.behind_since = env_.mono_ms();
+        } else {
+            p.behind_since = 0;
+        }
+        if (s.status == SyncStatus::synchronized) p.last_good = env_.wall_ms();
+        if (s.status == p.shown) continue;
+        p.shown = s.status;
+        p.shown_since = env_.wall_ms();
+        env_.status_changed();
+    }
+}
+
+}  // namespace mds::repl
