@@ -384,8 +384,8 @@ void Replica::adopt_term() {
 
 void Replica::step_down_if_needed(PeerState& p) {
     Comparison c = compare(history(), p.last.history);
-    bool both_active = role_ == Role::active && p.last.role == Role::active;
-    if (c.relation == Relation::collision && (both_active || p.last.collision)) {
+    if (c.relation == Relation::collision && role_ == Role::active &&
+        p.last.role == Role::active) {
         if (!collision_) {
             collision_ = true;
             collision_rev_ = c.common_rev;
@@ -408,9 +408,15 @@ void Replica::step_down_if_needed(PeerState& p) {
             env_.status_changed();
         }
     }
+    bool follows_an_active =
+        std::any_of(peers_.begin(), peers_.end(), [&](const PeerState& other) {
+            if (!reachable(other) || other.last.role != Role::active) return false;
+            Relation r = compare(history(), other.last.history).relation;
+            return r == Relation::same || r == Relation::behind;
+        });
     if (c.relation == Relation::collision && role_ == Role::standby &&
-        p.last.role == Role::active) {
-        // Set Standby by an operator in a collision: this side yields.
+        p.last.role == Role::active && !follows_an_active) {
+        // Set Standby by an operator in a collision, or a Standby of the side that yielded.
         yield(c.common_rev, p);
     } else if (c.relation == Relation::diverged && c.mine_yields) {
         yield(c.common_rev, p);

@@ -1,0 +1,397 @@
+// Several replicas in one thread, over a network and a clock that the test moves.
+#include "repl/replica.hh"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/text.hh"
+
+namespace mds::repl {
+namespace {
+
+class Net;
+
+/// One host of the simulated network: a real database in a temporary folder and a replica.
+class Node : public Env {
+  public:
+    Node(Net& net, Uid id, std::string word) : net_(net), mds(id), name(std::move(word)) {
+        char path[] = "/tmp/mds-repl-XXXXXX";
+        folder = mkdtemp(path);
+        server = Uid::make();
+    }
+    ~Node() override {
+        replica.reset();
+        db.reset();
+        std::filesystem::remove_all(folder);
+    }
+
+    void boot(bool founder);
+    void power_off() {
+        replica.reset();
+        db.reset();
+    }
+    uint64_t publish(const std::string& host) {
+        replica->require_writable();
+        store::Change change{store::Change::Op::put, Uid::make(), "host", "network", host, "{}"};
+        auto r = db->publish({Uid::make(), "", "anna", "", {change}},
+                             [this] { replica->require_writable(); });
+        replica->committed();
+        return r.rev;
+    }
+    bool has(const std::string& host) { return db->find("network", host).has_value(); }
+
+    int64_t mono_ms() override;
+    int64_t wall_ms() override { return mono_ms() + 1'700'000'000'000; }
+    Uid random_id() override { return *Uid::from_bytes(random_bytes(16)); }
+    void send(const Uid& to, Kind kind, std::string payload) override;
+    void make_copy(std::function<void(std::optional<CopyOffer>, std::string)> then) override {
+        CopyOffer offer;
+        offer.id = random_id();
+        std::string path = folder + "/outgoing/" + offer.id.text();
+        offer.position = db->copy_to(path);
+        std::string bytes = read_file(path);
+        offer.size = bytes.size();
+        offer.chunk_size = 16384;
+        for (size_t at = 0; at < bytes.size(); at += offer.chunk_size) {
+            offer.chunks.push_back(store::sha256(bytes.substr(at, offer.chunk_size)));
+        }
+        then(offer, "");
+    }
+    std::optional<std::string> read_copy(const Uid& id, uint32_t index) override {
+        std::string path = folder + "/outgoing/" + id.text();
+        if (!std::filesystem::exists(path)) return std::nullopt;
+        std::string bytes = read_file(path);
+        std::string chunk = bytes.substr(size_t{16384} * index, 16384);
+        if (damage_chunks > 0 && index == 1) {
+            --damage_chunks;
+            chunk[100] ^= 1;
+        }
+        return chunk;
+    }
+    bool write_copy(const Uid& id, uint64_t offset, std::string_view bytes) override {
+        std::string path = received_copy(id);
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        if (!file) {
+            std::ofstream(path).flush();
+            file.open(path, std::ios::in | std::ios::out | std::ios::binary);
+        }
+        file.seekp(static_cast<std::streamoff>(offset));
+        file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        return file.good();
+    }
+    std::string received_copy(const Uid& id) override { return folder + "/incoming/" + id.text(); }
+    void drop_copy(const Uid& id) override {
+        std::filesystem::remove(received_copy(id));
+        std::filesystem::remove(folder + "/outgoing/" + id.text());
+    }
+    void park(const std::vector<store::Revision>& records) override {
+        for (const auto& r : records) {
+            if (r.kind == "publish") ++parked;
+        }
+    }
+    uint32_t parked_count() override { return parked; }
+    void role_changed(Role, const std::string&) override {}
+    void content_changed(const std::vector<store::Revision>&, bool) override {}
+    void status_changed() override {}
+    void log(int, const std::string& text) override { lines.push_back(text); }
+
+    Net& net_;
+    Uid mds, server;
+    std::string name, folder;
+    std::unique_ptr<store::PublicDb> db;
+    std::unique_ptr<Replica> replica;
+    uint32_t parked = 0;
+    int damage_chunks = 0;
+    std::vector<std::string> lines;
+};
+
+class Net {
+  public:
+    explicit Net(int count) {
+        for (int i = 0; i < count; ++i) {
+            nodes.push_back(std::make_unique<Node>(*this, Uid::make(), std::string(1, 'A' + i)));
+        }
+        for (auto& n : nodes) n->boot(n == nodes.front());
+        run(3000);
+    }
+    Node& operator[](size_t i) { return *nodes[i]; }
+    std::vector<Peer> peers_of(const Node& me) const {
+        std::vector<Peer> out;
+        for (const auto& n : nodes) {
+            if (n.get() != &me) out.push_back({n->mds, n->server, n->name, "10.0.0.1", n->name});
+        }
+        return out;
+    }
+    void run(int64_t ms) {
+        for (int64_t until = now + ms; now < until; now += 50) {
+            for (auto& n : nodes) {
+                if (n->replica) n->replica->tick();
+            }
+            deliver();
+        }
+    }
+    void deliver() {
+        for (int rounds = 0; rounds < 100000 && !queue.empty(); ++rounds) {
+            auto m = std::move(queue.front());
+            queue.pop_front();
+            for (auto& n : nodes) {
+                if (n->mds == m.to && n->replica && !cut.count({m.from, m.to})) {
+                    n->replica->receive(m.from, m.kind, m.payload);
+                }
+            }
+        }
+    }
+    void partition(size_t a, size_t b) {
+        cut.insert({nodes[a]->mds, nodes[b]->mds});
+        cut.insert({nodes[b]->mds, nodes[a]->mds});
+    }
+    struct Message {
+        Uid from, to;
+        Kind kind;
+        std::string payload;
+    };
+    std::deque<Message> queue;
+    std::set<std::pair<Uid, Uid>> cut;
+    int64_t now = 1000;
+    std::vector<std::unique_ptr<Node>> nodes;
+};
+
+void Node::boot(bool founder) {
+    db = std::make_unique<store::PublicDb>(folder);
+    Replica::Identity self{mds, server, name, "1", false, founder, "London"};
+    replica = std::make_unique<Replica>(*db, *this, self, net_.peers_of(*this), Timing{});
+    replica->start();
+}
+
+int64_t Node::mono_ms() { return net_.now; }
+
+void Node::send(const Uid& to, Kind kind, std::string payload) {
+    net_.queue.push_back({mds, to, kind, std::move(payload)});
+}
+
+SyncStatus status_of(Node& here, Node& there) {
+    for (const PeerStatus& s : here.replica->peer_status()) {
+        if (s.peer.mds == there.mds) return s.status;
+    }
+    throw std::runtime_error("no such peer");
+}
+
+void expect_equal(Node& a, Node& b) {
+    EXPECT_EQ(a.db->position().hash, b.db->position().hash);
+    EXPECT_EQ(a.db->position().digest, b.db->position().digest);
+    EXPECT_TRUE(a.db->verify());
+    EXPECT_TRUE(b.db->verify());
+}
+
+}  // namespace
+
+TEST(Replica, LS_3_TheFirstServerIsActiveAndLaterOnesAreStandbyAndSynchronized) {
+    Net net(3);
+    EXPECT_EQ(net[0].replica->role(), Role::active);
+    for (size_t i : {1u, 2u}) {
+        EXPECT_EQ(net[i].replica->role(), Role::standby);
+        EXPECT_EQ(status_of(net[0], net[i]), SyncStatus::synchronized);
+        expect_equal(net[0], net[i]);
+    }
+    EXPECT_EQ(net[0].replica->domain_state(), "normal");
+    EXPECT_EQ(net[2].replica->domain_state(), "normal");
+}
+
+TEST(Replica, LS_6_APublishReachesEveryStandbyAtOnce) {
+    Net net(3);
+    net[0].publish("web");
+    net.deliver();
+    EXPECT_TRUE(net[1].has("web"));
+    EXPECT_TRUE(net[2].has("web"));
+    EXPECT_THROW(net[1].publish("no"), Error);
+}
+
+TEST(Replica, SY_5_AStandbyThatWasAwayCatchesUpByDeltas) {
+    Net net(2);
+    net[1].power_off();
+    for (int i = 0; i < 20; ++i) net[0].publish("h" + std::to_string(i));
+    net.run(6000);
+    EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::unreachable);
+    net[1].boot(false);
+    net.run(2000);
+    expect_equal(net[0], net[1]);
+    EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::synchronized);
+}
+
+TEST(Replica, CA_1_OrderlyHandoverNeverHasTwoActives) {
+    Net net(3);
+    net[0].publish("web");
+    bool done = false;
+    net[1].replica->set_active("anna", [&](std::optional<Error> e) { done = !e; });
+    for (int i = 0; i < 60; ++i) {
+        net.run(50);
+        EXPECT_LE((net[0].replica->role() == Role::active) + (net[1].replica->role() == Role::active),
+                  1);
+    }
+    EXPECT_TRUE(done);
+    EXPECT_EQ(net[1].replica->role(), Role::active);
+    EXPECT_EQ(net[0].replica->role(), Role::standby);
+    net[1].publish("db");
+    net.run(500);
+    EXPECT_TRUE(net[0].has("db"));
+    expect_equal(net[0], net[1]);
+    expect_equal(net[2], net[1]);
+}
+
+TEST(Replica, CA_8_CA_9_NoActiveThenAnyStandby) {
+    Net net(3);
+    net[0].replica->set_standby("anna");
+    net.run(2000);
+    for (size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(net[i].replica->domain_state(), "no-active");
+        EXPECT_THROW(net[i].publish("x"), Error);
+    }
+    bool done = false;
+    net[2].replica->set_active("anna", [&](std::optional<Error> e) { done = !e; });
+    net.run(2000);
+    EXPECT_TRUE(done);
+    EXPECT_EQ(net[2].replica->role(), Role::active);
+    net[2].publish("x");
+    net.run(1000);
+    expect_equal(net[0], net[2]);
+}
+
+TEST(Replica, CA_10_ForcedTakeoverThenTheReturnedActiveParksAndFollows) {
+    Net net(3);
+    net[0].publish("sent");
+    net.run(100);
+    net.partition(0, 1);
+    net.partition(0, 2);
+    net[0].publish("unsent1");
+    net[0].publish("unsent2");
+    net.run(7000);
+    try {
+        net[1].replica->set_active("anna", [](std::optional<Error>) {});
+        FAIL() << "RF-21 expected";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.refusal_id(), "RF-21");
+        EXPECT_NE(e.message().find("not responding"), std::string::npos);
+    }
+    EXPECT_EQ(net[1].replica->role(), Role::standby);  // AS-6: nothing by itself
+    net[1].replica->force_active("anna");
+    net[1].publish("new");
+    net.run(1000);
+    EXPECT_TRUE(net[2].has("new"));
+    net.cut.clear();
+    net.run(3000);
+    EXPECT_EQ(net[0].replica->role(), Role::standby);
+    EXPECT_EQ(net[0].parked, 2u);
+    EXPECT_FALSE(net[0].has("unsent1"));
+    EXPECT_TRUE(net[0].has("sent"));
+    EXPECT_TRUE(net[0].has("new"));
+    expect_equal(net[0], net[1]);
+    expect_equal(net[2], net[1]);
+}
+
+TEST(Replica, CA_10_ARestartedOldActiveStepsDownAlsoWhenItSawNobodyAtItsStart) {
+    Net net(2);
+    net[0].power_off();
+    net.run(6000);
+    net[1].replica->force_active("anna");
+    net[1].publish("new");
+    net.partition(0, 1);
+    net[0].boot(true);
+    net.run(6000);
+    EXPECT_EQ(net[0].replica->role(), Role::active);  // it could not ask anybody
+    net.cut.clear();
+    net.run(3000);
+    EXPECT_EQ(net[0].replica->role(), Role::standby);
+    expect_equal(net[0], net[1]);
+}
+
+TEST(Replica, ARestartedActiveResumesAndAStandbyStaysStandby) {
+    Net net(2);
+    net[0].publish("a");
+    net[0].power_off();
+    net[1].power_off();
+    net[0].boot(true);
+    net[1].boot(false);
+    net.run(3000);
+    EXPECT_EQ(net[0].replica->role(), Role::active);
+    EXPECT_EQ(net[1].replica->role(), Role::standby);
+    net[0].publish("b");
+    net.run(500);
+    expect_equal(net[0], net[1]);
+}
+
+TEST(Replica, CA_11_CollisionStopsPublishingAndOneSideYields) {
+    Net net(3);
+    net.partition(0, 1);
+    net.partition(0, 2);
+    net.run(7000);
+    net[1].replica->force_active("anna");
+    net[1].publish("right");
+    net.run(200);
+    // The old Active is forced too, by somebody who sees only that side.
+    net[0].replica->set_standby("bob");
+    net[0].replica->force_active("bob");
+    net[0].publish("left");
+    net.cut.clear();
+    net.run(3000);
+    EXPECT_TRUE(net[0].replica->collision());
+    EXPECT_TRUE(net[1].replica->collision());
+    EXPECT_THROW(net[0].publish("x"), Error);
+    EXPECT_THROW(net[1].publish("x"), Error);
+    EXPECT_EQ(status_of(net[1], net[0]), SyncStatus::collision);
+    net[0].replica->set_standby("anna");
+    net.run(3000);
+    EXPECT_EQ(net[1].replica->domain_state(), "normal");
+    EXPECT_EQ(net[0].parked, 1u);
+    net[1].publish("after");
+    net.run(1000);
+    expect_equal(net[0], net[1]);
+    expect_equal(net[2], net[1]);
+}
+
+TEST(Replica, HW_4_ADamagedPieceIsRefusedAndTheCopyIsRepeated) {
+    Net net(1);
+    net[0].publish("a");
+    net[0].damage_chunks = 1;
+    net.nodes.push_back(std::make_unique<Node>(net, Uid::make(), "B"));
+    net[0].replica->set_peers(net.peers_of(net[0]));
+    net[1].boot(false);
+    net.run(8000);
+    EXPECT_TRUE(net[1].has("a"));
+    expect_equal(net[0], net[1]);
+    bool told = false;
+    for (const std::string& line : net[1].lines) told |= line.find("transfer") != std::string::npos;
+    EXPECT_TRUE(told);
+}
+
+TEST(Replica, HW_2_MD_1_ManualFullSyncOverwritesTheStandby) {
+    Net net(3);
+    net[0].publish("a");
+    net.run(200);
+    bool done = false;
+    net[0].replica->full_sync(net[1].mds, [&](std::optional<Error> e) { done = !e; });
+    net.run(3000);
+    EXPECT_TRUE(done);
+    expect_equal(net[0], net[1]);
+    try {
+        net[1].replica->full_sync(net[0].mds, [](std::optional<Error>) {});
+        FAIL() << "RF-19 expected";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.refusal_id(), "RF-19");
+    }
+}
+
+TEST(Replica, NeverOkWhenItCouldNotCompare) {
+    Net net(2);
+    EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::synchronized);
+    net.partition(0, 1);
+    net.run(6000);
+    EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::unreachable);
+    EXPECT_EQ(status_of(net[1], net[0]), SyncStatus::unreachable);
+}
+
+}  // namespace mds::repl
