@@ -1,0 +1,120 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hh"
+#include "base/ids.hh"
+#include "json/json.hh"
+#include "model/document.hh"
+#include "model/render.hh"
+#include "store/public_db.hh"
+
+namespace mds::mgmt {
+
+class Workspace;
+struct Session;
+
+/// HTTP status and JSON body of an answer.
+struct Reply {
+    int status = 200;
+    std::string body;
+};
+Reply ok_reply(const json::object& body);
+/// management-api.md 5: {code, message, errors, warnings}, and "refusal":{"id","next"} when set.
+Reply error_reply(const Error& error);
+/// Runs `f` and turns what it throws into a reply; a plain exception is an internal error.
+Reply guarded(const std::function<json::object()>& f);
+
+/// One object as a session sees it.
+struct View {
+    Uid uid;
+    const model::Type* type = nullptr;
+    std::string name;
+    /// Revision that last changed it; 0 = new in this session.
+    uint64_t rev = 0;
+    /// References are marked strings (store::make_reference).
+    json::object document;
+    bool predefined = false;
+};
+
+/// One command being executed in a session. Lives until its reply is given.
+class Call {
+  public:
+    Call(Workspace& workspace, std::shared_ptr<Session> session, std::string command,
+         std::string version, json::object params, std::map<std::string, std::string> client);
+    ~Call();
+
+    Workspace& workspace() { return workspace_; }
+    const std::string& command() const { return command_; }
+    const std::string& version() const { return version_; }
+    const json::object& params() const { return params_; }
+    /// {"ip": ..., "application": ..., "host": ...} as mds-api gives it.
+    const std::map<std::string, std::string>& client() const { return client_; }
+
+    // ---- who asks ----
+    const std::string& user() const;
+    Uid user_uid() const;
+    Uid session_uid() const;
+    bool read_only() const;
+    /// A permission of open_session's `permissions`; local superusers have all.
+    bool permitted(std::string_view permission) const;
+    /// Throws Error(no_permissions) naming the permission.
+    void require(std::string_view permission) const;
+    Session& session() { return *session_; }
+
+    // ---- parameters ----
+    /// The parameter as text; throws missing_parameters when it is absent.
+    std::string text(std::string_view name) const;
+    std::string text_or(std::string_view name, std::string_view otherwise) const;
+    /// Loose: "true" counts.
+    bool flag(std::string_view name, bool otherwise = false) const;
+    int64_t integer(std::string_view name, int64_t otherwise) const;
+    model::Level level(model::Level otherwise) const;
+    /// Throws Error(invalid_parameter_name) for a parameter that is not listed.
+    void only(const std::vector<std::string>& allowed) const;
+
+    // ---- objects through the session: public and own changes ----
+    std::optional<View> get(const Uid& uid);
+    /// By type name and name (case does not matter); predefined objects too.
+    std::optional<View> find(std::string_view type, std::string_view name);
+    /// By `uid` or `name` of the parameters (or by the given text); object_not_found otherwise.
+    View object(std::string_view type);
+    View object(std::string_view type, std::string_view uid_or_name);
+    /// All objects of a type, in order of names. For small types (mds, domain) only.
+    std::vector<View> all(std::string_view type);
+    /// Direct users of an object.
+    std::vector<Uid> users(const Uid& uid);
+    /// Reply form of an object, and its standard form (OBJ).
+    json::object render(const View& view, model::Level references = model::Level::standard);
+    json::object render_obj(const View& view);
+    /// Value of a reference field: the uid; nothing when absent.
+    static std::optional<Uid> reference(const json::object& document, std::string_view field);
+
+    // ---- changes in the session: they lock, validate, and are private until publish ----
+    /// As add-<type> with these parameters (ignore-warnings included); `internal` are fields that
+    /// only the server sets (Field::read_only), stored as given.
+    View add(std::string_view type, const json::object& params, const json::object& internal = {});
+    View set(const View& view, const json::object& params, const json::object& internal = {});
+    /// Throws generic_err_object_deletion with the users (RF-25).
+    void remove(const View& view);
+    /// Stores a whole document; for types that other services edit in their own way.
+    View put(std::string_view type, const Uid& uid, json::object document);
+    /// Takes the lock; throws RF-36 with owner, session and since.
+    void lock(const View& view, bool by_hand = false);
+
+  private:
+    friend class Workspace;
+    friend struct WorkspaceImpl;
+    Workspace& workspace_;
+    std::shared_ptr<Session> session_;
+    std::string command_, version_;
+    json::object params_;
+    std::map<std::string, std::string> client_;
+};
+
+}  // namespace mds::mgmt

@@ -1,0 +1,186 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.hh"
+#include "json/json.hh"
+#include "mgmt/call.hh"
+#include "mgmt/work_db.hh"
+#include "model/type.hh"
+#include "store/public_db.hh"
+
+namespace mds::mgmt {
+
+struct DomainInfo {
+    Uid uid;
+    std::string name;
+    /// "domain", "global domain", "mds".
+    std::string type;
+    json::object to_json() const;
+};
+
+struct Settings {
+    DomainInfo domain;
+    /// First 8 characters of every session id issued (server::owner_tag).
+    std::string owner_tag;
+    const model::Catalog* catalog = nullptr;
+    std::string server_name;
+};
+
+struct Hooks {
+    /// Throws RF-05 Error(Code::standby) when this server is not Active.
+    std::function<void()> require_writable;
+    std::function<bool()> is_standby;
+    /// Runs inside the publish transaction; throws when this server may not publish.
+    std::function<void()> fence;
+    /// After the commit of a revision.
+    std::function<void(const store::Revision&)> published;
+    std::function<int64_t()> now_ms;
+    /// Throws to refuse a publish before it starts (RF-33); may be empty.
+    std::function<void()> before_publish;
+    /// Text that names the Active and how to reach it, for sessions that ended; may be empty.
+    std::function<std::string()> where_active;
+};
+
+/// Somebody who acts without a login: mdsctl on the host, the server itself.
+struct Principal {
+    std::string user = "system";
+    /// Shown as the session's application and name.
+    std::string application = "mdsctl", session_name, description;
+};
+
+/// What a registered command needs before it runs.
+struct CommandFlags {
+    /// Changes objects or the server: needs a read-write session on the Active.
+    bool write = false;
+    /// Runs on a Standby and in a read-only session too although it changes something (HA commands).
+    bool anywhere = false;
+    /// err_not_a_system_domain_session in another domain.
+    bool system_only = false;
+    /// err_inappropriate_domain_type in the system data.
+    bool not_system = false;
+    /// Permission that the session must have; empty = none.
+    std::string permission;
+    std::string description;
+};
+
+/// A command of another service: returns the reply's body or throws mds::Error.
+using Command = std::function<json::object(Call&)>;
+/// A command that answers later: the Call lives until `then` was called (exactly once).
+using AsyncCommand = std::function<void(Call&, std::function<void(Reply)> then)>;
+
+struct SessionInfo {
+    Uid uid;
+    std::string user, name, application, ip;
+    /// "open", "published", "discarded".
+    std::string state;
+    bool connected = false, read_only = false;
+    uint64_t changes = 0, locks = 0;
+    int64_t login_ms = 0, last_use_ms = 0;
+};
+
+struct TaskInfo {
+    Uid id;
+    std::string name, target, initiator;
+    /// "in progress", "succeeded", "succeeded with warnings", "partially succeeded", "failed".
+    std::string status;
+    int percent = 0;
+    std::string description, comments;
+    int64_t start_ms = 0, update_ms = 0;
+    json::array details;
+    bool resumable = false;
+    /// Session that started it.
+    Uid session;
+};
+
+/// One management database with its private sessions, locks and tasks, and the commands of the
+/// management API on it (management-api.md). One thread; every synchronous command is fast.
+class Workspace {
+  public:
+    Workspace(store::PublicDb& db, WorkDb& work, Settings settings, Hooks hooks);
+    ~Workspace();
+
+    // ---- sessions ----
+    /// The second half of `login`, after authentication. request: {"user","user-uid",
+    /// "permissions":{"read-write":bool,"manage-sessions":bool,...},"read-only",
+    /// "continue-last-session","enter-last-published-session","session-name",
+    /// "session-description","session-comments","session-timeout","application","ip-address","url",
+    /// "last-login-ms","api-server-version"}. Returns the login reply. Throws mds::Error
+    /// (login_several_sessions, invalid_parameter).
+    json::object open_session(const json::object& request);
+    /// Whether this sid is alive here (does not renew it).
+    bool has_session(const std::string& sid) const;
+    /// Disconnects every session; their changes and locks stay in work.db. Their sids answer 401
+    /// generic_err_session_expired with `reason` (RF-38), except show-task for a minute.
+    void end_sessions(const std::string& reason);
+    /// Disconnects the sessions of one administrator (deleted, permissions changed).
+    void end_sessions_of(const std::string& user, const std::string& reason);
+    /// Open sessions (connected, or with changes).
+    std::vector<SessionInfo> sessions() const;
+
+    // ---- commands ----
+    /// Never throws. For commands that answer later use the form with `then`.
+    Reply execute(const std::string& sid, const std::string& command, const std::string& version,
+                  std::string_view body, const std::map<std::string, std::string>& client);
+    void execute(const std::string& sid, const std::string& command, const std::string& version,
+                 std::string_view body, const std::map<std::string, std::string>& client,
+                 std::function<void(Reply)> then);
+    /// The same commands for a local superuser, in a private session that is published when the
+    /// command succeeds and discarded when it does not.
+    Reply execute_as(const Principal& who, const std::string& command, std::string_view body);
+    void execute_as(const Principal& who, const std::string& command, std::string_view body,
+                    std::function<void(Reply)> then);
+    /// Runs `change` in such a session and publishes: changes that take effect at once, outside
+    /// every administrator's session. Throws what `change` and the publish throw; nothing has
+    /// changed then. Returns the revision, or 0 when nothing changed.
+    uint64_t transact(const Principal& who, const std::function<void(Call&)>& change);
+    /// Runs `look` with a read-only view of the published state.
+    void inspect(const std::function<void(Call&)>& look);
+
+    /// Registers a command; replaces a generic one of the same name.
+    void add_command(const std::string& name, Command command, CommandFlags flags = {});
+    void add_async_command(const std::string& name, AsyncCommand command, CommandFlags flags = {});
+    /// Runs the generic command of this name (add-mds wraps the generic add-mds).
+    json::object generic(const std::string& name, Call& call);
+    std::vector<std::string> command_names() const;
+
+    // ---- tasks (management-api.md 7) ----
+    Uid create_task(const std::string& name, const std::string& target,
+                    const std::string& initiator, bool resumable = false, const Uid& session = {});
+    /// percent below 0 leaves it; empty description leaves it.
+    void update_task(const Uid& id, int percent, const std::string& description);
+    /// status: see TaskInfo. On "failed" the comments become statusDescription and fault-message of
+    /// details[0] when that has none.
+    void finish_task(const Uid& id, const std::string& status, json::array details = {},
+                     const std::string& comments = {});
+    /// Runs `work` as the outcome of a task: succeeded with its details, or failed with the error.
+    void run_task(const Uid& id, const std::function<json::array()>& work);
+    std::optional<TaskInfo> task(const Uid& id) const;
+    std::vector<TaskInfo> tasks(const std::string& status = "in progress") const;
+    /// Reply form of a task.
+    json::object render_task(const TaskInfo& task, model::Level level) const;
+
+    // ---- upkeep ----
+    /// Call about once a second: session timeouts, old tasks.
+    void tick();
+    /// The public content changed by other means than a publish here (records applied, full copy).
+    void content_changed();
+    /// New name of the domain or of the server.
+    void update_settings(Settings settings);
+
+    store::PublicDb& db();
+    WorkDb& work();
+    const Settings& settings() const;
+
+  private:
+    friend class Call;
+    friend struct WorkspaceImpl;
+    std::unique_ptr<struct WorkspaceImpl> impl_;
+};
+
+}  // namespace mds::mgmt
