@@ -17,6 +17,7 @@
 namespace mds::mgmt {
 
 class Workspace;
+struct WorkspaceImpl;
 struct Session;
 
 /// HTTP status and JSON body of an answer.

@@ -16,6 +16,8 @@
 
 namespace mds::mgmt {
 
+struct WorkspaceImpl;
+
 struct DomainInfo {
     Uid uid;
     std::string name;
@@ -180,7 +182,7 @@ class Workspace {
   private:
     friend class Call;
     friend struct WorkspaceImpl;
-    std::unique_ptr<struct WorkspaceImpl> impl_;
+    std::unique_ptr<WorkspaceImpl> impl_;
 };
 
 }  // namespace mds::mgmt
