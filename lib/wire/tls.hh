@@ -1,0 +1,73 @@
+#pragma once
+#include <openssl/ssl.h>
+
+#include <boost/asio/ssl/context.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.hh"
+
+namespace mds::wire {
+
+/// The credentials of this server, all PEM.
+struct Credentials {
+    std::string key, certificate;
+    /// The Servers CA; several certificates while it is rolled over.
+    std::string chain;
+    std::string root;
+    /// Revocation lists of the Servers CA and the root; may be empty.
+    std::string crl;
+    /// Id of the deployment, as in the names of the certificates.
+    std::string deployment;
+};
+
+/// Who a certificate says the other end is.
+struct PeerIdentity {
+    Uid uid;
+    std::string name;
+    /// Lower-case hexadecimal.
+    std::string serial;
+};
+
+/// TLS of "mds-sync/1": 1.3 only, mutual, suites and groups of K-12, no tickets. One context for
+/// both directions. Immutable; connections keep it alive.
+class Tls {
+  public:
+    /// Throws mds::Error(not_set_up) that says which part of the credentials is of no use.
+    explicit Tls(const Credentials& credentials);
+    ~Tls();
+    Tls(const Tls&) = delete;
+    Tls& operator=(const Tls&) = delete;
+
+    boost::asio::ssl::context& context() { return context_; }
+    /// Who this server is by its own certificate.
+    const PeerIdentity& self() const { return self_; }
+    /// When this server's certificate ends, seconds since 1970.
+    int64_t expires() const { return expires_; }
+    /// Checks the other end after the handshake (K-9, K-10): the chain went through the Servers CA,
+    /// both key usages, exactly one URI name, our deployment, not revoked. Whether the server is a
+    /// member is the caller's question. Throws mds::Error(forbidden) with the reason.
+    PeerIdentity check(SSL* connection) const;
+
+  private:
+    struct Parts;
+    PeerIdentity identify(X509* certificate) const;
+
+    boost::asio::ssl::context context_;
+    std::unique_ptr<Parts> parts_;
+    std::string deployment_;
+    PeerIdentity self_;
+    int64_t expires_ = 0;
+};
+
+/// The reason of the last failed handshake on a connection in words, and whether it is a matter of
+/// trust (a certificate was refused by either side) rather than of the network.
+struct Failure {
+    std::string reason;
+    bool trust = false;
+};
+Failure handshake_failure(SSL* connection, const boost::system::error_code& error);
+
+}  // namespace mds::wire
