@@ -1,0 +1,188 @@
+#include "server/replica_env.hh"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/clock.hh"
+#include "log/log.hh"
+#include "store/codec.hh"
+
+namespace mds::server {
+namespace {
+
+constexpr uint32_t k_chunk = 1 << 20;
+
+/// Hashes a finished copy chunk by chunk.
+repl::CopyOffer describe(const Uid& id, const std::string& path, const store::Position& position) {
+    repl::CopyOffer offer;
+    offer.id = id;
+    offer.position = position;
+    offer.chunk_size = k_chunk;
+    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) throw Error(Code::internal, "cannot read " + path);
+    std::string chunk(k_chunk, '\0');
+    for (;;) {
+        size_t size = 0;
+        while (size < k_chunk) {
+            ssize_t n = read(fd, chunk.data() + size, k_chunk - size);
+            if (n <= 0) break;
+            size += static_cast<size_t>(n);
+        }
+        if (size == 0) break;
+        offer.size += size;
+        offer.chunks.push_back(store::sha256(std::string_view(chunk).substr(0, size)));
+    }
+    close(fd);
+    return offer;
+}
+
+}  // namespace
+
+ReplicaEnv::ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db, mgmt::WorkDb& work,
+                       std::string folder, std::string domain_name)
+    : daemon_(daemon),
+      link_(link),
+      db_(db),
+      work_(work),
+      folder_(std::move(folder)),
+      domain_name_(std::move(domain_name)) {
+    SQLite::Statement count(work_.db(),
+                            "SELECT count(*) FROM parked WHERE handed_over=0");
+    if (count.executeStep()) parked_ = static_cast<uint32_t>(count.getColumn(0).getInt64());
+}
+
+ReplicaEnv::~ReplicaEnv() {
+    for (auto& [id, fd] : receiving_) close(fd);
+    for (auto& [id, fd] : serving_) close(fd);
+}
+
+int64_t ReplicaEnv::mono_ms() { return mds::mono_ms(); }
+int64_t ReplicaEnv::wall_ms() { return mds::wall_ms(); }
+Uid ReplicaEnv::random_id() { return *Uid::from_bytes(random_bytes(16)); }
+
+void ReplicaEnv::send(const Uid& mds, repl::Kind kind, std::string payload) {
+    link_.send(mds, static_cast<uint16_t>(kind), payload);
+}
+
+void ReplicaEnv::make_copy(std::function<void(std::optional<repl::CopyOffer>, std::string)> then) {
+    Uid id = random_id();
+    std::string path = folder_ + "/outgoing/" + id.text();
+    // VACUUM INTO reads its own snapshot: publishes go on meanwhile.
+    daemon_.work([this, id, path, then = std::move(then)] {
+        std::optional<repl::CopyOffer> offer;
+        std::string error;
+        try {
+            offer = describe(id, path, db_.copy_to(path));
+        } catch (const std::exception& e) {
+            error = e.what();
+            std::filesystem::remove(path);
+        }
+        daemon_.post([this, id, path, then, offer = std::move(offer), error]() mutable {
+            if (offer) serving_[id] = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+            then(std::move(offer), error);
+        });
+    });
+}
+
+std::optional<std::string> ReplicaEnv::read_copy(const Uid& id, uint32_t index) {
+    auto it = serving_.find(id);
+    if (it == serving_.end()) return std::nullopt;
+    std::string chunk(k_chunk, '\0');
+    ssize_t n = pread(it->second, chunk.data(), chunk.size(),
+                      static_cast<off_t>(index) * static_cast<off_t>(k_chunk));
+    if (n <= 0) return std::nullopt;
+    chunk.resize(static_cast<size_t>(n));
+    return chunk;
+}
+
+bool ReplicaEnv::write_copy(const Uid& id, uint64_t offset, std::string_view bytes) {
+    auto it = receiving_.find(id);
+    if (it == receiving_.end()) {
+        std::string path = folder_ + "/incoming/" + id.text() + ".part";
+        int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        if (fd < 0) return false;
+        it = receiving_.emplace(id, fd).first;
+    }
+    while (!bytes.empty()) {
+        ssize_t n = pwrite(it->second, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        bytes.remove_prefix(static_cast<size_t>(n));
+        offset += static_cast<uint64_t>(n);
+    }
+    return true;
+}
+
+std::string ReplicaEnv::received_copy(const Uid& id) {
+    // Our descriptor is closed before SQLite opens the file: closing it later would drop SQLite's
+    // locks on it (POSIX).
+    if (auto it = receiving_.find(id); it != receiving_.end()) {
+        close(it->second);
+        receiving_.erase(it);
+    }
+    return folder_ + "/incoming/" + id.text() + ".part";
+}
+
+void ReplicaEnv::drop_copy(const Uid& id) {
+    for (auto* files : {&receiving_, &serving_}) {
+        auto it = files->find(id);
+        if (it == files->end()) continue;
+        close(it->second);
+        files->erase(it);
+    }
+    std::error_code ignored;
+    std::filesystem::remove(folder_ + "/incoming/" + id.text() + ".part", ignored);
+    std::filesystem::remove(folder_ + "/outgoing/" + id.text(), ignored);
+}
+
+void ReplicaEnv::park(const std::vector<store::Revision>& records) {
+    // Parked publishes are the only copy of what an administrator was told is published: this one
+    // transaction of work.db is flushed before the revisions are taken back.
+    work_.db().exec("PRAGMA synchronous=FULL");
+    {
+        SQLite::Transaction transaction(work_.db());
+        SQLite::Statement put(work_.db(),
+                              "INSERT OR IGNORE INTO parked(term_id,rev,record,undo,author,"
+                              "session_name,time_ms,handed_over) VALUES(?,?,?,?,?,?,?,0)");
+        for (const store::Revision& r : records) {
+            if (r.kind != "publish") continue;
+            store::Writer out;
+            store::write_record(out, r);
+            std::string record = out.take();
+            put.reset();
+            put.bind(1, r.term_id.raw().data(), 16);
+            put.bind(2, static_cast<int64_t>(r.rev));
+            put.bind(3, record.data(), static_cast<int>(record.size()));
+            put.bind(4, r.undo.data(), static_cast<int>(r.undo.size()));
+            put.bind(5, r.author);
+            put.bind(6, r.session_name);
+            put.bind(7, r.time_ms);
+            parked_ += static_cast<uint32_t>(put.exec());
+        }
+        transaction.commit();
+    }
+    work_.db().exec("PRAGMA synchronous=NORMAL");
+}
+
+uint32_t ReplicaEnv::parked_count() { return parked_; }
+
+void ReplicaEnv::role_changed(repl::Role role, const std::string& why) {
+    if (on_role) on_role(role, why);
+}
+
+void ReplicaEnv::content_changed(const std::vector<store::Revision>& records, bool whole) {
+    if (on_content) on_content(records, whole);
+}
+
+void ReplicaEnv::status_changed() {
+    if (on_status) on_status();
+}
+
+void ReplicaEnv::log(int priority, const std::string& text) {
+    log::write(static_cast<log::Priority>(priority), text, {{"MDS_DOMAIN", domain_name_}});
+}
+
+}  // namespace mds::server

@@ -1,0 +1,56 @@
+#pragma once
+#include <fcntl.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "app/daemon.hh"
+#include "mgmt/work_db.hh"
+#include "repl/replica.hh"
+#include "server/sync_link.hh"
+#include "store/public_db.hh"
+
+namespace mds::server {
+
+/// The replica's ports on a real host: clock, mds-sync, copy files below incoming/ and outgoing/,
+/// parked publishes in work.db, the journal.
+class ReplicaEnv : public repl::Env {
+  public:
+    ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db, mgmt::WorkDb& work,
+               std::string folder, std::string domain_name);
+    ~ReplicaEnv() override;
+
+    int64_t mono_ms() override;
+    int64_t wall_ms() override;
+    Uid random_id() override;
+    void send(const Uid& mds, repl::Kind kind, std::string payload) override;
+    void make_copy(std::function<void(std::optional<repl::CopyOffer>, std::string)> then) override;
+    std::optional<std::string> read_copy(const Uid& id, uint32_t index) override;
+    bool write_copy(const Uid& id, uint64_t offset, std::string_view bytes) override;
+    std::string received_copy(const Uid& id) override;
+    void drop_copy(const Uid& id) override;
+    void park(const std::vector<store::Revision>& records) override;
+    uint32_t parked_count() override;
+    void role_changed(repl::Role role, const std::string& why) override;
+    void content_changed(const std::vector<store::Revision>& records, bool whole) override;
+    void status_changed() override;
+    void log(int priority, const std::string& text) override;
+
+    std::function<void(repl::Role, const std::string&)> on_role;
+    std::function<void(const std::vector<store::Revision>&, bool whole)> on_content;
+    std::function<void()> on_status;
+
+  private:
+    app::Daemon& daemon_;
+    SyncLink& link_;
+    store::PublicDb& db_;
+    mgmt::WorkDb& work_;
+    std::string folder_, domain_name_;
+    std::map<Uid, int> receiving_;
+    std::map<Uid, int> serving_;
+    uint32_t parked_ = 0;
+};
+
+}  // namespace mds::server

@@ -1,0 +1,333 @@
+#include "server/server.hh"
+
+#include <fmt/core.h>
+
+#include "base/clock.hh"
+#include "base/text.hh"
+#include "log/log.hh"
+#include "server/ha_commands.hh"
+#include "server/replica_env.hh"
+#include "server/sync_link.hh"
+
+namespace mds::server {
+namespace {
+
+repl::Timing timing_from(const app::Config& config) {
+    repl::Timing t;
+    t.heartbeat_ms = config.get_int("Sync.HeartbeatMs");
+    t.silent_ms = 5 * t.heartbeat_ms;
+    t.startup_ms = config.get_int("Sync.StartupWaitMs");
+    t.repeat_ms = std::min(2000, config.get_int("Sync.PeriodicSeconds") * 1000);
+    return t;
+}
+
+std::string role_word(repl::Role role, bool log_server) {
+    if (log_server) return "log server";
+    switch (role) {
+        case repl::Role::active: return "active";
+        case repl::Role::standby: return "standby";
+        case repl::Role::starting: return "starting";
+    }
+    return "standby";
+}
+
+}  // namespace
+
+struct Server::Impl {
+    explicit Impl(Server* owner, Options o)
+        : self(owner),
+          options(std::move(o)),
+          daemon(*options.daemon),
+          db(options.folder),
+          work(options.folder + "/work.db"),
+          link(daemon.bus(), options.channel, options.object_path),
+          workspace(db, work, settings(), hooks()),
+          env(daemon, link, db, work, options.folder, options.config.domain_name),
+          replica(db, env, options.config.self, options.config.peers,
+                  timing_from(daemon.config())) {
+        env.on_role = [this](repl::Role role, const std::string& why) { role_changed(role, why); };
+        env.on_content = [this](const std::vector<store::Revision>&, bool) {
+            workspace.content_changed();
+            if (self->on_content) self->on_content();
+        };
+        env.on_status = [this] { status_dirty = true; };
+        link.on_link = [this](const Uid& mds, const std::string& state, const std::string& reason) {
+            replica.set_link(mds, state, reason);
+        };
+    }
+
+    mgmt::Settings settings() const {
+        mgmt::Settings s;
+        s.domain = {options.config.domain_uid, options.config.domain_name,
+                    options.config.domain_type};
+        s.owner_tag = owner_tag(options.bus_name);
+        s.catalog = options.catalog;
+        s.server_name = options.config.self.name;
+        return s;
+    }
+
+    mgmt::Hooks hooks() {
+        mgmt::Hooks h;
+        h.require_writable = [this] { replica.require_writable(); };
+        h.is_standby = [this] { return replica.role() != repl::Role::active; };
+        h.fence = [this] { replica.require_writable(); };
+        h.published = [this](const store::Revision&) {
+            replica.committed();
+            if (self->on_content) self->on_content();
+        };
+        h.now_ms = [] { return wall_ms(); };
+        h.where_active = [this] {
+            const repl::Peer* active = replica.active_peer();
+            return active ? fmt::format("The Active server is {} ({}) on {}", active->name,
+                                        active->address, active->mds_name)
+                          : std::string("No server of this Domain is Active");
+        };
+        return h;
+    }
+
+    void role_changed(repl::Role role, const std::string& why) {
+        std::string word = role_word(role, options.config.self.log_server);
+        log::notice(fmt::format("{} is now {}: {}", options.config.self.name, word, why),
+                    {{"MDS_DOMAIN", options.config.domain_name},
+                     {"MDS_SERVER", options.config.self.name}});
+        if (role == repl::Role::standby && was == repl::Role::active) {
+            // CA-3, RF-38: clients learn where the new Active is when they come back.
+            workspace.end_sessions(options.config.self.name + " is now standby");
+        }
+        was = role;
+        if (self->on_role) self->on_role(role);
+    }
+
+    void tick() {
+        replica.tick();
+        if (status_dirty) {
+            status_dirty = false;
+            if (self->on_status) self->on_status();
+        }
+    }
+
+    Server* self;
+    Options options;
+    app::Daemon& daemon;
+    store::PublicDb db;
+    mgmt::WorkDb work;
+    SyncLink link;
+    mgmt::Workspace workspace;
+    ReplicaEnv env;
+    repl::Replica replica;
+    repl::Role was = repl::Role::starting;
+    bool status_dirty = true;
+};
+
+Server::Server(Options options) : impl_(std::make_shared<Impl>(this, std::move(options))) {}
+
+Server::~Server() = default;
+
+store::PublicDb& Server::db() { return impl_->db; }
+mgmt::Workspace& Server::workspace() { return impl_->workspace; }
+repl::Replica& Server::replica() { return impl_->replica; }
+const Config& Server::config() const { return impl_->options.config; }
+
+void Server::start() {
+    impl_->link.start();
+    impl_->replica.start();
+    std::weak_ptr<Impl> weak = impl_;
+    impl_->daemon.every(50, [weak] {
+        if (auto impl = weak.lock()) impl->tick();
+    });
+    impl_->daemon.every(1000, [weak] {
+        if (auto impl = weak.lock()) impl->workspace.tick();
+    });
+}
+
+void Server::reload(Config config) {
+    impl_->options.config = std::move(config);
+    impl_->replica.set_peers(impl_->options.config.peers);
+    impl_->workspace.update_settings(impl_->settings());
+}
+
+void Server::execute(const std::string& sid, const std::string& command,
+                     const std::string& version, std::string body,
+                     std::map<std::string, std::string> client,
+                     std::function<void(mgmt::Reply)> then) {
+    impl_->workspace.execute(sid, command, version, body, client, std::move(then));
+}
+
+void Server::deliver(const std::string& peer, uint16_t kind, std::string payload) {
+    auto mds = Uid::parse(peer);
+    if (!mds) return;
+    if (kind >= static_cast<uint16_t>(repl::Kind::application)) {
+        if (on_message) on_message(*mds, kind, std::move(payload));
+        return;
+    }
+    impl_->replica.receive(*mds, static_cast<repl::Kind>(kind), payload);
+}
+
+void Server::send(const Uid& mds, uint16_t kind, std::string payload) {
+    impl_->link.send(mds, kind, payload);
+}
+
+json::object Server::status() const {
+    const Config& c = impl_->options.config;
+    const repl::Replica& replica = impl_->replica;
+    store::Position position = impl_->db.position();
+    json::array peers;
+    for (const repl::PeerStatus& s : replica.peer_status()) {
+        json::object row{
+            {"server", s.peer.name},
+            {"mds", s.peer.mds.text()},
+            {"mds-name", s.peer.mds_name},
+            {"address", s.peer.address},
+            {"log-server", s.peer.log_server},
+            {"primary", s.peer.primary},
+            {"ha-state", s.peer.log_server ? "log server"
+                         : s.heard         ? role_word(s.role, false)
+                                           : "unknown"},
+            {"sync-status", repl::status_word(s.status)},
+            {"sync-state", s.sync_state},
+            {"revision", position.rev},
+            {"peer-revision", s.revision},
+            {"digest-equal", s.digest_equal},
+            {"since", s.since_ms},
+            {"last-contact", s.contact_ms},
+            {"last-successful-sync", s.last_good_ms},
+            {"parked", s.parked},
+            {"reason", s.reason},
+            {"next", s.next}};
+        if (s.percent != 255) row["percent"] = s.percent;
+        peers.push_back(std::move(row));
+    }
+    json::array sessions;
+    for (const mgmt::SessionInfo& s : impl_->workspace.sessions()) {
+        sessions.push_back(json::object{{"uid", s.uid.text()},
+                                        {"user", s.user},
+                                        {"application", s.application},
+                                        {"changes", s.changes},
+                                        {"locks", s.locks},
+                                        {"connected", s.connected}});
+    }
+    return json::object{{"domain", c.domain_name},
+                        {"domain-uid", c.domain_uid.text()},
+                        {"domain-type", c.domain_type},
+                        {"server", c.self.name},
+                        {"server-uid", c.self.server.text()},
+                        {"address", c.address},
+                        {"mds", c.self.mds.text()},
+                        {"mds-name", c.mds_name},
+                        {"role", role_word(replica.role(), c.self.log_server)},
+                        {"primary", c.primary},
+                        {"log-server", c.self.log_server},
+                        {"state", replica.domain_state()},
+                        {"revision", position.rev},
+                        {"term", position.term_no},
+                        {"digest", store::text(position.digest)},
+                        {"objects", impl_->db.object_count()},
+                        {"parked", impl_->env.parked_count()},
+                        {"sessions", std::move(sessions)},
+                        {"peers", std::move(peers)}};
+}
+
+namespace {
+
+/// Ends a task with what a role change came to.
+repl::Replica::Done task_end(mgmt::Workspace& workspace, Uid task, std::string done_text) {
+    return [&workspace, task, done_text](std::optional<Error> error) {
+        if (error) {
+            workspace.finish_task(task, "failed", {}, error->message());
+        } else {
+            workspace.update_task(task, 100, done_text);
+            workspace.finish_task(task, "succeeded");
+        }
+    };
+}
+
+}  // namespace
+
+json::object Server::ha_action(const json::object& request) {
+    const Config& c = impl_->options.config;
+    repl::Replica& replica = impl_->replica;
+    mgmt::Workspace& workspace = impl_->workspace;
+    std::string action = json::get_string(request, "action");
+    std::string target = json::get_string(request, "target");
+    std::string user = json::get_string(request, "user", "system");
+
+    auto is_self = [&](const std::string& name) {
+        return name.empty() || fold(name) == fold(c.self.name) || fold(name) == fold(c.mds_name) ||
+               name == c.self.mds.text() || name == c.self.server.text();
+    };
+    const repl::Peer* peer = nullptr;
+    for (const repl::Peer& p : c.peers) {
+        if (fold(target) == fold(p.name) || fold(target) == fold(p.mds_name) ||
+            target == p.mds.text() || target == p.server.text()) {
+            peer = &p;
+        }
+    }
+    if (!is_self(target) && !peer) {
+        std::vector<std::string> names{c.self.name};
+        for (const repl::Peer& p : c.peers) names.push_back(p.name);
+        throw Error(Code::object_not_found,
+                    fmt::format("Domain {} has no server {}; its servers: {}", c.domain_name, target,
+                                join(names, ", ")));
+    }
+
+    auto start = [&](const std::string& name, const std::string& where, auto&& run) {
+        Uid task = workspace.create_task(name, where, user);
+        try {
+            run(task);
+        } catch (const Error& e) {
+            workspace.finish_task(task, "failed", {}, e.message());
+            throw;
+        }
+        return json::object{{"task-id", task.text()}};
+    };
+
+    if (action == "set-active" && is_self(target)) {
+        return start("Set Active", c.self.name, [&](Uid task) {
+            replica.set_active(user, task_end(workspace, task, c.self.name + " is Active"));
+        });
+    }
+    if (action == "set-active") {
+        if (replica.role() != repl::Role::active) {
+            throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to become Active itself");
+        }
+        return start("Set Active", peer->name, [&](Uid task) {
+            replica.hand_over(peer->mds, user,
+                              task_end(workspace, task, peer->name + " becomes Active"));
+        });
+    }
+    if (action == "set-standby") {
+        if (!is_self(target)) {
+            throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to become Standby itself");
+        }
+        if (replica.role() != repl::Role::active) {
+            throw Error(Code::ha_invalid, c.self.name + " is not Active");
+        }
+        return start("Set Standby", c.self.name, [&](Uid task) {
+            replica.set_standby(user);
+            task_end(workspace, task, c.self.name + " is Standby; nobody is Active")(std::nullopt);
+        });
+    }
+    if (action == "force-active") {
+        if (!is_self(target)) {
+            throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to become Active itself");
+        }
+        return start("Force Active", c.self.name, [&](Uid task) {
+            replica.force_active(user);
+            task_end(workspace, task, c.self.name + " is Active")(std::nullopt);
+        });
+    }
+    if (action == "full-sync") {
+        if (!peer) {
+            std::vector<std::string> names;
+            for (const repl::Peer& p : c.peers) names.push_back(p.name);
+            throw Error(Code::ha_invalid, "choose the peer to synchronize: " + join(names, ", "))
+                .refusal("RF-19", "mdsctl ha status " + c.domain_name);
+        }
+        return start("Full synchronization", peer->name, [&](Uid task) {
+            replica.full_sync(peer->mds, task_end(workspace, task, peer->name + " is synchronized"));
+        });
+    }
+    throw Error(Code::invalid_parameter, "Invalid parameter for [action]. " + action);
+}
+
+}  // namespace mds::server
