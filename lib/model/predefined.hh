@@ -5,6 +5,7 @@
 
 #include "base/ids.hh"
 #include "json/json.hh"
+#include "model/type.hh"
 
 namespace mds::model {
 
@@ -22,6 +23,8 @@ const std::vector<Predefined>& predefined_objects();
 const Predefined* find_predefined(const Uid& uid);
 /// By name (without regard to case) within a family; the object of the first match.
 const Predefined* find_predefined(std::string_view family, std::string_view name);
+/// The type to render it with: one of the catalogue, or a bare one (CpmiAnyObject, Track, ...).
+const Type& type_of(const Predefined& object);
 /// For store::PublicDb::set_predefined.
 bool is_predefined(const Uid& uid);
 

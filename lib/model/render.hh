@@ -30,6 +30,8 @@ struct RenderContext {
     Level references = Level::standard;
     /// The object behind a reference, at `references` level: uid string, OBJ or whole.
     std::function<json::value(const Uid&)> reference;
+    /// The name behind a reference.
+    std::function<std::string(const Uid&)> name;
     /// Groups of the object (already as values); null = leave `groups` out.
     const json::array* groups = nullptr;
 };

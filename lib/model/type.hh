@@ -28,6 +28,15 @@ enum class Kind {
     any          ///< kept as it came (control characters are refused all the same)
 };
 
+/// How addresses of a type come in and are shown (management-api.md, IP / SUBNET / IPFIRST).
+enum class Addressing {
+    none,
+    host,      ///< ip-address, ipv4-address, ipv6-address
+    subnet,    ///< subnet, subnet4, subnet6, mask-length, mask-length4, mask-length6, subnet-mask
+    range,     ///< ip-address-first/-last, ipv4-..., ipv6-...
+    any_of     ///< host or range (multicast-address-range)
+};
+
 struct Field {
     std::string name;
     Kind kind = Kind::string;
@@ -46,19 +55,14 @@ struct Field {
     bool read_only = false;
     /// Stored but not shown in replies.
     bool internal = false;
+    /// A reference whose name is shown instead of the object.
+    bool as_name = false;
+    /// Addresses inside a map.
+    Addressing addressing = Addressing::none;
     /// Shown at details level standard in lists.
     bool key = false;
     /// First API version that knows it.
     std::string since = "1";
-};
-
-/// How addresses of a type come in and are shown (management-api.md, IP / SUBNET / IPFIRST).
-enum class Addressing {
-    none,
-    host,      ///< ip-address, ipv4-address, ipv6-address
-    subnet,    ///< subnet, subnet4, subnet6, mask-length, mask-length4, mask-length6, subnet-mask
-    range,     ///< ip-address-first/-last, ipv4-..., ipv6-...
-    any_of     ///< host or range (multicast-address-range)
 };
 
 /// One object type as data: everything that the generic commands need to know.
@@ -113,7 +117,7 @@ std::vector<Type> network_types();
 std::vector<Type> service_types();
 std::vector<Type> system_types();
 
-/// The 32 colour names of the management API.
+/// The colour names of the management API.
 const std::vector<std::string>& colours();
 
 }  // namespace mds::model

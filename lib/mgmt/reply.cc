@@ -1,0 +1,42 @@
+#include <functional>
+
+#include "mgmt/call.hh"
+
+namespace mds::mgmt {
+namespace {
+
+json::array lines(const std::vector<std::string>& texts) {
+    json::array out;
+    for (const std::string& text : texts) {
+        out.push_back(json::object{{"message", text}, {"current-session", true}});
+    }
+    return out;
+}
+
+}  // namespace
+
+Reply ok_reply(const json::object& body) { return {200, json::text(body)}; }
+
+Reply error_reply(const Error& error) {
+    json::object body;
+    body["code"] = json::value(code_word(error.code()));
+    body["message"] = error.message();
+    if (!error.warnings().empty()) body["warnings"] = lines(error.warnings());
+    if (!error.errors().empty()) body["errors"] = lines(error.errors());
+    if (!error.refusal_id().empty()) {
+        body["refusal"] = json::object{{"id", error.refusal_id()}, {"next", error.next()}};
+    }
+    return {http_status(error.code()), json::text(body)};
+}
+
+Reply guarded(const std::function<json::object()>& f) {
+    try {
+        return ok_reply(f());
+    } catch (const Error& error) {
+        return error_reply(error);
+    } catch (const std::exception& error) {
+        return error_reply(Error(Code::internal, std::string("Internal error: ") + error.what()));
+    }
+}
+
+}  // namespace mds::mgmt

@@ -1,0 +1,73 @@
+#include "mgmt/work_db.hh"
+
+namespace mds::mgmt {
+namespace {
+
+constexpr const char* k_schema = R"(
+CREATE TABLE IF NOT EXISTS session(uid BLOB PRIMARY KEY, sid_hash BLOB, user TEXT NOT NULL,
+  user_uid BLOB, state TEXT NOT NULL, connected INTEGER NOT NULL, read_only INTEGER NOT NULL,
+  info TEXT NOT NULL, permissions TEXT NOT NULL, timeout_s INTEGER NOT NULL,
+  created_ms INTEGER, login_ms INTEGER, logout_ms INTEGER, last_use_ms INTEGER,
+  publish_ms INTEGER, changes INTEGER, expired INTEGER);
+CREATE INDEX IF NOT EXISTS session_state ON session(state, publish_ms);
+CREATE TABLE IF NOT EXISTS overlay(session BLOB NOT NULL, uid BLOB NOT NULL, op INTEGER NOT NULL,
+  type TEXT NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, doc TEXT NOT NULL,
+  base_rev INTEGER NOT NULL, base_type TEXT NOT NULL, base_name TEXT NOT NULL,
+  PRIMARY KEY(session, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lock(uid BLOB PRIMARY KEY, session BLOB NOT NULL,
+  since_ms INTEGER NOT NULL, by_hand INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS task(id BLOB PRIMARY KEY, name TEXT NOT NULL, target TEXT NOT NULL,
+  initiator TEXT NOT NULL, status TEXT NOT NULL, percent INTEGER NOT NULL,
+  description TEXT NOT NULL, comments TEXT NOT NULL, start_ms INTEGER NOT NULL,
+  update_ms INTEGER NOT NULL, details TEXT NOT NULL, resumable INTEGER NOT NULL, session BLOB);
+CREATE INDEX IF NOT EXISTS task_start ON task(start_ms);
+CREATE TABLE IF NOT EXISTS parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT,
+  session_name TEXT, time_ms INTEGER, handed_over INTEGER, PRIMARY KEY(term_id, rev));
+)";
+
+}  // namespace
+
+WorkDb::WorkDb(const std::string& path)
+    : database_(std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE |
+                                                             SQLite::OPEN_CREATE)) {
+    database_->setBusyTimeout(5000);
+    database_->exec("PRAGMA journal_mode=WAL");
+    // NORMAL: no flush per keystroke (replication.md 4); what matters is in public.db.
+    database_->exec("PRAGMA synchronous=NORMAL");
+    database_->exec("PRAGMA temp_store=MEMORY");
+    database_->exec("PRAGMA secure_delete=FAST");
+    database_->exec("PRAGMA wal_autocheckpoint=4000");
+    database_->exec(k_schema);
+}
+
+SQLite::Statement& WorkDb::sql(const char* text) {
+    auto& slot = statements_[text];
+    if (!slot) {
+        slot = std::make_unique<SQLite::Statement>(*database_, text);
+    } else {
+        slot->tryReset();
+        slot->clearBindings();
+    }
+    return *slot;
+}
+
+WorkDb::Transaction::Transaction(WorkDb& work) : work_(work), outer_(!work.in_transaction_) {
+    if (!outer_) return;
+    work_.sql("BEGIN IMMEDIATE").exec();
+    work_.in_transaction_ = true;
+}
+
+WorkDb::Transaction::~Transaction() {
+    if (!outer_ || done_) return;
+    work_.in_transaction_ = false;
+    work_.sql("ROLLBACK").tryExecuteStep();
+}
+
+void WorkDb::Transaction::commit() {
+    if (!outer_ || done_) return;
+    work_.sql("COMMIT").exec();
+    done_ = true;
+    work_.in_transaction_ = false;
+}
+
+}  // namespace mds::mgmt
