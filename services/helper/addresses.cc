@@ -191,7 +191,13 @@ void Addresses::add(const std::string& text, const std::string& asked_interface,
     std::erase_if(ours, [&](const HostAddress& one) { return one.address == address; });
     ours.push_back({address, interface, prefix});
     write_record(ours);
-    run_(arguments);
+    try {
+        run_(arguments);
+    } catch (const Error&) {
+        ours.pop_back();
+        write_record(ours);
+        throw;
+    }
 }
 
 void Addresses::remove(const std::string& text) {
