@@ -1,0 +1,175 @@
+#include "client.hh"
+
+#include <sdbus-c++/sdbus-c++.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "base/clock.hh"
+#include "bus/blob.hh"
+#include "bus/connection.hh"
+
+namespace mds::ctl {
+namespace {
+
+const bus::InterfaceName k_core{"org.openmds.Core1"};
+
+// Ctrl+C stops watching, never the task (C-9).
+volatile std::sig_atomic_t g_interrupted = 0;
+
+void on_interrupt(int) { g_interrupted = 1; }
+
+Error error_of(const json::object& reply) {
+    Code code = code_from_word(json::get_string(reply, "code"));
+    Error error(code, json::get_string(reply, "message"));
+    for (const json::value& row : json::get_array(reply, "errors")) {
+        if (row.is_object()) error.add_error(json::get_string(row.get_object(), "message"));
+    }
+    for (const json::value& row : json::get_array(reply, "warnings")) {
+        if (row.is_object()) error.add_warning(json::get_string(row.get_object(), "message"));
+    }
+    const json::object& refusal = json::get_object(reply, "refusal");
+    return std::move(error).refusal(json::get_string(refusal, "id"),
+                                    json::get_string(refusal, "next"));
+}
+
+}  // namespace
+
+struct Client::Impl {
+    std::unique_ptr<sdbus::IConnection> connection = sdbus::createSystemBusConnection();
+    std::unique_ptr<sdbus::IProxy> core;
+};
+
+Client::Client() : impl_(std::make_unique<Impl>()) {
+    impl_->connection->setMethodCallTimeout(120'000'000);
+    impl_->core = sdbus::createProxy(*impl_->connection, bus::ServiceName{"org.openmds.Core1"},
+                                     sdbus::ObjectPath{"/org/openmds/Core1"});
+}
+
+Client::~Client() = default;
+
+namespace {
+
+Error unreachable(const sdbus::Error& e) {
+    Error error = bus::from_bus_error(e);
+    if (error.code() != Code::unreachable) return error;
+    return Error(Code::unreachable, "mds-core does not answer on this host: " + error.message())
+        .refusal("", "systemctl status mds-core.service");
+}
+
+}  // namespace
+
+json::object Client::run(const std::string& domain, const std::string& command,
+                         const json::object& body) {
+    bus::Blob blob = bus::pack(json::text(body));
+    uint16_t status = 0;
+    std::vector<uint8_t> reply;
+    std::vector<sdbus::UnixFd> reply_fd;
+    try {
+        impl_->core->callMethod(bus::MemberName{"Run"})
+            .onInterface(k_core)
+            .withArguments(domain, command, blob.bytes, blob.fds)
+            .storeResultsTo(status, reply, reply_fd);
+    } catch (const sdbus::Error& e) {
+        throw unreachable(e);
+    }
+    json::object answer = json::parse_object(bus::unpack(reply, reply_fd));
+    if (status != 200) throw error_of(answer);
+    return answer;
+}
+
+json::object Client::grid() {
+    std::string text;
+    try {
+        impl_->core->callMethod(bus::MemberName{"Grid"}).onInterface(k_core).storeResultsTo(text);
+    } catch (const sdbus::Error& e) {
+        throw unreachable(e);
+    }
+    return json::parse_object(text);
+}
+
+void Client::set_key(const std::string& key, uint32_t valid_seconds) {
+    auto sic = sdbus::createProxy(*impl_->connection, bus::ServiceName{"org.openmds.Sic1"},
+                                  sdbus::ObjectPath{"/org/openmds/Sic1"});
+    try {
+        sic->callMethod(bus::MemberName{"SetKey"})
+            .onInterface(bus::InterfaceName{"org.openmds.Sic1"})
+            .withArguments(key, valid_seconds)
+            .storeResultsTo();
+    } catch (const sdbus::Error& e) {
+        throw bus::from_bus_error(e);
+    }
+}
+
+std::string Client::sic_property(const std::string& name) {
+    auto sic = sdbus::createProxy(*impl_->connection, bus::ServiceName{"org.openmds.Sic1"},
+                                  sdbus::ObjectPath{"/org/openmds/Sic1"});
+    try {
+        return sic->getProperty(name).onInterface("org.openmds.Sic1").get<std::string>();
+    } catch (const sdbus::Error& e) {
+        throw bus::from_bus_error(e);
+    }
+}
+
+bool confirm(const Options& options, const std::string& question) {
+    if (options.yes) return true;
+    if (!isatty(STDIN_FILENO)) return false;
+    std::fprintf(stderr, "%s [y/N] ", question.c_str());
+    std::string line;
+    return std::getline(std::cin, line) && (line == "y" || line == "Y" || line == "yes");
+}
+
+json::object follow(Client& client, const Options& options, const std::string& domain,
+                    const std::string& task_id) {
+    if (!options.wait) {
+        std::printf("%s\n", task_id.c_str());
+        return {};
+    }
+    std::signal(SIGINT, on_interrupt);
+    std::string shown;
+    int64_t begin = mono_ms();
+    for (;;) {
+        json::object reply = client.run(
+            domain, "show-task", {{"task-id", task_id}, {"details-level", "full"}});
+        const json::array& tasks = json::get_array(reply, "tasks");
+        if (tasks.empty()) throw Error(Code::object_not_found, "no task " + task_id);
+        json::object task = tasks.front().as_object();
+        std::string status = json::get_string(task, "status");
+        std::string step = json::get_string(task, "progress-description");
+        bool live = isatty(STDERR_FILENO) && !options.quiet;
+        if (status == "in progress") {
+            std::string line = std::to_string(json::get_int(task, "progress-percentage")) + " %  " +
+                               step;
+            if (live && line != shown) std::fprintf(stderr, "\r\033[K  %s", line.c_str());
+            if (!live && !options.quiet && step != shown && !step.empty()) {
+                std::fprintf(stderr, "  %s\n", step.c_str());
+            }
+            shown = live ? line : step;
+        } else {
+            if (live && !shown.empty()) std::fprintf(stderr, "\r\033[K");
+            if (status == "failed") {
+                std::string why = json::get_string(task, "comments");
+                throw Error(Code::ha_invalid, why.empty() ? "the task failed" : why);
+            }
+            return task;
+        }
+        if (g_interrupted) {
+            std::fprintf(stderr, "\nStill running; come back with: mdsctl task watch %s\n",
+                         task_id.c_str());
+            std::exit(130);
+        }
+        if (options.timeout_s && mono_ms() - begin > options.timeout_s * 1000) {
+            throw Error(Code::timed_out, "the task goes on after " +
+                                             std::to_string(options.timeout_s) + " s")
+                .refusal("", "mdsctl task watch " + task_id);
+        }
+        // The task's progress is polled: it may run on another host, where no signal reaches us.
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+}
+
+}  // namespace mds::ctl

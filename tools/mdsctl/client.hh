@@ -1,0 +1,48 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/error.hh"
+#include "json/json.hh"
+
+namespace mds::ctl {
+
+/// What every verb has: the options of mdsctl(1) 4.2 and the connection to mds-core on this host.
+struct Options {
+    bool json = false, csv = false, names = false, yes = false, wait = true, quiet = false;
+    bool ascii = false, colour = false, headers = true, terminal = false;
+    int timeout_s = 0;
+    std::string reason;
+    /// Columns to draw in; 0 = no limit (output is not a terminal).
+    int width = 80;
+};
+
+/// A refusal or failure that came back as a reply: keeps code word, refusal id and next command.
+class Client {
+  public:
+    Client();
+    ~Client();
+    /// Runs a management API command (Core1.Run); `domain` empty = System Data. Throws mds::Error
+    /// with the code, the refusal and the lists of the reply when it is not 200.
+    json::object run(const std::string& domain, const std::string& command,
+                     const json::object& body);
+    /// The whole deployment (Core1.Grid).
+    json::object grid();
+    /// Calls a method of Sic1 with text arguments; returns nothing.
+    void set_key(const std::string& key, uint32_t valid_seconds);
+    std::string sic_property(const std::string& name);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Follows a task to its end (when options.wait) with progress on standard error, or prints its id.
+/// Throws mds::Error when the task failed; returns its last state.
+json::object follow(Client& client, const Options& options, const std::string& domain,
+                    const std::string& task_id);
+/// Asks on the terminal; false without one. `--yes` answers.
+bool confirm(const Options& options, const std::string& question);
+
+}  // namespace mds::ctl

@@ -1,0 +1,191 @@
+// mdsctl domain, mdsctl ds.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.hh"
+#include "draw.hh"
+#include "verbs.hh"
+
+namespace mds::ctl {
+namespace {
+
+std::string cell_text(const Options& options, const json::object& cell) {
+    std::string state = json::get_string(cell, "ha-state");
+    if (state.empty()) return symbol(options, "empty");
+    std::string sync = json::get_string(cell, "sync-status");
+    std::string word = state == "active"       ? "Active"
+                       : state == "standby"    ? "Standby"
+                       : state == "log server" ? "Log"
+                                               : state;
+    // A server that is not well shows that, not its last role's symbol (P2).
+    bool well = sync.empty() || sync == "synchronized";
+    return state_text(options, well ? state : sync, word);
+}
+
+json::object server_json(const std::string& spec, const std::string& domain, size_t number,
+                         const char* type) {
+    size_t equals = spec.find('=');
+    json::object server{{"name", fmt::format("{}-{}", domain, number)},
+                        {"multi-domain-server", spec.substr(0, equals)},
+                        {"type", type}};
+    if (equals != std::string::npos) server["ip-address"] = spec.substr(equals + 1);
+    return server;
+}
+
+}  // namespace
+
+int domain_list(Client& client, const Options& options, bool problems_only) {
+    json::object grid = client.grid();
+    json::array rows;
+    for (const json::value& v : json::get_array(grid, "domains")) {
+        std::string sync = json::get_string(v.as_object(), "sync");
+        if (!problems_only || (sync != "synchronized" && sync != "single")) rows.push_back(v);
+    }
+    if (options.json) {
+        std::printf("%s\n", json::pretty(rows).c_str());
+        return 0;
+    }
+    if (options.names) {
+        for (const json::value& v : rows) {
+            std::printf("%s\n", safe(json::get_string(v.as_object(), "name")).c_str());
+        }
+        return 0;
+    }
+    if (rows.empty()) {
+        std::fprintf(stderr, "No Domains.\n");
+        return 0;
+    }
+    std::vector<std::string> header{"DOMAIN"}, uids;
+    for (const json::value& v : json::get_array(grid, "servers")) {
+        header.push_back(safe(json::get_string(v.as_object(), "name")));
+        uids.push_back(json::get_string(v.as_object(), "uid"));
+    }
+    header.emplace_back("SYNC");
+    Table table(header);
+    size_t good = 0;
+    for (const json::value& v : rows) {
+        const json::object& d = v.as_object();
+        std::vector<std::string> cells{safe(json::get_string(d, "name"))};
+        for (const std::string& uid : uids) {
+            const json::object* found = nullptr;
+            for (const json::value& c : json::get_array(d, "cells")) {
+                if (json::get_string(c.as_object(), "mds") == uid) found = &c.as_object();
+            }
+            cells.push_back(found ? cell_text(options, *found) : symbol(options, "empty"));
+        }
+        std::string sync = json::get_string(d, "sync");
+        if (sync == "synchronized" || sync == "single") ++good;
+        cells.push_back(sync);
+        table.row(std::move(cells));
+    }
+    if (options.csv) {
+        table.print_csv();
+    } else {
+        table.print(options);
+        std::printf("%zu Domain%s, %zu synchronized\n", rows.size(), rows.size() == 1 ? "" : "s",
+                    good);
+    }
+    return 0;
+}
+
+int domain_show(Client& client, const Options& options, const std::string& name) {
+    json::object d = client.run("", "show-domain", {{"name", name}});
+    if (options.json) {
+        std::printf("%s\n", json::pretty(d).c_str());
+        return 0;
+    }
+    std::printf("%s   %s\n\n", safe(json::get_string(d, "name")).c_str(),
+                json::get_string(d, "domain-type").c_str());
+    Table table({"SERVER", "ON", "ADDRESS", "TYPE", "ACTIVE"});
+    for (const json::value& v : json::get_array(d, "servers")) {
+        const json::object& s = v.as_object();
+        table.row({safe(json::get_string(s, "name", "-")),
+                   safe(json::get_string(s, "multi-domain-server")),
+                   json::get_string(s, "ipv4-address", json::get_string(s, "ipv6-address", "-")),
+                   json::get_string(s, "type"), json::get_bool(s, "active") ? "yes" : "no"});
+    }
+    table.print(options, "  ");
+    return 0;
+}
+
+int domain_create(Client& client, const Options& options, const DomainCreate& what) {
+    json::array servers;
+    std::string first = what.on + (what.address.empty() ? "" : "=" + what.address);
+    servers.push_back(server_json(first, what.name, 1, "management server"));
+    for (const std::string& spec : what.standby) {
+        json::object s = server_json(spec, what.name, servers.size() + 1, "management server");
+        s["active"] = false;
+        servers.push_back(std::move(s));
+    }
+    for (const std::string& spec : what.log) {
+        json::object s = server_json(spec, what.name, servers.size() + 1, "log server");
+        s["active"] = false;
+        servers.push_back(std::move(s));
+    }
+    json::object reply =
+        client.run("", "add-domain", {{"name", what.name}, {"servers", std::move(servers)}});
+    std::string id = json::get_string(
+        json::get_array(reply, "tasks").at(0).as_object(), "task-id");
+    json::object task = follow(client, options, "", id);
+    if (options.wait && !options.quiet) {
+        std::printf("%s Domain %s: %s\n", symbol(options, "done").c_str(), what.name.c_str(),
+                    json::get_string(task, "status").c_str());
+        std::string comments = json::get_string(task, "comments");
+        if (!comments.empty()) std::printf("  %s\n", safe(comments).c_str());
+    }
+    return 0;
+}
+
+int domain_delete(Client& client, const Options& options, const std::string& name) {
+    if (!confirm(options, "Delete Domain " + name + " with all its servers and data?")) {
+        throw Error(Code::unconfirmed, "Domain " + name + " would be deleted with all its data")
+            .refusal("", "mdsctl domain delete " + name + " --yes");
+    }
+    json::object reply = client.run("", "delete-domain", {{"name", name}});
+    follow(client, options, "", json::get_string(reply, "task-id"));
+    return 0;
+}
+
+int ds_create(Client& client, const Options& options, const std::string& domain,
+              const std::string& server, const std::string& address, const std::string& name,
+              bool log_server) {
+    json::object d = client.run("", "show-domain", {{"name", domain}});
+    size_t number = json::get_array(d, "servers").size() + 1;
+    json::object s = server_json(server + (address.empty() ? "" : "=" + address), domain, number,
+                                 log_server ? "log server" : "management server");
+    if (!name.empty()) s["name"] = name;
+    json::object reply = client.run(
+        "", "set-domain", {{"name", domain}, {"servers", json::object{{"add", std::move(s)}}}});
+    std::string id = json::get_string(
+        json::get_array(reply, "tasks").at(0).as_object(), "task-id");
+    follow(client, options, "", id);
+    return 0;
+}
+
+int ds_delete(Client& client, const Options& options, const std::string& domain,
+              const std::string& server) {
+    json::object d = client.run("", "show-domain", {{"name", domain}});
+    std::string name;
+    for (const json::value& v : json::get_array(d, "servers")) {
+        const json::object& s = v.as_object();
+        if (fold(json::get_string(s, "multi-domain-server")) == fold(server) ||
+            fold(json::get_string(s, "name")) == fold(server)) {
+            name = json::get_string(s, "name");
+        }
+    }
+    if (name.empty()) {
+        throw Error(Code::object_not_found, "Domain " + domain + " has no server on " + server);
+    }
+    if (!confirm(options, "Delete Domain Server " + name + " with its data on " + server + "?")) {
+        throw Error(Code::unconfirmed, "Domain Server " + name + " would be deleted")
+            .refusal("", "mdsctl ds delete " + domain + " " + server + " --yes");
+    }
+    json::object reply = client.run(
+        "", "set-domain", {{"name", domain}, {"servers", json::object{{"remove", name}}}});
+    follow(client, options, "",
+           json::get_string(json::get_array(reply, "tasks").at(0).as_object(), "task-id"));
+    return 0;
+}
+
+}  // namespace mds::ctl

@@ -1,0 +1,134 @@
+#include "draw.hh"
+
+#include <cstdio>
+
+#include "base/clock.hh"
+
+namespace mds::ctl {
+namespace {
+
+struct Symbol {
+    const char* state;
+    const char* utf8;
+    const char* ascii;
+    const char* colour;
+};
+
+constexpr Symbol k_symbols[] = {
+    {"active", "●", "*", "32"},          {"running", "●", "*", "32"},
+    {"synchronized", "●", "*", "32"},    {"standby", "○", "o", ""},
+    {"log server", "◇", "#", "35"},      {"synchronizing", "◐", "~", "33"},
+    {"lagging", "◔", "<", "33"},         {"advanced", "◕", ">", "31"},
+    {"unreachable", "✕", "x", "31"},     {"silent", "✕", "x", "31"},
+    {"sync-failed", "✕", "x", "31"},     {"never-synchronized", "◌", "-", "33"},
+    {"version-mismatch", "≠", "/", "31"}, {"trust-missing", "⚿", "k", "31"},
+    {"collision", "‼", "!", "31"},       {"no-active", "⊘", "0", "31"},
+    {"stopped", "■", ".", ""},           {"starting", "◌", "-", "33"},
+    {"done", "✓", "+", "32"},            {"problem", "✕", "x", "31"},
+    {"empty", "·", ".", ""},             {"unknown", "?", "?", "33"},
+};
+
+const Symbol& find(const std::string& state) {
+    for (const Symbol& s : k_symbols) {
+        if (state == s.state) return s;
+    }
+    return k_symbols[std::size(k_symbols) - 1];
+}
+
+std::string cut(const std::string& text, size_t limit) {
+    if (limit == 0 || columns(text) <= limit) return text;
+    std::string out;
+    size_t used = 0;
+    for (size_t i = 0; i < text.size();) {
+        size_t size = 1;
+        while (i + size < text.size() && (static_cast<unsigned char>(text[i + size]) & 0xc0) == 0x80) {
+            ++size;
+        }
+        if (text[i] == '\033') {
+            size = text.find('m', i) + 1 - i;
+        } else if (++used >= limit) {
+            return out + "…\033[0m";
+        }
+        out += text.substr(i, size);
+        i += size;
+    }
+    return out;
+}
+
+}  // namespace
+
+size_t columns(const std::string& text) {
+    size_t count = 0;
+    for (size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\033') {
+            i = text.find('m', i);
+            continue;
+        }
+        if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) ++count;
+    }
+    return count;
+}
+
+std::string symbol(const Options& options, const std::string& state) {
+    const Symbol& s = find(state);
+    std::string mark = options.ascii ? s.ascii : s.utf8;
+    if (!options.colour || !*s.colour) return mark;
+    return std::string("\033[") + s.colour + "m" + mark + "\033[0m";
+}
+
+std::string state_text(const Options& options, const std::string& state, const std::string& word) {
+    return symbol(options, state) + " " + word;
+}
+
+void Table::print(const Options& options, const std::string& indent) const {
+    std::vector<size_t> width(header_.size(), 0);
+    auto measure = [&](const std::vector<std::string>& cells) {
+        for (size_t i = 0; i < cells.size() && i < width.size(); ++i) {
+            width[i] = std::max(width[i], columns(cells[i]));
+        }
+    };
+    if (options.headers) measure(header_);
+    for (const auto& row : rows_) measure(row);
+    auto line = [&](const std::vector<std::string>& cells) {
+        std::string text = indent;
+        for (size_t i = 0; i < cells.size(); ++i) {
+            text += cells[i];
+            if (i + 1 < cells.size()) text.append(width[i] - columns(cells[i]) + 2, ' ');
+        }
+        text = cut(text, options.terminal ? static_cast<size_t>(options.width) : 0);
+        while (!text.empty() && text.back() == ' ') text.pop_back();
+        std::printf("%s\n", text.c_str());
+    };
+    if (options.headers) line(header_);
+    for (const auto& row : rows_) line(row);
+}
+
+void Table::print_csv() const {
+    auto line = [](const std::vector<std::string>& cells) {
+        for (size_t i = 0; i < cells.size(); ++i) {
+            std::string cell = cells[i];
+            // RFC 4180; a leading '=' would be a formula in a spreadsheet.
+            bool quote = cell.find_first_of(",\"\r\n") != std::string::npos;
+            if (quote) {
+                for (size_t at = 0; (at = cell.find('"', at)) != std::string::npos; at += 2) {
+                    cell.insert(at, 1, '"');
+                }
+                cell = "\"" + cell + "\"";
+            }
+            std::printf("%s%s", i ? "," : "", cell.c_str());
+        }
+        std::printf("\r\n");
+    };
+    line(header_);
+    for (const auto& row : rows_) line(row);
+}
+
+std::string safe(const std::string& text) {
+    std::string out;
+    for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    return out;
+}
+
+std::string since_text(int64_t then) { return then ? age_text(wall_ms() - then) : "-"; }
+
+}  // namespace mds::ctl

@@ -1,0 +1,224 @@
+// mdsctl: runs the system (mdsctl(1)). This file alone sees CLI11.
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/text.hh"
+#include "verbs.hh"
+
+#ifndef MDS_VERSION
+#define MDS_VERSION "0.1.0"
+#endif
+
+namespace {
+
+using mds::ctl::Client;
+using mds::ctl::Options;
+
+void detect_terminal(Options& o, const std::string& colour) {
+    o.terminal = isatty(STDOUT_FILENO);
+    winsize size{};
+    if (o.terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        o.width = size.ws_col;
+    }
+    const char* term = std::getenv("TERM");
+    bool dumb = !term || !std::strcmp(term, "dumb") || !*term;
+    o.colour = colour == "always" ||
+               (colour == "auto" && o.terminal && !dumb && !std::getenv("NO_COLOR"));
+    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const char* value = std::getenv(name);
+        if (!value || !*value) continue;
+        if (!std::strstr(value, "UTF-8") && !std::strstr(value, "utf8")) o.ascii = true;
+        return;
+    }
+    o.ascii = true;
+}
+
+int report(const Options& o, const mds::Error& e) {
+    if (o.json) {
+        mds::json::object body{{"code", mds::code_word(e.code())},
+                               {"message", e.message()},
+                               {"hint", e.next()},
+                               {"rf", e.refusal_id()}};
+        std::fprintf(stderr, "%s\n", mds::json::text(body).c_str());
+        return exit_code(e.code());
+    }
+    std::string id = e.refusal_id().empty() ? "" : "  [" + e.refusal_id() + "]";
+    std::fprintf(stderr, "Error: %s%s\n", e.message().c_str(), id.c_str());
+    for (const std::string& line : e.errors()) std::fprintf(stderr, "  %s\n", line.c_str());
+    for (const std::string& line : e.warnings()) {
+        std::fprintf(stderr, "  Warning: %s\n", line.c_str());
+    }
+    if (!e.next().empty()) std::fprintf(stderr, "Next:  %s\n", e.next().c_str());
+    return exit_code(e.code());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Runs an OpenMDS deployment: servers, Domains, High Availability, tasks."};
+    app.name("mdsctl");
+    app.require_subcommand(1);
+    app.set_help_all_flag("--help-all", "help of every verb");
+    app.fallthrough();
+    Options o;
+    std::string colour = "auto", output, timeout;
+    bool no_wait = false, no_headers = false;
+    app.add_flag("--json", o.json, "output for programs");
+    app.add_option("-o,--output", output, "table, json, csv, name");
+    app.add_flag("-y,--yes", o.yes, "no question");
+    app.add_option("--reason", o.reason, "stored in the audit record");
+    app.add_flag("--no-wait", no_wait, "print the task's id instead of following it");
+    app.add_option("--timeout", timeout, "give up waiting after this time (90s, 5m); the task goes on");
+    app.add_option("--color", colour, "auto, always, never");
+    app.add_flag("--ascii", o.ascii, "no symbols beyond ASCII");
+    app.add_flag("--no-headers", no_headers, "tables without their first line");
+    app.add_flag("-q,--quiet", o.quiet, "only errors");
+    app.set_version_flag("--version", std::string("mdsctl ") + MDS_VERSION);
+
+    std::function<int(Client&)> verb;
+    auto leaf = [&](CLI::App* noun, const char* name, const char* text,
+                    std::function<int(Client&)> run) {
+        CLI::App* sub = noun->add_subcommand(name, text);
+        sub->callback([&verb, run] { verb = run; });
+        return sub;
+    };
+    leaf(&app, "status", "the whole deployment on one screen; exit 3 when something is not well",
+         [&](Client& c) { return status(c, o); });
+
+    std::string name, target, address, id, key_file, new_name, in_domain;
+    bool problems = false, log_server = false, generate = false, all = false;
+    mds::ctl::DomainCreate create;
+
+    CLI::App* domain = app.add_subcommand("domain", "Domains")->alias("domains");
+    domain->require_subcommand(0, 1);
+    domain->callback([&] {
+        if (!verb) verb = [&](Client& c) { return domain_list(c, o, problems); };
+    });
+    leaf(domain, "list", "the grid: a row a Domain, a column a server",
+         [&](Client& c) { return domain_list(c, o, problems); })
+        ->add_flag("--problems", problems, "only Domains that are not well");
+    leaf(domain, "show", "one Domain and its servers",
+         [&](Client& c) { return domain_show(c, o, name); })
+        ->add_option("DOMAIN", name)->required();
+    CLI::App* make = leaf(domain, "create", "a new Domain with its servers",
+                          [&](Client& c) { return domain_create(c, o, create); });
+    make->add_option("DOMAIN", create.name)->required();
+    make->add_option("--on", create.on, "Multi-Domain Server of the first (Active) server")->required();
+    make->add_option("--ip", create.address, "its address");
+    make->add_option("--standby", create.standby, "SERVER[=ADDRESS] of a Standby; may be repeated");
+    make->add_option("--log", create.log, "SERVER[=ADDRESS] of a log server; may be repeated");
+    leaf(domain, "delete", "a Domain with all its servers and data",
+         [&](Client& c) { return domain_delete(c, o, name); })
+        ->add_option("DOMAIN", name)->required();
+
+    CLI::App* ds = app.add_subcommand("ds", "Domain Servers");
+    ds->require_subcommand(1);
+    CLI::App* ds_make = leaf(ds, "create", "another server of a Domain", [&](Client& c) {
+        return ds_create(c, o, name, target, address, new_name, log_server);
+    });
+    ds_make->add_option("DOMAIN", name)->required();
+    ds_make->add_option("SERVER", target)->required();
+    ds_make->add_option("--ip", address, "its address");
+    ds_make->add_option("--name", new_name, "its name");
+    ds_make->add_flag("--log", log_server, "a log server");
+    CLI::App* ds_drop = leaf(ds, "delete", "a Standby server of a Domain",
+                             [&](Client& c) { return ds_delete(c, o, name, target); });
+    ds_drop->add_option("DOMAIN", name)->required();
+    ds_drop->add_option("SERVER", target)->required();
+
+    CLI::App* server = app.add_subcommand("server", "Multi-Domain Servers and log servers")
+                           ->alias("servers");
+    server->require_subcommand(0, 1);
+    server->callback([&] {
+        if (!verb) verb = [&](Client& c) { return server_list(c, o); };
+    });
+    leaf(server, "list", "all servers", [&](Client& c) { return server_list(c, o); });
+    leaf(server, "show", "one server", [&](Client& c) { return server_show(c, o, name); })
+        ->add_option("SERVER", name)->required();
+    CLI::App* add = leaf(server, "add", "connects a machine that was set up as Secondary or log server",
+                         [&](Client& c) { return server_add(c, o, name, address, log_server, key_file); });
+    add->add_option("SERVER", name)->required();
+    add->add_option("--ip", address, "its address; default: what DNS says");
+    add->add_flag("--log", log_server, "it is a log server");
+    add->add_option("--key-file", key_file, "file with the activation key; default: asked");
+
+    CLI::App* trust = app.add_subcommand("trust", "trust between servers");
+    trust->require_subcommand(1);
+    leaf(trust, "set-key", "sets the activation key of this machine",
+         [&](Client& c) { return trust_set_key(c, o, generate); })
+        ->add_flag("--generate", generate, "make one and print it");
+
+    CLI::App* ha = app.add_subcommand("ha", "High Availability");
+    ha->require_subcommand(1);
+    leaf(ha, "status", "roles and synchronization; exit 3 when something is not well",
+         [&](Client& c) { return ha_status(c, o, name); })
+        ->add_option("DOMAIN", name);
+    auto action = [&](const char* word, const char* text, const char* what, bool needs_target) {
+        CLI::App* sub = leaf(ha, word, text,
+                             [&, what](Client& c) { return ha_action(c, o, name, what, target); });
+        sub->add_option("DOMAIN", name)->required();
+        auto* option = sub->add_option("SERVER,--to", target);
+        if (needs_target) option->required();
+    };
+    action("set-active", "orderly: SERVER becomes Active, the present Active becomes Standby",
+           "set-active", true);
+    action("set-standby", "the Active becomes Standby; nobody is Active", "set-standby", false);
+    action("force-active", "SERVER becomes Active without the old one, which does not answer",
+           "force-active", true);
+    action("sync", "replaces the content of a peer with a full copy", "full-sync", true);
+
+    CLI::App* task = app.add_subcommand("task", "tasks")->alias("tasks");
+    task->require_subcommand(0, 1);
+    task->callback([&] {
+        if (!verb) verb = [&](Client& c) { return task_list(c, o, in_domain); };
+    });
+    auto with_domain = [&](CLI::App* sub) {
+        sub->add_option("-D,--domain", in_domain, "tasks of this Domain; default: System Data");
+        return sub;
+    };
+    with_domain(leaf(task, "list", "running and ended tasks",
+                     [&](Client& c) { return task_list(c, o, in_domain); }));
+    with_domain(leaf(task, "show", "one task", [&](Client& c) { return task_show(c, o, in_domain, id); }))
+        ->add_option("TASK", id)->required();
+    with_domain(leaf(task, "watch", "follows a task to its end",
+                     [&](Client& c) { return task_watch(c, o, in_domain, id); }))
+        ->add_option("TASK", id)->required();
+    leaf(&app, "env", "shell commands that enter the context of a Domain Server (see mdsenv)",
+         [&](Client& c) { return env(c, o, name); })
+        ->add_option("NAME", name);
+    leaf(&app, "version", "the version", [](Client&) {
+        std::printf("mdsctl %s\n", MDS_VERSION);
+        return 0;
+    });
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        // Usage is 2, never 1 (C-7); help and version are 0.
+        return app.exit(e) == 0 ? 0 : 2;
+    }
+    if (output == "json") o.json = true;
+    if (output == "csv") o.csv = true;
+    if (output == "name") o.names = true;
+    o.wait = !no_wait;
+    o.headers = !no_headers;
+    if (!timeout.empty()) {
+        o.timeout_s = std::atoi(timeout.c_str()) * (timeout.back() == 'm' ? 60 : 1);
+    }
+    bool ascii = o.ascii;
+    detect_terminal(o, colour);
+    o.ascii = o.ascii || ascii;
+    (void)all;
+    try {
+        Client client;
+        return verb(client);
+    } catch (const mds::Error& e) {
+        return report(o, e);
+    } catch (const std::exception& e) {
+        return report(o, mds::Error(mds::Code::internal, e.what()));
+    }
+}

@@ -1,0 +1,117 @@
+// mdsctl server, mdsctl trust.
+#include <fmt/core.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "base/ids.hh"
+#include "base/text.hh"
+#include "draw.hh"
+#include "verbs.hh"
+
+namespace mds::ctl {
+namespace {
+
+/// Reads a secret: from a file, from the terminal without echo, or one line of standard input.
+std::string read_secret(const std::string& file, const char* prompt) {
+    if (!file.empty() && file != "-") return trim(read_file(file));
+    bool terminal = isatty(STDIN_FILENO);
+    termios before{};
+    if (terminal) {
+        std::fprintf(stderr, "%s: ", prompt);
+        tcgetattr(STDIN_FILENO, &before);
+        termios quiet = before;
+        quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+    }
+    std::string line;
+    std::getline(std::cin, line);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+        std::fprintf(stderr, "\n");
+    }
+    return trim(line);
+}
+
+}  // namespace
+
+int server_list(Client& client, const Options& options) {
+    json::object grid = client.grid();
+    const json::array& servers = json::get_array(grid, "servers");
+    if (options.json) {
+        std::printf("%s\n", json::pretty(servers).c_str());
+        return 0;
+    }
+    Table table({"SERVER", "ADDRESS", "ROLE", "STATE", "LAST CONTACT", "REASON"});
+    for (const json::value& v : servers) {
+        const json::object& s = v.as_object();
+        if (options.names) {
+            std::printf("%s\n", safe(json::get_string(s, "name")).c_str());
+            continue;
+        }
+        std::string state = json::get_string(s, "state");
+        table.row({safe(json::get_string(s, "name")), json::get_string(s, "address"),
+                   json::get_string(s, "role"), state_text(options, state, state),
+                   json::get_bool(s, "self") ? "this server"
+                                             : since_text(json::get_int(s, "last-contact")),
+                   safe(json::get_string(s, "reason"))});
+    }
+    if (options.names) return 0;
+    if (options.csv) {
+        table.print_csv();
+    } else {
+        table.print(options);
+    }
+    return 0;
+}
+
+int server_show(Client& client, const Options&, const std::string& name) {
+    std::printf("%s\n", json::pretty(client.run("", "show-mds", {{"name", name}})).c_str());
+    return 0;
+}
+
+int server_add(Client& client, const Options& options, const std::string& name,
+               const std::string& address, bool log_server, const std::string& key_file) {
+    std::string key = read_secret(key_file, "Activation key");
+    json::object body{{"name", name},
+                      {"server-type",
+                       log_server ? "multi-domain log server" : "multi-domain server"},
+                      {"one-time-password", key}};
+    if (!address.empty()) body["ip-address"] = address;
+    json::object reply = client.run("", "add-mds", body);
+    if (options.json) {
+        std::printf("%s\n", json::pretty(reply).c_str());
+        return 0;
+    }
+    if (!options.quiet) {
+        std::printf("%s %s: %s\n", symbol(options, "done").c_str(), safe(name).c_str(),
+                    json::get_string(reply, "sic-state").c_str());
+        std::printf("Next:  mdsctl status\n");
+    }
+    return 0;
+}
+
+int trust_set_key(Client& client, const Options& options, bool generate) {
+    std::string key;
+    if (generate) {
+        // Crockford base 32 without I, L, O, U: 4 groups of 4 are 80 bits (K-1).
+        constexpr char k_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        for (unsigned char c : random_bytes(16)) {
+            if (!key.empty() && key.size() % 5 == 4) key += '-';
+            key += k_digits[c & 31];
+        }
+    } else {
+        key = read_secret("", "Activation key (at least 8 characters, not shown)");
+        if (options.terminal && isatty(STDIN_FILENO) && read_secret("", "Again") != key) {
+            throw Error(Code::invalid_parameter, "the two keys differ; nothing was stored")
+                .refusal("RF-32", "mdsctl trust set-key");
+        }
+    }
+    client.set_key(key, 86400);
+    if (generate) std::printf("%s\n", key.c_str());
+    if (!options.quiet) std::fprintf(stderr, "The key is valid for 24 hours, for one use.\n");
+    return 0;
+}
+
+}  // namespace mds::ctl

@@ -1,0 +1,83 @@
+// mdsctl status: one screen of truth (appliance-ux 4.4).
+#include <fmt/core.h>
+
+#include "base/clock.hh"
+#include "draw.hh"
+#include "verbs.hh"
+
+namespace mds::ctl {
+namespace {
+
+std::string role_word(const std::string& role) {
+    if (role == "primary") return "Primary";
+    if (role == "secondary") return "Secondary";
+    if (role == "log-server") return "Log";
+    return role;
+}
+
+}  // namespace
+
+int status(Client& client, const Options& options) {
+    json::object grid = client.grid();
+    const json::array& problems = json::get_array(grid, "problems");
+    bool good = problems.empty();
+    if (options.json) {
+        grid["schema"] = 1;
+        std::printf("%s\n", json::pretty(grid).c_str());
+        return good ? 0 : 3;
+    }
+    const json::array& servers = json::get_array(grid, "servers");
+    const json::array& domains = json::get_array(grid, "domains");
+    size_t logs = 0;
+    for (const json::value& v : servers) {
+        if (json::get_string(v.as_object(), "role") == "log-server") ++logs;
+    }
+    auto count = [](size_t n, const char* word) {
+        return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+    };
+    std::printf("%s %s   %s, %s, %s\n\n", symbol(options, good ? "done" : "problem").c_str(),
+                safe(json::get_string(grid, "deployment")).c_str(),
+                count(servers.size() - logs, "server").c_str(), count(logs, "log server").c_str(),
+                count(domains.size(), "Domain").c_str());
+    Table table({"SERVER", "ROLE", "STATE", "ACTIVE", "STANDBY", "LAST CONTACT", "VERSION"});
+    for (const json::value& v : servers) {
+        const json::object& s = v.as_object();
+        bool self = json::get_bool(s, "self");
+        std::string state = json::get_string(s, "state");
+        bool log = json::get_string(s, "role") == "log-server";
+        table.row({safe(json::get_string(s, "name")), role_word(json::get_string(s, "role")),
+                   state_text(options, state, state),
+                   log ? "-" : std::to_string(json::get_int(s, "active")),
+                   log ? "-" : std::to_string(json::get_int(s, "standby")),
+                   self ? "this server" : since_text(json::get_int(s, "last-contact")),
+                   json::get_string(s, "version")});
+    }
+    table.print(options, "  ");
+    size_t synchronized = 0;
+    for (const json::value& v : domains) {
+        std::string sync = json::get_string(v.as_object(), "sync");
+        if (sync == "synchronized" || sync == "single") ++synchronized;
+    }
+    std::printf("\n  Sync     %zu of %s synchronized everywhere\n", synchronized,
+                count(domains.size(), "Domain").c_str());
+    const json::object& tasks = json::get_object(grid, "tasks");
+    std::printf("  Tasks    %lld running, %lld failed\n",
+                static_cast<long long>(json::get_int(tasks, "running")),
+                static_cast<long long>(json::get_int(tasks, "failed")));
+    for (const json::value& v : problems) {
+        const json::object& p = v.as_object();
+        std::printf("\n  %s %s\n", symbol(options, "problem").c_str(),
+                    safe(json::get_string(p, "what")).c_str());
+        std::string why = json::get_string(p, "why");
+        if (!why.empty()) std::printf("    %s\n", safe(why).c_str());
+        bool first = true;
+        for (const json::value& next : json::get_array(p, "next")) {
+            std::printf("    %s %s\n", first ? "Next:" : "     ",
+                        std::string(next.as_string()).c_str());
+            first = false;
+        }
+    }
+    return good ? 0 : 3;
+}
+
+}  // namespace mds::ctl

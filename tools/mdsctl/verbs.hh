@@ -1,0 +1,45 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "client.hh"
+
+// One function a verb; the table in main.cc names them. Each returns the exit code of mdsctl(1).
+namespace mds::ctl {
+
+int status(Client& client, const Options& options);
+
+int domain_list(Client& client, const Options& options, bool problems_only);
+int domain_show(Client& client, const Options& options, const std::string& name);
+struct DomainCreate {
+    std::string name, on, address;
+    /// SERVER or SERVER=ADDRESS each.
+    std::vector<std::string> standby, log;
+};
+int domain_create(Client& client, const Options& options, const DomainCreate& what);
+int domain_delete(Client& client, const Options& options, const std::string& name);
+int ds_create(Client& client, const Options& options, const std::string& domain,
+              const std::string& server, const std::string& address, const std::string& name,
+              bool log_server);
+int ds_delete(Client& client, const Options& options, const std::string& domain,
+              const std::string& server);
+
+int server_list(Client& client, const Options& options);
+int server_show(Client& client, const Options& options, const std::string& name);
+int server_add(Client& client, const Options& options, const std::string& name,
+               const std::string& address, bool log_server, const std::string& key_file);
+int trust_set_key(Client& client, const Options& options, bool generate);
+
+int ha_status(Client& client, const Options& options, const std::string& domain);
+int ha_action(Client& client, const Options& options, const std::string& domain,
+              const std::string& action, const std::string& target);
+
+int task_list(Client& client, const Options& options, const std::string& domain);
+int task_show(Client& client, const Options& options, const std::string& domain,
+              const std::string& id);
+int task_watch(Client& client, const Options& options, const std::string& domain,
+               const std::string& id);
+
+int env(Client& client, const Options& options, const std::string& name);
+
+}  // namespace mds::ctl
