@@ -1,0 +1,68 @@
+// mdsstart, mdsstop, mdsstat: classic names, thin fronts of the service manager.
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/error.hh"
+#include "units.hh"
+
+namespace {
+
+using mds::classic::Units;
+
+int start(const std::vector<std::string>& arguments) {
+    // -s (Domain Servers one after the other) is accepted: the service manager orders them anyway.
+    for (const std::string& word : arguments) {
+        if (word != "-m" && word != "-s") {
+            std::fprintf(stderr, "Usage: mdsstart [-m] [-s]\n");
+            return 2;
+        }
+    }
+    Units units;
+    units.start("mds.target");
+    std::puts("OpenMDS is started.");
+    return 0;
+}
+
+int stop(const std::vector<std::string>& arguments) {
+    for (const std::string& word : arguments) {
+        if (word != "-m") {
+            std::fprintf(stderr, "Usage: mdsstop [-m]\n");
+            return 2;
+        }
+    }
+    Units units;
+    for (const char* unit : {"mds.target", "mds-api.service", "mds-core.service", "mds-sync.service",
+                             "mds-ca.service"}) {
+        units.stop(unit);
+    }
+    std::puts("OpenMDS is stopped.");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string name = argv[0];
+    name = name.substr(name.rfind('/') + 1);
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    if (geteuid() != 0 && name != "mdsstat") {
+        std::fprintf(stderr, "%s: only root may do this\n", name.c_str());
+        return 4;
+    }
+    try {
+        if (name == "mdsstart") return start(arguments);
+        if (name == "mdsstop") return stop(arguments);
+        if (name == "mdsstat") return mds::classic::mdsstat(arguments);
+    } catch (const mds::Error& e) {
+        std::fprintf(stderr, "Error: %s\n", e.message().c_str());
+        return exit_code(e.code());
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "Error: %s\n", e.what());
+        return 1;
+    }
+    std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstat\n", name.c_str());
+    return 2;
+}

@@ -1,0 +1,118 @@
+// mdsstat: the classic table of the Multi-Domain Server and its Domain Servers.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/error.hh"
+#include "base/text.hh"
+#include "json/json.hh"
+#include "units.hh"
+
+namespace mds::classic {
+namespace {
+
+struct Row {
+    std::string type, name, address;
+    UnitState cells[4];
+};
+
+std::string cell(const UnitState& s) {
+    return s.pid ? fmt::format("{} {}", s.word, s.pid) : s.word;
+}
+
+void legend() {
+    std::puts("up     the process runs (its process id follows)\n"
+              "down   it does not run\n"
+              "pnd    it waits to be started\n"
+              "init   it is starting\n"
+              "N/A    not known\n"
+              "N/R    not relevant on this type of server\n\n"
+              "FWM  management database: mds-core (MDS), mds-domain@NAME (DMS, CLM)\n"
+              "FWD  synchronization: mds-sync\n"
+              "CPD  management API: mds-api\n"
+              "CPCA certificate authority: mds-ca");
+}
+
+}  // namespace
+
+int mdsstat(const std::vector<std::string>& arguments) {
+    bool only_mds = false;
+    std::string only;
+    for (const std::string& word : arguments) {
+        if (word == "-h") {
+            legend();
+            return 0;
+        }
+        if (word == "-m") {
+            only_mds = true;
+        } else if (word[0] == '-') {
+            std::fprintf(stderr, "Usage: mdsstat [-m] [-h] [DOMAIN-SERVER]\n");
+            return 2;
+        } else {
+            only = word;
+        }
+    }
+    namespace fs = std::filesystem;
+    Units units;
+    UnitState sync = units.state("mds-sync.service"), api = units.state("mds-api.service"),
+              ca = units.state("mds-ca.service");
+    std::vector<Row> rows;
+    std::string address = "-", role;
+    try {
+        json::object me = json::parse_object(read_file("/var/lib/mds/system/identity.json"));
+        address = json::get_string(me, "address", "-");
+        role = json::get_string(me, "role");
+    } catch (const Error&) {
+        std::fprintf(stderr, "This server is not set up. Next: mds-setup\n");
+        return 8;
+    }
+    if (role == "log-server") ca = {"N/R", 0};
+    rows.push_back({role == "log-server" ? "MLM" : "MDS", "-", address,
+                    {units.state("mds-core.service"), sync, api, ca}});
+    if (!only_mds && fs::is_directory("/var/lib/mds/servers")) {
+        for (const auto& entry : fs::directory_iterator("/var/lib/mds/servers")) {
+            std::string name = entry.path().filename();
+            json::object config = json::parse_object(read_file(entry.path() / "server.json"));
+            const json::object& server = json::get_object(config, "server");
+            bool log = json::get_string(server, "type") == "log server";
+            Row row{log ? "CLM" : "DMS", name, json::get_string(server, "address"),
+                    {units.state("mds-domain@" + name + ".service"), sync, api, ca}};
+            if (row.address.empty()) row.address = address;
+            rows.push_back(std::move(row));
+        }
+    }
+    std::sort(rows.begin() + 1, rows.end(),
+              [](const Row& a, const Row& b) { return a.name < b.name; });
+    if (!only.empty()) {
+        std::erase_if(rows, [&](const Row& r) {
+            return fold(r.name) != fold(only) && r.address != only;
+        });
+        if (rows.empty()) {
+            std::fprintf(stderr, "No Domain Server %s on this host. Next: mdsstat\n", only.c_str());
+            return 5;
+        }
+    }
+    std::string line = "+" + std::string(77, '-') + "+";
+    const char* row_format = "| {:<4} | {:<15} | {:<15} | {:<8} | {:<7} | {:<7} | {:<7}|";
+    fmt::print("{}\n", line);
+    fmt::print(fmt::runtime(row_format), "Type", "Name", "IP address", "FWM", "FWD", "CPD", "CPCA");
+    fmt::print("\n{}\n", line);
+    size_t up = 0;
+    for (const Row& r : rows) {
+        bool whole = true;
+        for (const UnitState& s : r.cells) whole = whole && (s.word == "up" || s.word == "N/R");
+        up += whole;
+        fmt::print(fmt::runtime(row_format), r.type, r.name.substr(0, 15), r.address.substr(0, 15),
+                   cell(r.cells[0]), cell(r.cells[1]), cell(r.cells[2]), cell(r.cells[3]));
+        fmt::print("\n");
+    }
+    fmt::print("{}\n", line);
+    fmt::print("| Total servers checked: {:<4} {:>3} up {:>3} down {:<34}|\n", rows.size(), up,
+               rows.size() - up, "");
+    fmt::print("{}\nTip: mdsstat -h explains the states\n", line);
+    return up == rows.size() ? 0 : 3;
+}
+
+}  // namespace mds::classic
