@@ -1,0 +1,72 @@
+#pragma once
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "peer.hh"
+
+namespace mds::sync {
+
+/// All connections of this server: the listening port, connections that have not said who they are,
+/// and the peers. Knows nothing of the bus.
+class Network {
+  public:
+    struct Events {
+        std::function<void(const std::string& uid, wire::Message&&)> arrived;
+        std::function<void(const std::string& uid)> peer_changed;
+        /// state() changed.
+        std::function<void()> state_changed;
+    };
+
+    Network(boost::asio::io_context& io, uint16_t port, Events events);
+    ~Network();
+
+    /// Uses other credentials; null = none: everything is closed. `why` is shown as the state then.
+    void set_trust(std::shared_ptr<wire::Tls> tls, const std::string& why);
+    /// Replaces the list of the other servers; who is not in it is disconnected at once.
+    void set_members(const std::vector<Member>& members);
+    /// Drops the message when `uid` is not connected.
+    void send(const std::string& uid, wire::Message message);
+    /// Heartbeats and deadlines; call several times a second.
+    void tick();
+    void stop();
+
+    /// "listening", "waiting for trust" or why it does not listen.
+    const std::string& state() const { return state_; }
+    /// The peer, or null.
+    std::shared_ptr<Peer> find(const std::string& uid) const;
+    const std::map<std::string, std::shared_ptr<Peer>>& peers() const { return peers_; }
+    size_t connected() const;
+    const Counters& counters() const { return surroundings_.counters; }
+
+  private:
+    /// An incoming connection: without a peer until its hello.
+    struct Incoming {
+        std::shared_ptr<Link> link;
+        std::string uid;
+        std::weak_ptr<Peer> peer;
+    };
+    void listen();
+    void accept();
+    void greet(boost::asio::ip::tcp::socket socket);
+    void first_frame(const std::shared_ptr<Incoming>& incoming, const wire::Frame& frame);
+    void become(const std::string& state);
+
+    boost::asio::io_context& io_;
+    uint16_t port_;
+    Events events_;
+    Surroundings surroundings_;
+    boost::asio::ip::tcp::acceptor acceptor_;
+    std::string state_;
+    int64_t listen_again_ms_ = 0;
+    bool members_known_ = false;
+    std::map<std::string, std::shared_ptr<Peer>> peers_;
+    std::list<std::shared_ptr<Incoming>> incoming_;
+};
+
+}  // namespace mds::sync

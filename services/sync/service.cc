@@ -1,0 +1,208 @@
+#include "service.hh"
+
+#include <boost/asio/post.hpp>
+
+#include "base/ids.hh"
+#include "bus/blob.hh"
+#include "log/log.hh"
+
+namespace mds::sync {
+namespace {
+
+constexpr char k_name[] = "org.openmds.Sync1";
+constexpr char k_path[] = "/org/openmds/Sync1";
+/// Milliseconds: deadlines and heartbeats are looked at so often; changes are announced so late.
+constexpr int k_tick_ms = 250;
+constexpr int k_announce_ms = 50;
+
+/// sdbus-c++ 1.2 gives a pointer, 2.x the message.
+const sdbus::Message& message_of(const sdbus::Message* message) { return *message; }
+[[maybe_unused]] const sdbus::Message& message_of(const sdbus::Message& message) { return message; }
+
+std::string canonical_uid(const std::string& text) {
+    auto uid = Uid::parse(text);
+    if (!uid) throw Error(Code::invalid_parameter, "not a uid: " + text);
+    return uid->text();
+}
+
+}  // namespace
+
+Service::Service(app::Daemon& daemon)
+    : AdaptorInterfaces(daemon.bus().raw(), sdbus::ObjectPath{k_path}),
+      daemon_(daemon),
+      channels_(daemon.io(), daemon.bus()),
+      network_(daemon.io(), static_cast<uint16_t>(daemon.config().get_int("Sync.Port")),
+               {[this](const std::string& uid, wire::Message&& message) {
+                    channels_.deliver(uid, std::move(message));
+                },
+                [this](const std::string& uid) { peer_changed(uid); },
+                [this] { announce("State"); }}) {
+    registerAdaptor();
+    names_ = daemon.bus().raw().addMatch(
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+        "member='NameOwnerChanged',arg2=''",
+        [this](auto&& message) {
+            std::string name;
+            message >> name;
+            channels_.forget(name);
+            callers_.forget(name);
+        });
+    load_trust();
+    daemon.bus().own(k_name);
+    daemon.every(k_tick_ms, [this] { network_.tick(); });
+    daemon.on_stop([this] { network_.stop(); });
+    daemon.ready(status_line());
+}
+
+Service::~Service() { unregisterAdaptor(); }
+
+const sdbus::Message& Service::current() {
+    return message_of(getObject().getCurrentlyProcessedMessage());
+}
+
+void Service::Register(const std::string& channel, const sdbus::ObjectPath& path) {
+    bus::guarded([&] {
+        callers_.require(current());
+        if (channel.empty() || channel.size() > wire::k_max_channel) {
+            throw Error(Code::invalid_parameter, "a channel has 1 to 255 bytes");
+        }
+        channels_.add(channel, std::string{current().getSender()}, path);
+    });
+}
+
+void Service::Send(const std::string& peer, const std::string& channel, const uint16_t& kind,
+                   const std::vector<uint8_t>& payload,
+                   const std::vector<sdbus::UnixFd>& payload_fd) {
+    try {
+        callers_.require(current());
+        network_.send(peer, {channel, kind, bus::unpack(payload, payload_fd)});
+    } catch (const std::exception& e) {
+        // Nobody waits for an answer.
+        log::warning("Dropped a message for channel " + channel + ": " + e.what());
+    }
+}
+
+void Service::SetMembers(const std::string& self_uid, const std::vector<MemberRow>& members) {
+    bus::guarded([&] {
+        callers_.require(current());
+        std::string self = self_uid.empty() ? "" : canonical_uid(self_uid);
+        std::vector<Member> list;
+        for (const MemberRow& row : members) {
+            Member member{canonical_uid(row.get<0>()), row.get<1>(), row.get<2>(), row.get<3>()};
+            if (member.uid != self) list.push_back(std::move(member));
+        }
+        if (!self.empty() && self != self_) {
+            self_ = self;
+            announce("Self");
+        }
+        network_.set_members(list);
+        announce("Connected");
+    });
+}
+
+void Service::Enrol(sdbus::Result<std::string>&& result, std::string) {
+    result.returnError(bus::to_bus_error(Error(Code::not_implemented, "enrolment is not built in")));
+}
+
+std::tuple<std::string, std::string> Service::PrepareIdentity(const std::string& name,
+                                                              const std::string& uid) {
+    return bus::guarded([&] {
+        callers_.require(current());
+        auto [identity, sealing] = trust_.prepare(name, canonical_uid(uid));
+        return std::tuple<std::string, std::string>(identity, sealing);
+    });
+}
+
+void Service::InstallIdentity(const std::string& identity_pem, const std::string& sealing_pem,
+                              const std::string& chain_pem, const std::string& root_pem,
+                              const std::string& crl_pem, const std::string& deployment_json) {
+    bus::guarded([&] {
+        callers_.require(current());
+        trust_.install(
+            {identity_pem, sealing_pem, chain_pem, root_pem, crl_pem, deployment_json});
+        load_trust();
+    });
+}
+
+void Service::ReloadTrust() {
+    bus::guarded([&] {
+        callers_.require(current());
+        load_trust();
+    });
+}
+
+std::vector<Service::PeerRow> Service::Peers() {
+    std::vector<PeerRow> rows;
+    for (const auto& [uid, peer] : network_.peers()) {
+        const Member& member = peer->member();
+        rows.emplace_back(uid, member.name, member.address, state_text(peer->state()),
+                          peer->since(), peer->last_contact(), peer->reason(),
+                          peer->round_trip_us());
+    }
+    return rows;
+}
+
+void Service::load_trust() {
+    std::shared_ptr<wire::Tls> tls;
+    std::string why;
+    try {
+        tls = trust_.load();
+    } catch (const std::exception& e) {
+        why = e.what();
+        log::error(why);
+    }
+    if (tls) {
+        std::string self = tls->self().uid.text();
+        if (!self_.empty() && self_ != self) {
+            log::warning("The certificate of this server is for " + self + ", its uid is " + self_);
+        }
+        self_ = self;
+        announce("Self");
+    }
+    network_.set_trust(std::move(tls), why);
+}
+
+void Service::peer_changed(const std::string& uid) {
+    // Posted, so that a handler of a socket ends before the bus gets its turn.
+    daemon_.post([this, uid] {
+        auto peer = network_.find(uid);
+        if (peer) {
+            emitPeerChanged(uid, state_text(peer->state()), peer->reason());
+        } else {
+            emitPeerChanged(uid, "removed", "");
+        }
+    });
+    announce("Connected");
+}
+
+void Service::announce(const char* property) {
+    changed_.insert(property);
+    if (announcing_) return;
+    announcing_ = true;
+    auto timer = std::make_shared<boost::asio::steady_timer>(daemon_.io());
+    timer->expires_after(std::chrono::milliseconds(k_announce_ms));
+    timer->async_wait([this, timer](boost::system::error_code error) {
+        if (!error) flush();
+    });
+}
+
+void Service::flush() {
+    announcing_ = false;
+    std::vector<std::string> names(changed_.begin(), changed_.end());
+    changed_.clear();
+    for (const std::string& name : names) {
+        getObject().emitPropertiesChangedSignal(INTERFACE_NAME, {name});
+    }
+    daemon_.status(status_line());
+}
+
+std::string Service::status_line() {
+    if (network_.state() == "waiting for trust") return "Waiting for trust";
+    size_t all = network_.peers().size();
+    std::string line = all == 0 ? "No other servers"
+                                : "Connected to " + std::to_string(network_.connected()) + " of " +
+                                      std::to_string(all) + " servers";
+    return network_.state() == "listening" ? line : line + "; " + network_.state();
+}
+
+}  // namespace mds::sync
