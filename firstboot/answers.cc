@@ -1,0 +1,541 @@
+#include "answers.hh"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.hh"
+#include "base/text.hh"
+
+namespace mds::firstboot {
+namespace {
+
+/// Keys of the operating system that answer files of other products hold too.
+constexpr const char* k_not_ours[][2] = {{"server.gateway", "ip or your network configuration"},
+                                         {"server.dns", "resolvectl or /etc/resolv.conf"},
+                                         {"server.timeservers", "systemd-timesyncd or chrony"},
+                                         {"server.timezone", "timedatectl set-timezone"}};
+
+/// Classic keys that are read and have nothing to say here.
+constexpr const char* k_classic_unused[] = {
+    "download_info",      "upload_info",       "reboot_if_required", "maintenance_hash",
+    "timezone",           "ntp_primary",       "ntp_primary_version", "ntp_secondary",
+    "ntp_secondary_version", "primary",        "secondary",          "tertiary",
+    "ipstat_v4",          "ipstat_v6",         "masklen_v4",         "masklen_v6",
+    "default_gw_v4",      "default_gw_v6",     "ipaddr_v6",          "install_security_gw",
+    "install_security_managment", "install_security_management", "gateway_daip",
+    "gateway_cluster_member", "install_mgmt_primary", "install_mgmt_secondary", "proxy_address",
+    "proxy_port", "domainname_suffix"};
+
+constexpr const char* k_classic_known[] = {
+    "install_mds_primary", "install_mds_secondary", "install_mlm", "install_mds_interface",
+    "mgmt_admin_radio", "mgmt_admin_name", "mgmt_admin_passwd", "mgmt_gui_clients_radio",
+    "mgmt_gui_clients_first_ip_field", "mgmt_gui_clients_last_ip_field",
+    "mgmt_gui_clients_ip_field", "mgmt_gui_clients_subnet_field", "mgmt_gui_clients_hostname",
+    "ftw_sic_key", "admin_hash", "hostname", "domainname", "iface", "ipaddr_v4"};
+
+std::string plain_quotes(std::string text) {
+    text = trim(text);
+    if (text.size() >= 2 && (text[0] == '"' || text[0] == '\'') && text.back() == text[0]) {
+        text = text.substr(1, text.size() - 2);
+    }
+    return text;
+}
+
+/// The content of a file; false with a reason when it cannot be read.
+bool load(const std::string& path, std::string& text, std::string& reason, bool& guarded) {
+    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info {};
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        reason = fd < 0 ? strerror(errno) : "not a file";
+        if (fd >= 0) close(fd);
+        return false;
+    }
+    guarded = (info.st_mode & (S_IROTH | S_IWOTH)) == 0;
+    char buffer[4096];
+    for (ssize_t n = 0; text.size() < 1048576 && (n = read(fd, buffer, sizeof(buffer))) > 0;) {
+        text.append(buffer, static_cast<size_t>(n));
+    }
+    close(fd);
+    return true;
+}
+
+bool is_true(const std::string& text) {
+    std::string folded = fold(text);
+    return folded == "true" || folded == "yes" || folded == "1" || folded == "on";
+}
+
+}  // namespace
+
+std::string Answers::get(const std::string& id) const {
+    auto it = values_.find(id);
+    return it == values_.end() ? "" : it->second.text;
+}
+
+void Answers::answer(const std::string& id, const std::string& text) {
+    values_[id] = {text, "answer", false};
+}
+
+void Answers::take(const Question& question, const std::string& text, const std::string& source) {
+    values_.try_emplace(question.id, Value{text, source, false});
+}
+
+void Answers::problem(const std::string& where, const std::string& text,
+                      const std::string& refusal) {
+    problems_.push_back({where, text, refusal});
+}
+
+void Answers::unknown(const std::string& where, const std::string& name) {
+    for (const auto& row : k_not_ours) {
+        if (fold(name) == row[0]) {
+            problem(where, name + " is not set by this program; use " + row[1]);
+            return;
+        }
+    }
+    std::vector<std::string> keys;
+    for (const Question& question : questions()) {
+        if (*question.key) keys.push_back(question.key);
+    }
+    std::string near = nearest(name, keys);
+    if (near.empty()) {  // a right key in a wrong section
+        for (const std::string& key : keys) {
+            if (fold(key).substr(key.find('.')) == fold(name).substr(std::min(
+                                                       name.size(), name.find('.')))) {
+                near = key;
+            }
+        }
+    }
+    problem(where, "unknown key " + name + (near.empty() ? "" : ", did you mean " + near + "?"));
+}
+
+void Answers::set(const std::string& assignment, const std::string& option) {
+    size_t equal = assignment.find('=');
+    std::string name = trim(assignment.substr(0, equal));
+    const Question* question = find_question(name);
+    if (equal == std::string::npos) {
+        problem(option, "expected key=value, not \"" + name + "\"");
+    } else if (!question) {
+        unknown(option, name);
+    } else if (question->secret) {
+        problem(option, std::string(question->id) +
+                            " is a secret: others see command lines. Use a file, a credential, or "
+                            "type it when asked");
+    } else {
+        take(*question, trim(assignment.substr(equal + 1)), option);
+    }
+}
+
+void Answers::read_credentials(const std::string& folder) {
+    DIR* dir = opendir(folder.c_str());
+    if (!dir) return;
+    std::vector<std::string> names;
+    while (const dirent* entry = readdir(dir)) names.emplace_back(entry->d_name);
+    closedir(dir);
+    std::sort(names.begin(), names.end());
+    const std::string head = "mds.setup.";
+    std::string whole;
+    for (const std::string& name : names) {
+        if (!name.starts_with(head)) continue;
+        std::string text, reason, where = "credential " + name;
+        bool guarded = true;
+        if (!load(folder + "/" + name, text, reason, guarded)) {
+            problem(where, reason);
+        } else if (name == "mds.setup.conf") {
+            whole = text;
+        } else if (const Question* question = find_question(name.substr(head.size()))) {
+            while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+            take(*question, text, where);
+        } else {
+            unknown(where, name.substr(head.size()));
+        }
+    }
+    if (!whole.empty()) read_ini("credential mds.setup.conf", whole, true);
+}
+
+void Answers::read_kernel(const std::string& command_line) {
+    const std::string head = "mds.setup.";
+    for (const std::string& word : split(command_line, ' ')) {
+        std::string one = trim(word);
+        if (!one.starts_with(head)) continue;
+        size_t equal = one.find('=');
+        std::string name = one.substr(head.size(), equal == one.npos ? one.npos : equal - head.size());
+        const Question* question = find_question(name);
+        if (!question) {
+            unknown("kernel command line", name);
+        } else if (question->secret) {
+            problem("kernel command line",
+                    std::string(question->id) + " is a secret, and everybody on this host can read "
+                    "it here: it must be considered known. Use a credential with another one");
+        } else {
+            take(*question, equal == one.npos ? "" : one.substr(equal + 1), "kernel command line");
+        }
+    }
+}
+
+void Answers::read_ini(const std::string& name, const std::string& text, bool guarded) {
+    std::string section;
+    std::map<std::string, std::pair<std::string, std::string>> found;  // later lines win
+    int number = 0;
+    for (const std::string& raw : split(text, '\n')) {
+        ++number;
+        std::string line = trim(raw), where = name + " line " + std::to_string(number);
+        if (line.empty() || line[0] == '#' || line[0] == ';') continue;
+        if (line[0] == '[') {
+            if (line.back() != ']') {
+                problem(where, "a section ends with ']'");
+            } else {
+                section = trim(line.substr(1, line.size() - 2));
+            }
+            continue;
+        }
+        size_t equal = line.find('=');
+        std::string key = trim(line.substr(0, equal));
+        if (equal == std::string::npos || key.empty()) {
+            problem(where, "not a section, a key or a comment");
+            continue;
+        }
+        std::string full = section + "." + key;
+        const Question* question = find_question(full);
+        if (fold(full) == "trust.primary") {
+            notes_.push_back(where + ": Trust.Primary is not used: the Primary connects to this "
+                                     "server");
+        } else if (!question || full.find('.') == 0) {
+            if (fold(key) == "activationkey" || fold(key) == "password") {
+                problem(where, full + ": secrets do not stand in this file; name a file that only "
+                                      "root can read, " + full + "File");
+            } else {
+                unknown(where, section.empty() ? key + " (before any section)" : full);
+            }
+        } else if (question->secret && !guarded) {
+            problem(where, full + " is in a file that others can read; chmod 600 it, and consider "
+                                  "the secret known");
+        } else {
+            found[question->id] = {trim(line.substr(equal + 1)), where};
+        }
+    }
+    for (const auto& [id, value] : found) take(*find_question(id), value.first, value.second);
+}
+
+void Answers::read_ini_file(const std::string& path) {
+    std::string text, reason;
+    bool guarded = true;
+    if (!load(path, text, reason, guarded)) {
+        problem(path, reason);
+        return;
+    }
+    read_ini(path, text, guarded);
+}
+
+bool Answers::read_etc(const std::string& etc) {
+    std::vector<std::string> names;
+    std::string folder = etc + "/setup.conf.d";
+    if (DIR* dir = opendir(folder.c_str())) {
+        while (const dirent* entry = readdir(dir)) {
+            std::string name = entry->d_name;
+            if (name.size() > 5 && name.ends_with(".conf")) names.push_back(folder + "/" + name);
+        }
+        closedir(dir);
+    }
+    // The last name wins, and a value that is there stays: from the end.
+    std::sort(names.rbegin(), names.rend());
+    names.push_back(etc + "/setup.conf");
+    bool any = false;
+    for (const std::string& name : names) {
+        if (access(name.c_str(), F_OK) != 0) continue;
+        any = true;
+        read_ini_file(name);
+    }
+    return any;
+}
+
+void Answers::read_classic_file(const std::string& path) {
+    std::string text, reason;
+    bool guarded = true;
+    if (!load(path, text, reason, guarded)) {
+        problem(path, reason);
+        return;
+    }
+    if (!guarded && (text.find("ftw_sic_key") != text.npos || text.find("_passwd") != text.npos)) {
+        problem(path, "holds secrets and others can read it; chmod 600 it, and consider them known");
+    }
+    read_classic(path, text, true);
+}
+
+void Answers::read_classic(const std::string& name, const std::string& text,
+                           bool may_hold_secrets) {
+    std::map<std::string, std::string> pairs;
+    std::string lines = text;
+    std::replace(lines.begin(), lines.end(), '&', '\n');
+    for (const std::string& raw : split(lines, '\n')) {
+        std::string line = trim(raw);
+        if (line.empty() || line[0] == '#') continue;
+        size_t equal = line.find('=');
+        std::string key = fold(trim(line.substr(0, equal)));
+        if (equal == std::string::npos) {
+            problem(name, "expected key=value, not \"" + key + "\"");
+            continue;
+        }
+        auto is_key = [&key](const char* known) { return key == known; };
+        bool unused = std::any_of(std::begin(k_classic_unused), std::end(k_classic_unused), is_key);
+        if (!unused &&
+            std::none_of(std::begin(k_classic_known), std::end(k_classic_known), is_key)) {
+            std::vector<std::string> known(std::begin(k_classic_known), std::end(k_classic_known));
+            std::string near = nearest(key, known);
+            problem(name, "unknown key " + key + (near.empty() ? "" : ", did you mean " + near + "?"));
+            continue;
+        }
+        std::string value = plain_quotes(line.substr(equal + 1));
+        if (unused) {
+            if (!value.empty() && fold(value) != "false") {
+                notes_.push_back(name + ": " + key + " is not used: it belongs to the operating "
+                                                     "system or to another kind of server");
+            }
+            continue;
+        }
+        if (!value.empty()) pairs[key] = value;
+    }
+    auto give = [&](const char* id, const std::string& value) {
+        if (!value.empty()) take(*find_question(id), value, name);
+    };
+    if (!has("role")) {
+        if (is_true(pairs["install_mds_primary"])) classic_roles_.push_back("primary");
+        if (is_true(pairs["install_mds_secondary"])) classic_roles_.push_back("secondary");
+        if (is_true(pairs["install_mlm"])) classic_roles_.push_back("log-server");
+        if (classic_roles_.size() == 1) give("role", classic_roles_[0]);
+    }
+    if (!pairs["hostname"].empty()) {
+        std::string domain = pairs["domainname"];
+        give("host_name", pairs["hostname"] + (domain.empty() ? "" : "." + domain));
+    }
+    give("address", pairs["ipaddr_v4"]);
+    give("interface",
+         pairs["install_mds_interface"].empty() ? pairs["iface"] : pairs["install_mds_interface"]);
+    if (!may_hold_secrets) {
+        for (const char* secret : {"ftw_sic_key", "mgmt_admin_passwd", "admin_hash"}) {
+            if (pairs.erase(secret)) {
+                problem(name, std::string(secret) +
+                                  " is a secret: others see command lines. Use --config-file, or "
+                                  "--config-string - and standard input");
+            }
+        }
+    }
+    if (fold(pairs["mgmt_admin_radio"]) == "gaia_admin") {
+        give("administrator", "admin");
+        give("password_hash", pairs["admin_hash"]);
+    }
+    give("administrator", pairs["mgmt_admin_name"]);
+    give("password", pairs["mgmt_admin_passwd"]);
+    give("activation_key", pairs["ftw_sic_key"]);
+    std::string clients = fold(pairs["mgmt_gui_clients_radio"]);
+    if (clients == "any") {
+        give("gui_clients", "any");
+    } else if (clients == "range") {
+        give("gui_clients", pairs["mgmt_gui_clients_first_ip_field"] + "-" +
+                                pairs["mgmt_gui_clients_last_ip_field"]);
+    } else if (clients == "network") {
+        give("gui_clients",
+             pairs["mgmt_gui_clients_ip_field"] + "/" + pairs["mgmt_gui_clients_subnet_field"]);
+    } else if (clients == "this") {
+        give("gui_clients", pairs["mgmt_gui_clients_hostname"]);
+    } else if (!clients.empty()) {
+        problem(name, "mgmt_gui_clients_radio is any, range, network or this");
+    }
+}
+
+unsigned Answers::role_bit() const {
+    std::string role = get("role");
+    return role == "primary"      ? k_primary
+           : role == "secondary"  ? k_secondary
+           : role == "log-server" ? k_log
+                                  : 0;
+}
+
+void Answers::resolve_role() {
+    std::string role = get("role");
+    for (char& c : role) c = c == ',' || c == '+' || c == '&' ? ' ' : c;
+    std::vector<std::string> given;
+    for (const std::string& word : split(role, ' ')) {
+        if (!trim(word).empty()) given.push_back(fold(trim(word)));
+    }
+    if (classic_roles_.size() > 1 && given.empty()) given = classic_roles_;
+    std::string source = has("role") ? values_["role"].source : "Server.Role";
+    if (given.empty()) {
+        problem(source, "exactly one role is needed: primary, secondary or log-server; none is given",
+                "RF-03");
+        return;
+    }
+    if (given.size() > 1) {
+        problem(source, "exactly one role is needed; given: " + join(given, ", "), "RF-03");
+        values_.erase("role");
+        return;
+    }
+    std::string wrong = check_value("role", given[0], *this);
+    if (!wrong.empty()) problem(source, wrong, "RF-03");
+    values_["role"].text = given[0];
+}
+
+void Answers::resolve_host(const HostFacts& host, bool elsewhere) {
+    for (const char* id : {"host_name", "address", "interface"}) {
+        const Question& question = *find_question(id);
+        if (!has(id) && !elsewhere) {
+            std::string value = default_value(question, host, *this);
+            if (!value.empty()) values_[id] = {value, "found on this host", true};
+        }
+        if (!has(id)) {
+            if (!elsewhere && std::string(id) != "interface") {
+                problem(question.key, "is missing, and this host has none");
+            }
+            continue;
+        }
+        Value& value = values_[id];
+        std::string wrong = check_value(id, value.text, *this);
+        if (!wrong.empty()) {
+            problem(value.source, wrong);
+            continue;
+        }
+        if (std::string(id) == "address") {
+            value.text = value.text.substr(0, value.text.find('/'));
+            unsigned char bytes[16];
+            char canonical[INET6_ADDRSTRLEN] = "";
+            int family = value.text.find(':') == value.text.npos ? AF_INET : AF_INET6;
+            inet_pton(family, value.text.c_str(), bytes);
+            value.text = inet_ntop(family, bytes, canonical, sizeof(canonical));
+            std::vector<std::string> mine;
+            for (const HostFacts::Address& one : host.addresses) mine.push_back(one.address);
+            if (!elsewhere && std::find(mine.begin(), mine.end(), value.text) == mine.end()) {
+                problem(value.source, value.text + " is not an address of this host; it has " +
+                                          (mine.empty() ? "none" : join(mine, ", ")));
+            }
+        }
+        if (std::string(id) == "interface" && !elsewhere && if_nametoindex(value.text.c_str()) == 0) {
+            problem(value.source, "this host has no interface " + value.text);
+        }
+    }
+}
+
+bool Answers::secret_from_file(const std::string& id, const std::string& target, bool elsewhere) {
+    if (has(target) || !has(id)) return has(target);
+    const Value& value = values_[id];
+    if (value.text.empty() || value.text[0] != '/') {
+        problem(value.source, std::string(find_question(id)->key) + " needs a full path");
+        return true;
+    }
+    std::string text, reason;
+    bool guarded = true;
+    if (!load(value.text, text, reason, guarded)) {
+        if (!elsewhere) problem(value.source, value.text + ": " + reason);
+        return true;
+    }
+    if (!guarded) {
+        problem(value.source, value.text + " can be read by others; chmod 600 it, and consider the "
+                                           "secret known");
+        return true;
+    }
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    values_[target] = {text, value.text, false};
+    return true;
+}
+
+void Answers::resolve_primary(bool elsewhere) {
+    for (const char* id : {"deployment", "administrator", "gui_clients"}) {
+        const Question& question = *find_question(id);
+        if (!has(id)) values_[id] = {default_value(question, {}, *this), "default", true};
+        std::string wrong = check_value(id, values_[id].text, *this);
+        if (!wrong.empty()) problem(values_[id].source, wrong);
+    }
+    bool given = has("password_hash") || secret_from_file("password_file", "password", elsewhere);
+    if (has("password_hash")) {
+        std::string wrong = check_value("password_hash", get("password_hash"), *this);
+        if (!wrong.empty()) {
+            problem(values_["password_hash"].source, "Administrator.PasswordHash: " + wrong);
+        }
+    } else if (has("password")) {
+        std::string wrong = check_value("password", get("password"), *this);
+        if (!wrong.empty()) problem(values_["password"].source, wrong);
+    } else if (!given) {
+        problem("Administrator", "the password is missing: PasswordHash= or PasswordFile=");
+    }
+}
+
+void Answers::resolve_joining(bool elsewhere) {
+    bool given = secret_from_file("activation_key_file", "activation_key", elsewhere);
+    if (has("activation_key")) {
+        std::string wrong = check_value("activation_key", get("activation_key"), *this);
+        if (!wrong.empty()) problem(values_["activation_key"].source, wrong, "RF-32");
+    } else if (!given) {
+        problem("Trust.ActivationKeyFile",
+                "a " + role_title(get("role")) + " needs an activation key: activation key required",
+                "RF-04");
+    }
+}
+
+void Answers::resolve(const HostFacts& host, bool elsewhere) {
+    resolve_role();
+    resolve_host(host, elsewhere);
+    unsigned role = role_bit();
+    if (role == k_primary) resolve_primary(elsewhere);
+    if (role & k_joining) resolve_joining(elsewhere);
+    for (auto& [id, value] : values_) {
+        const Question& question = *find_question(id);
+        if (role && !(question.roles & role) && !value.is_default) {
+            notes_.push_back(value.source + ": " + (*question.key ? question.key : question.id) +
+                             " is not used by a " + role_title(get("role")));
+        }
+    }
+}
+
+HostFacts host_facts() {
+    HostFacts facts;
+    char name[256] = "";
+    gethostname(name, sizeof(name) - 1);
+    facts.host_name = name;
+    // A connected datagram socket shows the address of the default route; nothing is sent.
+    std::string leading;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        sockaddr_in to{}, from{};
+        to.sin_family = AF_INET;
+        to.sin_port = htons(9);
+        inet_pton(AF_INET, "192.0.2.1", &to.sin_addr);
+        socklen_t size = sizeof(from);
+        char text[INET_ADDRSTRLEN] = "";
+        if (connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0 &&
+            getsockname(fd, reinterpret_cast<sockaddr*>(&from), &size) == 0) {
+            leading = inet_ntop(AF_INET, &from.sin_addr, text, sizeof(text));
+        }
+        close(fd);
+    }
+    ifaddrs* list = nullptr;
+    if (getifaddrs(&list) == 0) {
+        for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+            if (!entry->ifa_addr || (entry->ifa_flags & IFF_LOOPBACK)) continue;
+            char text[INET6_ADDRSTRLEN] = "";
+            if (entry->ifa_addr->sa_family == AF_INET) {
+                inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(entry->ifa_addr)->sin_addr, text,
+                          sizeof(text));
+            } else if (entry->ifa_addr->sa_family == AF_INET6) {
+                const auto* six = reinterpret_cast<sockaddr_in6*>(entry->ifa_addr);
+                if (IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr)) continue;
+                inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text));
+            } else {
+                continue;
+            }
+            std::string interface = entry->ifa_name;
+            facts.addresses.push_back({text, interface.substr(0, interface.find(':'))});
+        }
+        freeifaddrs(list);
+    }
+    std::stable_partition(facts.addresses.begin(), facts.addresses.end(),
+                          [&](const HostFacts::Address& one) { return one.address == leading; });
+    return facts;
+}
+
+}  // namespace mds::firstboot

@@ -1,0 +1,111 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mds::firstboot {
+
+constexpr unsigned k_primary = 1, k_secondary = 2, k_log = 4, k_joining = k_secondary | k_log,
+                   k_all = k_primary | k_joining;
+
+/// One row of questions.def.
+struct Question {
+    const char* id;
+    const char* key;
+    unsigned roles;
+    bool secret;
+    const char* standard;
+    const char* title;
+    const char* text;
+    const char* help;
+};
+
+const std::vector<Question>& questions();
+/// By key ("Server.Role", any case) or by id ("role", '-' and '_' alike); null when unknown.
+const Question* find_question(const std::string& name);
+
+/// Something that keeps setup from starting. `where` is the source: file and line, option.
+struct Problem {
+    std::string where, text, refusal;
+};
+
+/// What this host says about itself.
+struct HostFacts {
+    std::string host_name;
+    struct Address {
+        std::string address, interface;
+    };
+    /// Without loopback and link-local ones; the one of the default route first.
+    std::vector<Address> addresses;
+};
+HostFacts host_facts();
+
+/// Answers by question id, each with its source. Sources are read strongest first: a value that is
+/// there stays. Everything that is wrong is collected, nothing is thrown.
+class Answers {
+  public:
+    struct Value {
+        std::string text, source;
+        bool is_default = false;
+    };
+
+    /// key=value of --set; `option` names the source.
+    void set(const std::string& assignment, const std::string& option);
+    /// The files of a credentials folder: mds.setup.conf, mds.setup.ID.
+    void read_credentials(const std::string& folder);
+    /// mds.setup.ID=value words.
+    void read_kernel(const std::string& command_line);
+    /// The ini form; `guarded` = the file may be read by nobody but its owner and group.
+    void read_ini(const std::string& name, const std::string& text, bool guarded);
+    void read_ini_file(const std::string& path);
+    /// /etc/mds/setup.conf and setup.conf.d; true when one of them is there.
+    bool read_etc(const std::string& etc);
+    /// The keys of classic answer files, one a line or joined by '&'.
+    void read_classic(const std::string& name, const std::string& text, bool may_hold_secrets);
+    void read_classic_file(const std::string& path);
+
+    bool has(const std::string& id) const { return values_.count(id) != 0; }
+    std::string get(const std::string& id) const;
+    /// An answer of a person; replaces what is there.
+    void answer(const std::string& id, const std::string& text);
+    void forget(const std::string& id) { values_.erase(id); }
+    const std::map<std::string, Value>& values() const { return values_; }
+    bool empty() const { return values_.empty() && problems_.empty(); }
+
+    unsigned role_bit() const;
+    /// Fills defaults, reads secret files (unless `elsewhere`: the answers are for another machine)
+    /// and checks everything. Afterwards problems() is complete.
+    void resolve(const HostFacts& host, bool elsewhere);
+    const std::vector<Problem>& problems() const { return problems_; }
+    /// What is accepted but not used, one line each.
+    const std::vector<std::string>& notes() const { return notes_; }
+
+  private:
+    void take(const Question& question, const std::string& text, const std::string& source);
+    void problem(const std::string& where, const std::string& text,
+                 const std::string& refusal = "");
+    void unknown(const std::string& where, const std::string& name);
+    void resolve_role();
+    void resolve_host(const HostFacts& host, bool elsewhere);
+    void resolve_primary(bool elsewhere);
+    void resolve_joining(bool elsewhere);
+    bool secret_from_file(const std::string& id, const std::string& target, bool elsewhere);
+
+    std::map<std::string, Value> values_;
+    std::vector<Problem> problems_;
+    std::vector<std::string> notes_;
+    std::vector<std::string> classic_roles_;
+};
+
+/// Why a value of question `id` is wrong, or empty. For checks that need one value only.
+std::string check_value(const std::string& id, const std::string& text, const Answers& others);
+/// The default of a question on this host; empty when there is none.
+std::string default_value(const Question& question, const HostFacts& host, const Answers& others);
+/// "Primary Multi-Domain Server".
+std::string role_title(const std::string& role);
+/// yescrypt, cost 7.
+std::string hash_password(const std::string& password);
+bool verify_password(const std::string& password, const std::string& hash);
+
+}  // namespace mds::firstboot

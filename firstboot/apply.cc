@@ -1,0 +1,277 @@
+#include "apply.hh"
+
+#include <langinfo.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/clock.hh"
+#include "base/error.hh"
+#include "base/text.hh"
+#include "bus/connection.hh"
+#include "json/json.hh"
+
+namespace mds::firstboot {
+namespace {
+
+using Proxy = std::unique_ptr<sdbus::IProxy>;
+constexpr const char* k_manager = "org.freedesktop.systemd1.Manager";
+constexpr auto k_setup_time = std::chrono::minutes(10);
+constexpr int k_start_ms = 60'000;
+
+/// One connection whose signals arrive while a call waits.
+class Bus {
+  public:
+    Bus() : connection_(sdbus::createSystemBusConnection()) { connection_->enterEventLoopAsync(); }
+    ~Bus() { connection_->leaveEventLoop(); }
+    Bus(const Bus&) = delete;
+    Bus& operator=(const Bus&) = delete;
+
+    Proxy proxy(const std::string& service, const std::string& path) {
+        return sdbus::createProxy(*connection_, bus::ServiceName(service), sdbus::ObjectPath(path));
+    }
+
+  private:
+    std::unique_ptr<sdbus::IConnection> connection_;
+};
+
+class Steps {
+  public:
+    explicit Steps(FILE* out)
+        : out_(out), mark_(std::string(nl_langinfo(CODESET)) == "UTF-8" ? "✓" : "ok") {}
+    void done(const std::string& step, int64_t milliseconds) {
+        std::string text = step;
+        if (text.size() < 56) text.resize(56, ' ');
+        std::fprintf(out_, "  %s %s %4.1f s\n", mark_, text.c_str(),
+                     static_cast<double>(milliseconds) / 1000);
+        std::fflush(out_);
+    }
+
+  private:
+    FILE* out_;
+    const char* mark_;
+};
+
+std::string active_state(sdbus::IProxy& manager, Bus& bus, const std::string& unit) {
+    sdbus::ObjectPath path;
+    manager.callMethod("LoadUnit").onInterface(k_manager).withArguments(unit).storeResultsTo(path);
+    auto proxy = bus.proxy("org.freedesktop.systemd1", path);
+    return proxy->getProperty("ActiveState").onInterface("org.freedesktop.systemd1.Unit")
+        .get<std::string>();
+}
+
+void start_unit(sdbus::IProxy& manager, Bus& bus, const std::string& unit) {
+    sdbus::ObjectPath job;
+    manager.callMethod("StartUnit")
+        .onInterface(k_manager)
+        .withArguments(unit, std::string("replace"))
+        .storeResultsTo(job);
+    int64_t begin = mono_ms();
+    for (;;) {
+        std::string state = active_state(manager, bus, unit);
+        if (state == "active") return;
+        if (state == "failed" || mono_ms() - begin > k_start_ms) {
+            throw std::move(Error(Code::unreachable, unit + " did not start"))
+                .refusal("", "journalctl -u " + unit);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+}
+
+template <class T>
+T property(sdbus::IProxy& proxy, const char* interface, const char* name) {
+    return proxy.getProperty(name).onInterface(interface).get<T>();
+}
+
+std::string pairs(const std::string& hex) {
+    std::string text;
+    for (size_t i = 0; i + 1 < hex.size(); i += 2) text += (i ? ":" : "") + hex.substr(i, 2);
+    return text;
+}
+
+/// The certificate's fingerprint; empty when mds-api does not say it within some seconds.
+std::string fingerprint(Bus& bus) {
+    for (int i = 0; i < 100; ++i) {
+        try {
+            auto proxy = bus.proxy("org.openmds.Api1", "/org/openmds/Api1");
+            std::string text = property<std::string>(*proxy, "org.openmds.Api1", "Fingerprint");
+            if (!text.empty()) return text;
+        } catch (const sdbus::Error&) {
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return "";
+}
+
+void closing(FILE* out, Bus& bus, const Answers& answers, int64_t milliseconds) {
+    std::fprintf(out, "\n  Ready in %.1f s.\n\n", static_cast<double>(milliseconds) / 1000);
+    std::string print = pairs(fingerprint(bus));
+    if (answers.role_bit() == k_primary) {
+        std::fprintf(out, "  Console      https://%s/\n", answers.get("host_name").c_str());
+        if (print.size() > 48) {
+            std::fprintf(out, "  Fingerprint  SHA-256  %s\n                        %s\n",
+                         print.substr(0, 47).c_str(), print.substr(48).c_str());
+        }
+        std::fprintf(out,
+                     "  Next         sign in as %s, or: mdsctl status\n"
+                     "               add a second server: mdsctl server add\n",
+                     answers.get("administrator").c_str());
+    } else {
+        std::fprintf(out,
+                     "  Waiting for the Primary. On the Primary's console: Domains, New,\n"
+                     "  Multi-Domain Server, Connect, and type the activation key; or there:\n"
+                     "  mdsctl server add. Address of this server: %s.\n",
+                     answers.get("address").c_str());
+        if (print.size() > 11) {
+            std::fprintf(out, "  This server's fingerprint starts with %s.\n",
+                         print.substr(0, 11).c_str());
+        }
+    }
+    std::fflush(out);
+}
+
+constexpr const char* k_kept[] = {"role",       "host_name",     "address",    "interface",
+                                  "deployment", "administrator", "gui_clients"};
+
+}  // namespace
+
+Done read_done(const std::string& path) {
+    Done done;
+    if (access(path.c_str(), F_OK) != 0) return done;
+    json::object o = json::parse_object(read_file(path));
+    done.exists = true;
+    for (const char* id : k_kept) {
+        std::string value = json::get_string(o, id);
+        if (!value.empty()) done.answers[id] = value;
+    }
+    done.key_hash = json::get_string(o, "key_hash");
+    return done;
+}
+
+void write_done(const std::string& path, const Answers& answers) {
+    json::object o;
+    for (const char* id : k_kept) {
+        const Question& question = *find_question(id);
+        if (answers.has(id) && (question.roles & answers.role_bit())) o[id] = answers.get(id);
+    }
+    if (answers.role_bit() & k_joining) o["key_hash"] = hash_password(answers.get("activation_key"));
+    o["done"] = rfc3339(wall_ms());
+    replace_file(path, json::pretty(o) + "\n", 0600);
+}
+
+std::vector<std::string> differences(const Done& done, const Answers& answers) {
+    std::vector<std::string> found;
+    for (const char* id : k_kept) {
+        const Question& question = *find_question(id);
+        auto it = answers.values().find(id);
+        if (it == answers.values().end() || it->second.is_default) continue;
+        auto before = done.answers.find(id);
+        if (before == done.answers.end() || before->second == it->second.text) continue;
+        found.push_back(std::string(question.key) + " is " + before->second + ", not " +
+                        it->second.text);
+    }
+    return found;
+}
+
+std::string setup_request(const Answers& answers) {
+    json::object o;
+    unsigned role = answers.role_bit();
+    o["role"] = answers.get("role");
+    o["host-name"] = answers.get("host_name");
+    o["address"] = answers.get("address");
+    o["interface"] = answers.get("interface");
+    if (role == k_primary) {
+        o["deployment"] = answers.get("deployment");
+        o["administrator"] = answers.get("administrator");
+        o["password-hash"] = answers.has("password_hash") ? answers.get("password_hash")
+                                                          : hash_password(answers.get("password"));
+        o["gui-clients"] = answers.get("gui_clients");
+    } else {
+        o["activation-key"] = answers.get("activation_key");
+    }
+    return json::text(o);
+}
+
+void print_plan(FILE* out, const Answers& answers) {
+    std::fprintf(out, "Would set up %s as %s\n\n", answers.get("host_name").c_str(),
+                 role_title(answers.get("role")).c_str());
+    for (const Question& question : questions()) {
+        auto it = answers.values().find(question.id);
+        if (it == answers.values().end() || !(question.roles & answers.role_bit())) continue;
+        std::fprintf(out, "  %-28s %s  (%s)\n", *question.key ? question.key : question.id,
+                     question.secret ? "***" : it->second.text.c_str(), it->second.source.c_str());
+    }
+    std::fprintf(out,
+                 "\n  Files    /var/lib/mds/system, trust, %ssetup.json\n"
+                 "  Units    mds.target enabled and started\n"
+                 "  Users    none; mds, mds-sync, mds-ca, mds-api came with the package\n"
+                 "  Ports    443 (management API), 18221 (synchronization)%s\n"
+                 "  Time     about 10 s\n\nNothing was changed.\n",
+                 answers.role_bit() == k_primary ? "ca, " : "",
+                 answers.role_bit() == k_primary ? "" : ", 18211 while it waits for the Primary");
+}
+
+std::string core_state() {
+    try {
+        Bus bus;
+        auto core = bus.proxy("org.openmds.Core1", "/org/openmds/Core1");
+        return property<std::string>(*core, "org.openmds.Core1", "State");
+    } catch (const sdbus::Error&) {
+        return "";
+    }
+}
+
+void apply(FILE* out, const Answers& answers, const std::string& done_file) {
+    std::string role = role_title(answers.get("role"));
+    std::fprintf(out, "Setting up %s as %s\n\n", answers.get("host_name").c_str(), role.c_str());
+    std::fflush(out);
+    std::string request = setup_request(answers);
+    int64_t begin = mono_ms();
+    try {
+        Bus bus;
+        Steps steps(out);
+        auto manager = bus.proxy("org.freedesktop.systemd1", "/org/freedesktop/systemd1");
+        for (const char* unit : {"mds-sync.service", "mds-ca.service", "mds-core.service",
+                                 "mds-api.socket", "mds-api.service"}) {
+            start_unit(*manager, bus, unit);
+        }
+        steps.done("Services started", mono_ms() - begin);
+
+        auto core = bus.proxy("org.openmds.Core1", "/org/openmds/Core1");
+        core->uponSignal("SetupStep").onInterface("org.openmds.Core1")
+            .call([&steps](const std::string& step, const uint32_t& milliseconds) {
+                steps.done(step, milliseconds);
+            });
+#if !__has_include(<sdbus-c++/VTableItems.h>)
+        core->finishRegistration();
+#endif
+        std::string result;
+        core->callMethod("Setup")
+            .onInterface("org.openmds.Core1")
+            .withTimeout(k_setup_time)
+            .withArguments(request)
+            .storeResultsTo(result);
+        // Signals come before the reply, and are handled on the other thread.
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+
+        int64_t target = mono_ms();
+        bool carries = false;
+        std::vector<sdbus::Struct<std::string, std::string, std::string>> changes;
+        manager->callMethod("EnableUnitFiles")
+            .onInterface(k_manager)
+            .withArguments(std::vector<std::string>{"mds.target"}, false, false)
+            .storeResultsTo(carries, changes);
+        manager->callMethod("Reload").onInterface(k_manager).withTimeout(std::chrono::seconds(90));
+        start_unit(*manager, bus, "mds.target");
+        steps.done("Start at boot", mono_ms() - target);
+        write_done(done_file, answers);
+        unlink("/run/issue.d/mds.issue");
+        closing(out, bus, answers, mono_ms() - begin);
+    } catch (const sdbus::Error& e) {
+        throw bus::from_bus_error(e);
+    }
+}
+
+}  // namespace mds::firstboot

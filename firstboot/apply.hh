@@ -1,0 +1,32 @@
+#pragma once
+#include <cstdio>
+#include <string>
+
+#include "answers.hh"
+
+namespace mds::firstboot {
+
+/// What setup has been done with, kept in /var/lib/mds/setup.json: answers without secrets, and the
+/// slow hash of the activation key, to recognize the same answers again.
+struct Done {
+    bool exists = false;
+    std::map<std::string, std::string> answers;
+    std::string key_hash;
+};
+Done read_done(const std::string& path);
+void write_done(const std::string& path, const Answers& answers);
+/// Explicit answers that differ from what was done: "Server.Role is secondary, not primary".
+std::vector<std::string> differences(const Done& done, const Answers& answers);
+
+/// The JSON that Core1.Setup takes.
+std::string setup_request(const Answers& answers);
+/// What would be done, for --dry-run.
+void print_plan(FILE* out, const Answers& answers);
+
+/// Starts the services, calls Core1.Setup, enables and starts mds.target, prints steps and the
+/// closing screen. Throws mds::Error.
+void apply(FILE* out, const Answers& answers, const std::string& done_file);
+/// Core1's State; empty when it does not answer.
+std::string core_state();
+
+}  // namespace mds::firstboot

@@ -1,0 +1,278 @@
+#include <getopt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <iterator>
+
+#include "answers.hh"
+#include "apply.hh"
+#include "base/error.hh"
+#include "base/text.hh"
+#include "face_plain.hh"
+
+#ifndef MDS_VERSION
+#define MDS_VERSION "0.1.0"
+#endif
+
+// mds-setup: first-time setup of this server. mds-setup(8).
+namespace {
+
+using namespace mds::firstboot;
+
+constexpr int k_done = 0, k_failed = 1, k_wrong = 2, k_no_permission = 4;
+constexpr const char* k_issue = "/run/issue.d/mds.issue";
+
+std::string folder(const char* variable, const char* standard) {
+    const char* value = std::getenv(variable);
+    return value ? value : standard;
+}
+const std::string k_etc = folder("MDS_ETC", "/etc/mds");
+const std::string k_done_file = folder("MDS_STATE", "/var/lib/mds") + "/setup.json";
+
+struct Options {
+    std::vector<std::string> sets;
+    std::string answers, check, config_file, config_string, template_file;
+    bool has_config_string = false, dry_run = false, firstboot = false, console = false;
+};
+
+void print_help() {
+    std::puts(
+        "Usage: mds-setup [options]\n\n"
+        "Sets up this server. Without options it asks; run it as root.\n\n"
+        "  --answers FILE        answers from FILE instead of /etc/mds/setup.conf\n"
+        "  --set KEY=VALUE       one answer, for example --set Server.Role=secondary\n"
+        "  --check FILE          checks FILE, also for another machine and without root\n"
+        "  --dry-run             shows what would be done\n"
+        "  --config-file FILE    answers in the classic form\n"
+        "  --config-string TEXT  the same, key=value joined by &; - reads standard input\n"
+        "  --create-template FILE  writes an answers file to fill in\n"
+        "  --plain               one line after another (always so in this version)\n"
+        "  -h, --help            this text\n"
+        "      --version         the version\n\n"
+        "Exit code 0 done or nothing to do, 1 failed, 2 answers missing or wrong, 4 not root.");
+}
+
+int print_problems(const Answers& answers, const char* end) {
+    size_t count = answers.problems().size();
+    std::fprintf(stderr, "%zu problem%s:\n", count, count == 1 ? "" : "s");
+    for (const Problem& one : answers.problems()) {
+        std::fprintf(stderr, "  %s%s%s: %s\n", one.refusal.c_str(), one.refusal.empty() ? "" : " ",
+                     one.where.c_str(), one.text.c_str());
+    }
+    std::fprintf(stderr, "%s\n", end);
+    return k_wrong;
+}
+
+void print_notes(const Answers& answers) {
+    for (const std::string& note : answers.notes()) std::fprintf(stderr, "Note: %s\n", note.c_str());
+}
+
+int check(const Options& options) {
+    Answers answers;
+    for (const std::string& one : options.sets) answers.set(one, "--set");
+    answers.read_ini_file(options.check);
+    answers.resolve({}, true);
+    print_notes(answers);
+    if (!answers.problems().empty()) {
+        return print_problems(answers, (options.check + " cannot be used.").c_str());
+    }
+    std::printf("%s: complete, for a %s.\n", options.check.c_str(),
+                role_title(answers.get("role")).c_str());
+    return k_done;
+}
+
+int write_template(const std::string& path) {
+    std::string text =
+        "# Answers for mds-setup(8). Put this file in place as /etc/mds/setup.conf, or use it with\n"
+        "# mds-setup --answers FILE.\n";
+    std::string section;
+    for (const Question& question : questions()) {
+        std::string key = question.key;
+        if (key.empty()) continue;
+        std::string head = key.substr(0, key.find('.'));
+        if (head != section) text += "\n[" + (section = head) + "]\n";
+        std::string who = question.roles == k_all       ? ""
+                          : question.roles == k_primary ? " (Primary only)"
+                                                        : " (Secondary and log server only)";
+        std::string standard = question.standard;
+        if (!standard.empty() && standard[0] == '@') standard.clear();
+        text += "# " + std::string(question.help) + who + "\n";
+        if (std::string(question.id) == "role") text += "# primary, secondary or log-server\n";
+        text += "#" + key.substr(head.size() + 1) + "=" + standard + "\n";
+    }
+    mds::replace_file(path, text, 0600);
+    return k_done;
+}
+
+void collect(const Options& options, Answers& answers) {
+    for (const std::string& one : options.sets) answers.set(one, "--set");
+    if (const char* folder = std::getenv("CREDENTIALS_DIRECTORY")) answers.read_credentials(folder);
+    if (options.firstboot && access("/proc/cmdline", R_OK) == 0) {
+        answers.read_kernel(mds::read_file("/proc/cmdline"));
+    }
+    if (!options.answers.empty()) answers.read_ini_file(options.answers);
+    if (!options.config_file.empty()) answers.read_classic_file(options.config_file);
+    if (options.has_config_string) {
+        bool input = options.config_string == "-";
+        std::string text = options.config_string;
+        if (input) text.assign(std::istreambuf_iterator<char>(std::cin), {});
+        answers.read_classic(input ? "standard input" : "--config-string", text, input);
+    }
+    if (options.answers.empty() && options.config_file.empty() && !options.has_config_string) {
+        answers.read_etc(k_etc);
+    }
+}
+
+/// The line above the login prompt, for a server that is not set up.
+void write_issue() {
+    mkdir("/run/issue.d", 0755);
+    mds::replace_file(k_issue, "This server is not set up yet. Sign in as root and run: mds-setup\n\n",
+                      0644);
+}
+
+/// Already set up: the same answers change nothing, others are refused. -1: go on.
+int again(const Options& options, Answers& answers, const Done& done) {
+    std::string title = role_title(done.answers.at("role"));
+    title = title.substr(0, title.find(" Multi-Domain S"));
+    if (!answers.problems().empty()) return print_problems(answers, "Nothing was changed.");
+    answers.resolve(host_facts(), false);
+    std::vector<std::string> others = differences(done, answers);
+    if (!others.empty()) {
+        std::fprintf(stderr, "Already set up as %s. These answers differ:\n", title.c_str());
+        for (const std::string& line : others) std::fprintf(stderr, "  %s\n", line.c_str());
+        std::fprintf(stderr,
+                     "Nothing was changed. The role, the name and the deployment stay once they are "
+                     "set;\nadministrators and GUI clients are changed in the console or by mgmt_cli.\n");
+        return k_wrong;
+    }
+    bool new_key = answers.has("activation_key") && !done.key_hash.empty() &&
+                   check_value("activation_key", answers.get("activation_key"), answers).empty() &&
+                   !verify_password(answers.get("activation_key"), done.key_hash);
+    if (new_key && core_state() == "waiting for trust") {
+        if (!answers.problems().empty()) return print_problems(answers, "Nothing was changed.");
+        if (options.dry_run) {
+            std::puts("Would set the new activation key. Nothing was changed.");
+            return k_done;
+        }
+        return -1;
+    }
+    std::printf("Already set up as %s, no change\n", title.c_str());
+    return k_done;
+}
+
+int run(const Options& options) {
+    if (!options.check.empty()) return check(options);
+    if (!options.template_file.empty()) return write_template(options.template_file);
+    if (geteuid() != 0 && !options.dry_run) {
+        std::fputs("mds-setup: only root can set up this server: sudo mds-setup\n", stderr);
+        return k_no_permission;
+    }
+    Answers answers;
+    collect(options, answers);
+
+    Done done = read_done(k_done_file);
+    if (done.exists && done.answers.count("role")) {
+        int code = again(options, answers, done);
+        if (code >= 0) return code;
+        apply(stdout, answers, k_done_file);
+        return k_done;
+    }
+
+    HostFacts host = host_facts();
+    Answers complete = answers;
+    complete.resolve(host, false);
+    bool ask = options.firstboot ? options.console : isatty(STDIN_FILENO) != 0;
+    // An answers file that is wrong is not completed by asking: all of it is said at once.
+    bool files = !options.answers.empty() || !options.config_file.empty() || options.has_config_string;
+    if (!complete.problems().empty() || (ask && answers.empty())) {
+        if (options.firstboot && !options.console) {
+            write_issue();
+            if (answers.empty()) {
+                std::puts("Not set up, and no answers are given. Run: mds-setup");
+                return k_done;
+            }
+            print_notes(complete);
+            return print_problems(complete, "Nothing was changed.");
+        }
+        if (!ask || files || options.dry_run || !answers.problems().empty()) {
+            print_notes(complete);
+            return print_problems(complete, "Nothing was changed.");
+        }
+        PlainFace face(stdin, stdout, options.console);
+        complete = answers;
+        if (face.run(complete, host) == PlainFace::End::leave) {
+            if (options.firstboot) write_issue();
+            std::puts("Nothing was changed.");
+            return k_done;
+        }
+        complete.resolve(host, false);
+        if (!complete.problems().empty()) return print_problems(complete, "Nothing was changed.");
+    }
+    print_notes(complete);
+    if (options.dry_run) {
+        print_plan(stdout, complete);
+        return k_done;
+    }
+    apply(stdout, complete, k_done_file);
+    return k_done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::setlocale(LC_ALL, "");
+    umask(0077);
+    enum { k_answers = 256, k_set, k_check, k_dry, k_file, k_string, k_template, k_plain, k_first,
+           k_console, k_version };
+    static const option k_options[] = {{"answers", required_argument, nullptr, k_answers},
+                                       {"set", required_argument, nullptr, k_set},
+                                       {"check", required_argument, nullptr, k_check},
+                                       {"dry-run", no_argument, nullptr, k_dry},
+                                       {"config-file", required_argument, nullptr, k_file},
+                                       {"config-string", required_argument, nullptr, k_string},
+                                       {"create-template", required_argument, nullptr, k_template},
+                                       {"plain", no_argument, nullptr, k_plain},
+                                       {"firstboot", no_argument, nullptr, k_first},
+                                       {"console", no_argument, nullptr, k_console},
+                                       {"version", no_argument, nullptr, k_version},
+                                       {"help", no_argument, nullptr, 'h'},
+                                       {nullptr, 0, nullptr, 0}};
+    Options options;
+    for (int c; (c = getopt_long(argc, argv, "h", k_options, nullptr)) != -1;) {
+        switch (c) {
+            case k_answers: options.answers = optarg; break;
+            case k_set: options.sets.emplace_back(optarg); break;
+            case k_check: options.check = optarg; break;
+            case k_dry: options.dry_run = true; break;
+            case k_file: options.config_file = optarg; break;
+            case k_string: options.config_string = optarg; options.has_config_string = true; break;
+            case k_template: options.template_file = optarg; break;
+            case k_plain: break;
+            case k_first: options.firstboot = true; break;
+            case k_console: options.console = true; break;
+            case k_version: std::puts("mds-setup " MDS_VERSION); return k_done;
+            case 'h': print_help(); return k_done;
+            default: return k_wrong;
+        }
+    }
+    if (optind < argc) {
+        std::fprintf(stderr, "mds-setup: unexpected argument %s\n", argv[optind]);
+        return k_wrong;
+    }
+    try {
+        return run(options);
+    } catch (const mds::Error& e) {
+        std::fprintf(stderr, "\nmds-setup: %s%s%s\n", e.refusal_id().c_str(),
+                     e.refusal_id().empty() ? "" : " ", e.what());
+        if (!e.next().empty()) std::fprintf(stderr, "Next: %s\n", e.next().c_str());
+        std::fputs("Setup is not complete. Run it again: it continues where it stopped.\n", stderr);
+        return e.code() == mds::Code::invalid_parameter ? k_wrong : k_failed;
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "\nmds-setup: %s\n", e.what());
+        return k_failed;
+    }
+}
