@@ -7,7 +7,9 @@
 namespace mds::wire {
 namespace {
 
-[[noreturn]] void broken(const char* what) { throw Error(Code::invalid_syntax, what); }
+[[noreturn]] void broken(const char* what) {
+    throw Error(Code::invalid_syntax, what);
+}
 
 constexpr size_t k_head = 8;
 

@@ -55,7 +55,9 @@ std::vector<CertificatePtr> read_certificates(const std::string& pem) {
     throw Error(Code::not_set_up, "the trust credentials are of no use: " + what);
 }
 
-[[noreturn]] void refuse(const std::string& why) { throw Error(Code::forbidden, why); }
+[[noreturn]] void refuse(const std::string& why) {
+    throw Error(Code::forbidden, why);
+}
 
 void require(int result, const char* what) {
     if (result != 1) useless(what);
@@ -141,7 +143,8 @@ Tls::Tls(const Credentials& c)
         require(static_cast<int>(SSL_CTX_add_extra_chain_cert(ctx, authority.get())), "the chain");
         require(X509_STORE_add_cert(store, authority.get()), "the chain");
     }
-    for (const CertificatePtr& root : roots) require(X509_STORE_add_cert(store, root.get()), "root");
+    for (const CertificatePtr& root : roots)
+        require(X509_STORE_add_cert(store, root.get()), "root");
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     SSL_CTX_set_verify_depth(ctx, 4);
 
@@ -180,8 +183,8 @@ PeerIdentity Tls::check(SSL* connection) const {
     const unsigned char* protocol = nullptr;
     unsigned size = 0;
     SSL_get0_alpn_selected(connection, &protocol, &size);
-    if (size != k_protocol_size - 1 || std::string_view(reinterpret_cast<const char*>(protocol),
-                                                        size) != "mds-sync/1") {
+    if (size != k_protocol_size - 1 ||
+        std::string_view(reinterpret_cast<const char*>(protocol), size) != "mds-sync/1") {
         refuse("the other end does not speak mds-sync/1");
     }
     X509* certificate = SSL_get0_peer_certificate(connection);
@@ -191,8 +194,8 @@ PeerIdentity Tls::check(SSL* connection) const {
     }
     bool through_servers_ca = false;
     for (const CertificatePtr& authority : parts_->authorities) {
-        through_servers_ca |= sk_X509_num(chain) > 1 &&
-                              X509_cmp(sk_X509_value(chain, 1), authority.get()) == 0;
+        through_servers_ca |=
+            sk_X509_num(chain) > 1 && X509_cmp(sk_X509_value(chain, 1), authority.get()) == 0;
     }
     if (!through_servers_ca) refuse("the certificate was not issued by the Servers CA");
     constexpr uint32_t k_both = XKU_SSL_SERVER | XKU_SSL_CLIENT;
@@ -231,7 +234,8 @@ Failure handshake_failure(SSL* connection, const boost::system::error_code& erro
         case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
         case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
             return {"it refused the certificate of this server", true};
-        default: return {error.message(), false};
+        default:
+            return {error.message(), false};
     }
 }
 

@@ -20,7 +20,8 @@ void Callers::require(const sdbus::Message& message) {
         bool allowed = uid == 0 || uid == mds_ || uid == geteuid();
         it = allowed_.emplace(std::move(sender), allowed).first;
     }
-    if (!it->second) throw Error(Code::forbidden, "only the Multi-Domain Server itself may do that");
+    if (!it->second)
+        throw Error(Code::forbidden, "only the Multi-Domain Server itself may do that");
 }
 
 }  // namespace mds::sync

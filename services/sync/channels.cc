@@ -39,7 +39,8 @@ struct Channels::Owner {
     uint64_t dropped = 0;
 };
 
-Channels::Channels(boost::asio::io_context& io, bus::Connection& bus) : bus_(bus), pump_timer_(io) {}
+Channels::Channels(boost::asio::io_context& io, bus::Connection& bus)
+    : bus_(bus), pump_timer_(io) {}
 
 Channels::~Channels() = default;
 
@@ -47,8 +48,8 @@ void Channels::add(const std::string& channel, const std::string& owner, const s
     auto& slot = owners_[{owner, path}];
     if (!slot) {
         slot = std::make_shared<Owner>();
-        slot->proxy = sdbus::createProxy(bus_.raw(), bus::ServiceName{owner},
-                                         sdbus::ObjectPath{path});
+        slot->proxy =
+            sdbus::createProxy(bus_.raw(), bus::ServiceName{owner}, sdbus::ObjectPath{path});
     }
     by_channel_[channel] = slot;
     log::debug("channel " + channel + " is owned by " + owner + " " + path);
@@ -110,8 +111,8 @@ void Channels::advance(const std::shared_ptr<Owner>& owner) {
         } catch (const std::exception& e) {
             log::warning("cannot deliver to channel " + next.message.channel + ": " + e.what());
         }
-        bool half = owner->fresh.bytes >= k_window_bytes / 2 ||
-                    owner->fresh.files >= k_window_files / 2;
+        bool half =
+            owner->fresh.bytes >= k_window_bytes / 2 || owner->fresh.files >= k_window_files / 2;
         if (half) ping(owner);
     }
 }

@@ -9,6 +9,7 @@
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "json/json.hh"
+#include "log/log.hh"
 
 namespace mds::sync {
 namespace {
@@ -50,6 +51,7 @@ Link::Link(asio::ip::tcp::socket socket, std::shared_ptr<wire::Tls> tls, Counter
 
 void Link::start(asio::ssl::stream_base::handshake_type side, Events events) {
     events_ = std::move(events);
+    side_ = side;
     open_ = true;
     tune(stream_.next_layer());
     stream_.async_handshake(side, [self = shared_from_this()](boost::system::error_code error) {
@@ -69,7 +71,10 @@ void Link::handshaken(const boost::system::error_code& error) {
         wire::PeerIdentity peer = tls_->check(stream_.native_handle());
         events_.authenticated(peer);
     } catch (const Error& e) {
-        return fail(e.message(), true);
+        if (side_ == asio::ssl::stream_base::client) return fail(e.message(), true);
+        // The dialling side's administrator shall learn why, too.
+        log::warning("Refused an incoming connection: " + e.message());
+        refuse("it refused the certificate of this server: " + e.message(), true);
     }
     if (!open_) return;
     read();
@@ -83,8 +88,7 @@ void Link::read() {
             if (!self->open_) return;
             if (!error) return self->received(count);
             // A client learns only here that the server refused its certificate (TLS 1.3).
-            wire::Failure failure =
-                wire::handshake_failure(self->stream_.native_handle(), error);
+            wire::Failure failure = wire::handshake_failure(self->stream_.native_handle(), error);
             self->fail(failure.trust ? failure.reason : text_of(error), failure.trust);
         });
 }

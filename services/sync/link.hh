@@ -66,6 +66,7 @@ class Link : public std::enable_shared_from_this<Link> {
     boost::asio::ssl::stream<boost::asio::ip::tcp::socket> stream_;
     Counters& counters_;
     Events events_;
+    boost::asio::ssl::stream_base::handshake_type side_ = boost::asio::ssl::stream_base::client;
     wire::FrameReader reader_;
     std::array<char, 64 * 1024> chunk_;
     std::string control_, writing_;

@@ -32,7 +32,9 @@ Network::Network(asio::io_context& io, uint16_t port, Events events)
       acceptor_(io),
       state_(k_waiting) {}
 
-Network::~Network() { stop(); }
+Network::~Network() {
+    stop();
+}
 
 void Network::stop() {
     boost::system::error_code ignored;
@@ -81,7 +83,8 @@ void Network::listen() {
     if (error) {
         acceptor_.close(ignored);
         listen_again_ms_ = mono_ms() + k_listen_again_ms;
-        std::string text = "cannot listen on port " + std::to_string(port_) + ": " + error.message();
+        std::string text =
+            "cannot listen on port " + std::to_string(port_) + ": " + error.message();
         if (text != state_) log::error(text);
         return become(text);
     }
@@ -97,10 +100,23 @@ void Network::accept() {
     });
 }
 
+bool Network::from_member(const tcp::socket& socket) const {
+    boost::system::error_code error;
+    asio::ip::address address = socket.remote_endpoint(error).address();
+    if (error) return false;
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+        address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    }
+    std::string text = address.to_string();
+    return std::any_of(peers_.begin(), peers_.end(),
+                       [&](const auto& one) { return one.second->member().address == text; });
+}
+
 void Network::greet(tcp::socket socket) {
     auto strangers = std::count_if(incoming_.begin(), incoming_.end(),
                                    [](const auto& one) { return one->peer.expired(); });
-    if (static_cast<size_t>(strangers) >= k_max_strangers) return;  // closes the socket
+    // A flood from elsewhere must not keep the members out.
+    if (static_cast<size_t>(strangers) >= k_max_strangers && !from_member(socket)) return;
     auto incoming = std::make_shared<Incoming>();
     auto link =
         std::make_shared<Link>(std::move(socket), surroundings_.tls, surroundings_.counters);

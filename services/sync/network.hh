@@ -54,6 +54,8 @@ class Network {
     void listen();
     void accept();
     void greet(boost::asio::ip::tcp::socket socket);
+    /// Whether the other end has the address of a member (one listed by address, not by name).
+    bool from_member(const boost::asio::ip::tcp::socket& socket) const;
     void first_frame(const std::shared_ptr<Incoming>& incoming, const wire::Frame& frame);
     void become(const std::string& state);
 

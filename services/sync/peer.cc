@@ -46,10 +46,14 @@ int jittered(int milliseconds) {
 
 const char* state_text(State state) {
     switch (state) {
-        case State::connecting: return "connecting";
-        case State::connected: return "connected";
-        case State::unreachable: return "unreachable";
-        case State::no_trust: return "no-trust";
+        case State::connecting:
+            return "connecting";
+        case State::connected:
+            return "connected";
+        case State::unreachable:
+            return "unreachable";
+        case State::no_trust:
+            return "no-trust";
     }
     return "";
 }
@@ -134,7 +138,8 @@ void Peer::begin(tcp::socket socket) {
 
 void Peer::out_frame(const wire::Frame& frame) {
     switch (frame.type) {
-        case wire::Type::welcome: return welcomed(frame);
+        case wire::Type::welcome:
+            return welcomed(frame);
         case wire::Type::pong:
             round_trip_us_ = static_cast<uint32_t>(micros() - frame.request);
             return;
@@ -144,7 +149,8 @@ void Peer::out_frame(const wire::Frame& frame) {
             return lost(json::get_string(answer, "reason", "refused"),
                         json::get_bool(answer, "trust"));
         }
-        default: throw Error(Code::invalid_syntax, "an answer that does not fit");
+        default:
+            throw Error(Code::invalid_syntax, "an answer that does not fit");
     }
 }
 
@@ -208,8 +214,8 @@ void Peer::send(wire::Message message) {
     if (drop_logged_ms_ != 0 && now - drop_logged_ms_ < k_drop_log_ms) return;
     drop_logged_ms_ = now;
     log::warning("Dropped " + std::to_string(dropped_) + " messages for " + member_.name +
-                     ", the last of " + std::to_string(size) + " bytes: " +
-                     std::to_string(queue_->bytes()) + " bytes wait already",
+                     ", the last of " + std::to_string(size) +
+                     " bytes: " + std::to_string(queue_->bytes()) + " bytes wait already",
                  {{"MDS_SERVER", member_.name}, {"MDS_PEER", member_.uid}});
     dropped_ = 0;
 }
@@ -247,7 +253,8 @@ void Peer::in_frame(const wire::Frame& frame) {
     if (frame.type != wire::Type::message) {
         throw Error(Code::invalid_syntax, "a frame that does not fit");
     }
-    if (auto message = assembler_->add(frame)) surroundings_.arrived(member_.uid, std::move(*message));
+    if (auto message = assembler_->add(frame))
+        surroundings_.arrived(member_.uid, std::move(*message));
 }
 
 void Peer::in_closed(const std::shared_ptr<Link>& link) {

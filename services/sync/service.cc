@@ -16,8 +16,12 @@ constexpr int k_tick_ms = 250;
 constexpr int k_announce_ms = 50;
 
 /// sdbus-c++ 1.2 gives a pointer, 2.x the message.
-const sdbus::Message& message_of(const sdbus::Message* message) { return *message; }
-[[maybe_unused]] const sdbus::Message& message_of(const sdbus::Message& message) { return message; }
+const sdbus::Message& message_of(const sdbus::Message* message) {
+    return *message;
+}
+[[maybe_unused]] const sdbus::Message& message_of(const sdbus::Message& message) {
+    return message;
+}
 
 std::string canonical_uid(const std::string& text) {
     auto uid = Uid::parse(text);
@@ -31,12 +35,12 @@ Service::Service(app::Daemon& daemon)
     : AdaptorInterfaces(daemon.bus().raw(), sdbus::ObjectPath{k_path}),
       daemon_(daemon),
       channels_(daemon.io(), daemon.bus()),
-      network_(daemon.io(), static_cast<uint16_t>(daemon.config().get_int("Sync.Port")),
-               {[this](const std::string& uid, wire::Message&& message) {
-                    channels_.deliver(uid, std::move(message));
-                },
-                [this](const std::string& uid) { peer_changed(uid); },
-                [this] { announce("State"); }}) {
+      network_(
+          daemon.io(), static_cast<uint16_t>(daemon.config().get_int("Sync.Port")),
+          {[this](const std::string& uid, wire::Message&& message) {
+               channels_.deliver(uid, std::move(message));
+           },
+           [this](const std::string& uid) { peer_changed(uid); }, [this] { announce("State"); }}) {
     registerAdaptor();
     names_ = daemon.bus().raw().addMatch(
         "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
@@ -54,7 +58,9 @@ Service::Service(app::Daemon& daemon)
     daemon.ready(status_line());
 }
 
-Service::~Service() { unregisterAdaptor(); }
+Service::~Service() {
+    unregisterAdaptor();
+}
 
 const sdbus::Message& Service::current() {
     return message_of(getObject().getCurrentlyProcessedMessage());
@@ -101,7 +107,8 @@ void Service::SetMembers(const std::string& self_uid, const std::vector<MemberRo
 }
 
 void Service::Enrol(sdbus::Result<std::string>&& result, std::string) {
-    result.returnError(bus::to_bus_error(Error(Code::not_implemented, "enrolment is not built in")));
+    result.returnError(
+        bus::to_bus_error(Error(Code::not_implemented, "enrolment is not built in")));
 }
 
 std::tuple<std::string, std::string> Service::PrepareIdentity(const std::string& name,
@@ -118,8 +125,7 @@ void Service::InstallIdentity(const std::string& identity_pem, const std::string
                               const std::string& crl_pem, const std::string& deployment_json) {
     bus::guarded([&] {
         callers_.require(current());
-        trust_.install(
-            {identity_pem, sealing_pem, chain_pem, root_pem, crl_pem, deployment_json});
+        trust_.install({identity_pem, sealing_pem, chain_pem, root_pem, crl_pem, deployment_json});
         load_trust();
     });
 }

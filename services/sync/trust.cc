@@ -24,8 +24,9 @@ namespace fs = std::filesystem;
 constexpr char k_pending[] = "/pending";
 /// A complete installation whose files are being moved to their places.
 constexpr char k_ready[] = "/ready";
-constexpr const char* k_names[] = {"identity.key", "identity.pem", "sealing.key", "sealing.pem",
-                                   "chain.pem",    "root.pem",     "crl.pem",     "deployment.json"};
+constexpr const char* k_names[] = {"identity.key", "identity.pem",   "sealing.key",
+                                   "sealing.pem",  "chain.pem",      "root.pem",
+                                   "crl.pem",      "deployment.json"};
 
 template <auto function>
 struct Free {
@@ -70,8 +71,7 @@ std::string make_request(const std::string& path, const std::string& name, const
     require(X509_REQ_set_version(request.get(), 0) == 1 &&
             X509_REQ_set_pubkey(request.get(), key.get()) == 1 &&
             X509_REQ_sign(request.get(), key.get(), EVP_sha256()) > 0);
-    replace_file(path,
-                 pem_of([&](BIO* bio) {
+    replace_file(path, pem_of([&](BIO* bio) {
                      return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), nullptr, nullptr, 0,
                                                           nullptr, nullptr);
                  }),
@@ -91,11 +91,13 @@ bool belongs(const std::string& certificate_pem, const std::string& key_pem) {
 
 wire::Credentials credentials(const std::string& key, const TrustFolder::Files& files) {
     auto deployment = json::parse_object(files.deployment);
-    return {key, files.identity, files.chain, files.root, files.crl,
-            json::get_string(deployment, "id")};
+    return {key,        files.identity, files.chain,
+            files.root, files.crl,      json::get_string(deployment, "id")};
 }
 
-std::string optional_file(const std::string& path) { return fs::exists(path) ? read_file(path) : ""; }
+std::string optional_file(const std::string& path) {
+    return fs::exists(path) ? read_file(path) : "";
+}
 
 }  // namespace
 

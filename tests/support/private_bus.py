@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import dbus
@@ -76,13 +77,23 @@ class Daemon:
 
     def start(self):
         """Starts it, again after kill() or stop()."""
-        with open(self.log, "ab") as out:
-            self.process = subprocess.Popen(self.arguments, env=self.env, stdout=out, stderr=out,
-                                            stdin=subprocess.DEVNULL)
+        # A terminal, because lib/log writes to one and else to the journal, which may be absent.
+        terminal, inside = os.openpty()
+        self.process = subprocess.Popen(self.arguments, env=self.env, stdout=inside, stderr=inside,
+                                        stdin=subprocess.DEVNULL)
+        os.close(inside)
+        threading.Thread(target=self._collect, args=(terminal,), daemon=True).start()
+
+    def _collect(self, terminal):
+        with open(self.log, "ab", buffering=0) as out, contextlib.suppress(OSError):
+            while data := os.read(terminal, 65536):
+                out.write(data.replace(b"\r\n", b"\n"))
+        os.close(terminal)
 
     def output(self):
         """What it has written so far."""
-        return pathlib.Path(self.log).read_text(errors="replace")
+        path = pathlib.Path(self.log)
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def kill(self):
         """Ends it as a crash would (SIGKILL)."""
