@@ -1,0 +1,255 @@
+// add-, set-, show-, delete- and the lists of every type of the catalogue; equals; batches.
+#include <algorithm>
+
+#include "mgmt/workspace_impl.hh"
+#include "model/coerce.hh"
+
+namespace mds::mgmt {
+namespace {
+
+json::object add_object(Call& call, const model::Type& type) {
+    model::Level level = call.level(model::Level::standard);
+    json::object params = call.params();
+    bool update = type.set_if_exists && call.flag("set-if-exists");
+    params.erase("details-level");
+    params.erase("set-if-exists");
+    for (const char* name : {"ignore-warnings", "ignore-errors"}) call.flag(name);
+    if (!type.groups && params.contains("groups")) {
+        throw Error(Code::invalid_parameter_name, "Unrecognized parameter [groups]");
+    }
+    if (update) {
+        if (auto present = call.find(type.name, call.text("name"))) {
+            return call.render(call.set(*present, params), level);
+        }
+    }
+    return call.render(call.add(type.name, params), level);
+}
+
+json::object set_object(Call& call, const model::Type& type) {
+    model::Level level = call.level(model::Level::standard);
+    return call.render(call.set(call.object(type.name), call.params()), level);
+}
+
+json::object delete_object(Call& call, const model::Type& type) {
+    // Clients name objects in different ways; nothing else means anything here.
+    call.only({"uid", "name", "url"});
+    call.remove(call.object(type.name));
+    return {{"message", "OK"}};
+}
+
+json::object show_object_of(Call& call, const model::Type& type) {
+    call.only({"uid", "name"});
+    model::Level level = call.level(model::Level::standard);
+    return call.render(call.object(type.name), level);
+}
+
+json::object show_list(WorkspaceImpl& impl, Call& call, const model::Type& type) {
+    call.only({"limit", "offset", "order", "filter"});
+    PageRequest request;
+    request.types = {&type};
+    read_paging(call, request);
+    std::string text = call.text_or("filter", "");
+    if (!text.empty()) {
+        auto filter = std::make_shared<Filter>(call, text, false);
+        request.wanted = [filter](const View& view) { return filter->matches(view); };
+        request.maybe = [filter](const model::Type& t, std::string_view doc) {
+            return filter->maybe(t, doc);
+        };
+    }
+    return list_reply(call, page_of(impl, call, request), type.container,
+                      call.level(model::Level::standard));
+}
+
+json::object equals(WorkspaceImpl& impl, Call& call) {
+    call.only({"type", "params"});
+    std::string type_name = call.text("type");
+    const model::Type& type = impl.catalog().require(type_name);
+    const json::value* given = json::find(call.params(), "params");
+    static const json::object k_empty;
+    const json::object& params = given && given->is_object() ? given->as_object() : k_empty;
+    if (given && !given->is_object()) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [params]. An object is expected.");
+    }
+    auto text_of = [&](const char* key) {
+        const json::value* v = json::find(params, key);
+        return v && !v->is_null() ? model::coerce_string(*v, key) : std::string();
+    };
+    std::string uid_text = text_of("uid"), name = text_of("name");
+    if (uid_text.empty() && name.empty()) {
+        throw Error(Code::missing_parameters, "Missing parameter: [name]");
+    }
+    std::optional<View> view;
+    if (!uid_text.empty()) {
+        auto uid = Uid::parse(uid_text);
+        view = uid ? call.get(*uid) : std::nullopt;
+        if (view && view->type->name != type.name) view.reset();
+    } else {
+        view = call.find(type.name, name);
+    }
+    if (!view) {
+        throw Error(Code::object_not_found,
+                    "Requested object [" + (uid_text.empty() ? name : uid_text) + "] not found");
+    }
+    std::vector<Uid> groups;
+    if (type.groups && params.contains("groups")) {
+        for (const Uid& uid : call.users(view->uid)) {
+            auto user = call.get(uid);
+            if (user && user->type->name == type.group_type) groups.push_back(uid);
+        }
+    }
+    SessionWorld world(call);
+    return {{"equals", model::equals_document(type, view->document, params, groups, world)}};
+}
+
+struct Batch {
+    const model::Type* type;
+    const json::array* list;
+};
+
+std::vector<Batch> batches_of(WorkspaceImpl& impl, Call& call) {
+    call.only({"objects"});
+    const json::value* objects = json::find(call.params(), "objects");
+    if (!objects) throw Error(Code::missing_parameters, "Missing parameter: [objects]");
+    std::vector<Batch> out;
+    const json::array* list = objects->if_array();
+    if (!list) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [objects]. A list is expected.");
+    }
+    for (const json::value& v : *list) {
+        const json::object* o = v.if_object();
+        if (!o || !o->contains("list")) {
+            throw Error(Code::missing_parameters, "Missing parameter: [objects.list]");
+        }
+        const json::value& items = o->at("list");
+        if (!items.is_array()) {
+            throw Error(Code::invalid_parameter,
+                        "Invalid parameter for [objects.list]. A list is expected.");
+        }
+        out.push_back({&impl.catalog().require(json::get_string(*o, "type")), &items.as_array()});
+        for (const json::value& item : items.as_array()) {
+            if (item.is_object()) continue;
+            throw Error(Code::invalid_parameter,
+                        "Invalid parameter for [objects.list]. Objects are expected.");
+        }
+    }
+    return out;
+}
+
+/// One failure takes back the whole batch; the answer is a task in both cases.
+json::object batch(WorkspaceImpl& impl, Call& call, const std::string& name,
+                   const std::function<void(const model::Type&, const json::object&)>& one) {
+    std::vector<Batch> batches = batches_of(impl, call);
+    std::string failed;
+    size_t done = 0;
+    for (const Batch& b : batches) {
+        for (const json::value& item : *b.list) {
+            if (!failed.empty()) break;
+            try {
+                one(*b.type, item.as_object());
+                ++done;
+            } catch (const Error& error) {
+                failed = b.type->name + " '" + json::get_string(item.as_object(), "name") +
+                         "': " + error.message();
+                for (const std::string& line : error.errors()) failed += " " + line;
+                for (const std::string& line : error.warnings()) failed += " " + line;
+            }
+        }
+    }
+    if (!failed.empty()) impl.roll_back();
+    Uid task = impl.self.create_task(name, impl.settings.domain.name, call.user(), false,
+                                     call.session_uid());
+    if (failed.empty()) {
+        impl.self.finish_task(
+            task, "succeeded",
+            json::array{json::object{{"status", std::to_string(done) + " objects"}}});
+    } else {
+        impl.self.finish_task(task, "failed", json::array{json::object{{"status", failed}}},
+                              failed);
+    }
+    return {{"task-id", task.text()}};
+}
+
+json::object named(const json::object& item) {
+    json::object out;
+    for (const char* key : {"uid", "name"}) {
+        if (const json::value* v = json::find(item, key)) out[key] = *v;
+    }
+    return out;
+}
+
+View find_item(Call& call, const model::Type& type, const json::object& item) {
+    std::string uid = json::get_string(item, "uid"), name = json::get_string(item, "name");
+    if (uid.empty() && name.empty()) {
+        throw Error(Code::missing_parameters, "Missing parameter: [name]");
+    }
+    return call.object(type.name, uid.empty() ? name : uid);
+}
+
+}  // namespace
+
+void WorkspaceImpl::register_object_commands() {
+    CommandFlags write;
+    write.write = true;
+    for (const model::Type& type : catalog().types()) {
+        const model::Type* t = &type;
+        if (type.add) {
+            write.description = "Adds an object of the type " + type.name;
+            add_generic(
+                "add-" + type.name, [t](Call& c) { return add_object(c, *t); }, write);
+        }
+        if (type.set) {
+            write.description = "Changes an object of the type " + type.name;
+            add_generic(
+                "set-" + type.name, [t](Call& c) { return set_object(c, *t); }, write);
+        }
+        if (type.remove) {
+            write.description = "Deletes an object of the type " + type.name;
+            add_generic(
+                "delete-" + type.name, [t](Call& c) { return delete_object(c, *t); }, write);
+        }
+        CommandFlags read;
+        read.description = "Shows an object of the type " + type.name;
+        add_generic(
+            "show-" + type.name, [t](Call& c) { return show_object_of(c, *t); }, read);
+        read.description = "Lists objects of the type " + type.name;
+        add_generic(
+            "show-" + type.plural, [this, t](Call& c) { return show_list(*this, c, *t); }, read);
+    }
+    CommandFlags read;
+    read.description = "Whether an object has the parameters given";
+    add_generic(
+        "equals", [this](Call& call) { return equals(*this, call); }, read);
+
+    write.description = "Adds many objects at once";
+    add_generic(
+        "add-objects-batch",
+        [this](Call& call) {
+            return batch(*this, call, "Add objects batch",
+                         [&](const model::Type& t, const json::object& o) { call.add(t.name, o); });
+        },
+        write);
+    write.description = "Changes many objects at once";
+    add_generic(
+        "set-objects-batch",
+        [this](Call& call) {
+            return batch(*this, call, "Set objects batch",
+                         [&](const model::Type& t, const json::object& o) {
+                             call.set(find_item(call, t, o), o);
+                         });
+        },
+        write);
+    write.description = "Deletes many objects at once";
+    add_generic(
+        "delete-objects-batch",
+        [this](Call& call) {
+            return batch(*this, call, "Delete objects batch",
+                         [&](const model::Type& t, const json::object& o) {
+                             call.remove(find_item(call, t, named(o)));
+                         });
+        },
+        write);
+}
+
+}  // namespace mds::mgmt

@@ -1,0 +1,261 @@
+// Lists: published objects in order of names from the index, merged with the session's own changes
+// and the predefined objects. A page costs its position in the list, not the size of the content.
+#include <algorithm>
+#include <memory>
+
+#include "base/text.hh"
+#include "mgmt/workspace_impl.hh"
+
+namespace mds::mgmt {
+namespace {
+
+/// One source of a merge: sorted by folded name.
+class Stream {
+  public:
+    virtual ~Stream() = default;
+    virtual bool next() = 0;
+    virtual std::optional<View> view() = 0;
+    /// Whether the current item can match at all; false spares parsing it.
+    virtual bool maybe() { return true; }
+    std::string name;
+    const model::Type* type = nullptr;
+};
+
+class PublicStream : public Stream {
+  public:
+    PublicStream(WorkspaceImpl& impl, const PageRequest& request, const model::Type& t,
+                 const std::map<std::string, Uid>& hidden, uint64_t skip)
+        : impl_(impl),
+          request_(request),
+          hidden_(hidden),
+          with_doc_(static_cast<bool>(request.wanted)),
+          names_(impl.db.db(), sql(request.descending, with_doc_)) {
+        type = &t;
+        names_.bind(1, t.name);
+        names_.bind(2, static_cast<int64_t>(skip));
+    }
+    bool next() override {
+        while (names_.executeStep()) {
+            name = fold(names_.getColumn(0).getString());
+            if (!hidden_.empty() && hidden_.contains(name)) continue;
+            return true;
+        }
+        return false;
+    }
+    bool maybe() override {
+        if (!request_.maybe) return true;
+        auto doc = names_.getColumn(4);
+        return request_.maybe(*type, {doc.getText(), static_cast<size_t>(doc.getBytes())});
+    }
+    std::optional<View> view() override {
+        if (with_doc_) return read(names_, 2);
+        SQLite::Statement s(impl_.db.db(), "SELECT uid, rev, doc, name FROM object WHERE rowid=?");
+        s.bind(1, names_.getColumn(1).getInt64());
+        if (!s.executeStep()) return std::nullopt;
+        return read(s, 0);
+    }
+
+  private:
+    /// Without documents the query is answered from the index alone.
+    static const char* sql(bool descending, bool with_doc) {
+        if (with_doc) {
+            return descending ? "SELECT name, rowid, uid, rev, doc, name FROM object WHERE type=? "
+                                "ORDER BY name COLLATE NOCASE DESC LIMIT -1 OFFSET ?"
+                              : "SELECT name, rowid, uid, rev, doc, name FROM object WHERE type=? "
+                                "ORDER BY name COLLATE NOCASE LIMIT -1 OFFSET ?";
+        }
+        return descending ? "SELECT name, rowid FROM object WHERE type=? "
+                            "ORDER BY name COLLATE NOCASE DESC LIMIT -1 OFFSET ?"
+                          : "SELECT name, rowid FROM object WHERE type=? "
+                            "ORDER BY name COLLATE NOCASE LIMIT -1 OFFSET ?";
+    }
+    View read(SQLite::Statement& s, int first) {
+        View v;
+        auto uid = s.getColumn(first), doc = s.getColumn(first + 2);
+        v.uid = *Uid::from_bytes({static_cast<const char*>(uid.getBlob()), 16});
+        v.type = type;
+        v.name = s.getColumn(first + 3).getString();
+        v.rev = static_cast<uint64_t>(s.getColumn(first + 1).getInt64());
+        v.document = json::parse_object({doc.getText(), static_cast<size_t>(doc.getBytes())});
+        return v;
+    }
+    WorkspaceImpl& impl_;
+    const PageRequest& request_;
+    const std::map<std::string, Uid>& hidden_;
+    bool with_doc_;
+    SQLite::Statement names_;
+};
+
+class OwnStream : public Stream {
+  public:
+    OwnStream(Call& call, const model::Type& t, const std::map<std::string, Uid>& objects,
+              bool descending)
+        : call_(call) {
+        type = &t;
+        for (const auto& [folded, uid] : objects) items_.emplace_back(folded, uid);
+        if (descending) std::reverse(items_.begin(), items_.end());
+    }
+    bool next() override {
+        if (at_ == items_.size()) return false;
+        name = items_[at_++].first;
+        return true;
+    }
+    std::optional<View> view() override { return call_.get(items_[at_ - 1].second); }
+
+  private:
+    Call& call_;
+    std::vector<std::pair<std::string, Uid>> items_;
+    size_t at_ = 0;
+};
+
+class PredefinedStream : public Stream {
+  public:
+    PredefinedStream(const model::Type& t, bool descending) {
+        type = &t;
+        for (const model::Predefined& p : model::predefined_objects()) {
+            if (p.type == t.name) items_.push_back(&p);
+        }
+        std::sort(items_.begin(), items_.end(), [&](const auto* a, const auto* b) {
+            return descending ? fold(b->name) < fold(a->name) : fold(a->name) < fold(b->name);
+        });
+    }
+    bool next() override {
+        if (at_ == items_.size()) return false;
+        name = fold(items_[at_++]->name);
+        return true;
+    }
+    std::optional<View> view() override { return view_of(*items_[at_ - 1]); }
+    size_t size() const { return items_.size(); }
+
+  private:
+    std::vector<const model::Predefined*> items_;
+    size_t at_ = 0;
+};
+
+uint64_t public_count(WorkspaceImpl& impl, const std::string& type) {
+    store::Hash at = impl.db.position().hash;
+    if (impl.counts.at != at) impl.counts = {at, {}};
+    auto found = impl.counts.of.find(type);
+    if (found != impl.counts.of.end()) return found->second;
+    SQLite::Statement s(impl.db.db(), "SELECT count(*) FROM object WHERE type=?");
+    s.bind(1, type);
+    s.executeStep();
+    return impl.counts.of[type] = static_cast<uint64_t>(s.getColumn(0).getInt64());
+}
+
+}  // namespace
+
+Page page_of(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
+    static const std::map<std::string, Uid> k_none;
+    Page page;
+    page.offset = request.offset;
+    Session& session = call.session();
+    Overlay* overlay = session.changes > 0 ? &impl.overlay(session) : nullptr;
+
+    std::vector<std::unique_ptr<Stream>> streams;
+    uint64_t position = 0;
+    // The only source of a single type can skip in the index.
+    bool alone = request.types.size() == 1 && !request.wanted;
+    for (const model::Type* type : request.types) {
+        const auto& hidden = overlay ? overlay->hidden(type->name) : k_none;
+        const auto& own = overlay ? overlay->of_type(type->name) : k_none;
+        auto fixed = std::make_unique<PredefinedStream>(*type, request.descending);
+        bool with_fixed = request.predefined && fixed->size() > 0;
+        uint64_t published = request.wanted ? 0 : public_count(impl, type->name);
+        if (!request.wanted) {
+            page.total += published - hidden.size() + own.size() + (with_fixed ? fixed->size() : 0);
+        }
+        uint64_t skip = 0;
+        if (alone && hidden.empty() && own.empty() && !with_fixed) {
+            skip = std::min(request.offset, published);
+            position = skip;
+        }
+        if (request.wanted || published > 0) {
+            streams.push_back(std::make_unique<PublicStream>(impl, request, *type, hidden, skip));
+        }
+        if (!own.empty()) {
+            streams.push_back(std::make_unique<OwnStream>(call, *type, own, request.descending));
+        }
+        if (with_fixed) streams.push_back(std::move(fixed));
+    }
+
+    std::erase_if(streams, [](auto& s) { return !s->next(); });
+    bool counting = static_cast<bool>(request.wanted);
+    while (!streams.empty()) {
+        if (!counting && page.views.size() >= request.limit) break;
+        size_t first = 0;
+        for (size_t i = 1; i < streams.size(); ++i) {
+            int order = streams[i]->name.compare(streams[first]->name);
+            if (request.descending ? order > 0 : order < 0) first = i;
+        }
+        Stream& stream = *streams[first];
+        bool on_page = position >= request.offset && page.views.size() < request.limit;
+        if (counting) {
+            if (stream.maybe()) {
+                auto view = stream.view();
+                if (view && request.wanted(*view)) {
+                    if (on_page) page.views.push_back(std::move(*view));
+                    ++position;
+                    ++page.total;
+                }
+            }
+        } else {
+            if (on_page) {
+                if (auto view = stream.view()) page.views.push_back(std::move(*view));
+            }
+            ++position;
+        }
+        if (!stream.next()) streams.erase(streams.begin() + static_cast<std::ptrdiff_t>(first));
+    }
+    return page;
+}
+
+void read_paging(Call& call, PageRequest& request) {
+    int64_t limit = call.integer("limit", 50), offset = call.integer("offset", 0);
+    if (limit < 0 || limit > 500) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [limit]. The value must be between 1 and 500.");
+    }
+    if (offset < 0) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [offset]. The value must not be negative.");
+    }
+    request.limit = static_cast<uint64_t>(limit);
+    request.offset = static_cast<uint64_t>(offset);
+    const json::value* order = json::find(call.params(), "order");
+    if (!order || order->is_null()) return;
+    json::array list = order->is_array() ? order->as_array() : json::array{*order};
+    if (list.empty()) return;
+    const json::object* first = list[0].if_object();
+    if (first && first->contains("ASC")) return;
+    if (first && first->contains("DESC")) {
+        request.descending = true;
+        return;
+    }
+    throw Error(Code::invalid_parameter,
+                "Invalid parameter for [order]. A list of {\"ASC\": field} or {\"DESC\": field} is "
+                "expected.");
+}
+
+void put_range(json::object& reply, uint64_t offset, uint64_t count, uint64_t total) {
+    // `to` reaches `total` on the last page and beyond it, or clients ask for ever; an empty list
+    // has from 0 and to 0.
+    reply["from"] = count == 0 ? 0 : offset + 1;
+    reply["to"] = count == 0 ? (offset >= total ? total : std::min(offset, total)) : offset + count;
+    reply["total"] = total;
+}
+
+json::object list_reply(Call& call, const Page& page, const std::string& container,
+                        model::Level level) {
+    Shown shown(call, level == model::Level::full ? model::Level::standard : level);
+    json::array items;
+    items.reserve(page.views.size());
+    for (const View& view : page.views) items.push_back(shown.item(view, level));
+    json::object reply;
+    uint64_t count = items.size();
+    reply[container] = std::move(items);
+    put_range(reply, page.offset, count, page.total);
+    return reply;
+}
+
+}  // namespace mds::mgmt

@@ -15,7 +15,9 @@ json::array lines(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-Reply ok_reply(const json::object& body) { return {200, json::text(body)}; }
+Reply ok_reply(const json::object& body) {
+    return {200, json::text(body)};
+}
 
 Reply error_reply(const Error& error) {
     json::object body;

@@ -1,0 +1,103 @@
+// Objects in replies, with lock, membership and references (management-api.md 6).
+#include "mgmt/workspace_impl.hh"
+
+namespace mds::mgmt {
+
+json::object Shown::domain_of(const View& view) const {
+    if (view.predefined) return model::predefined_domain();
+    return WorkspaceImpl::of(call_).settings.domain.to_json();
+}
+
+json::object Shown::obj(const View& view) {
+    json::object out = model::render_standard(*view.type, view.uid, view.document, domain_of(view));
+    if (view.predefined) {
+        if (const auto* fixed = model::find_predefined(view.uid)) out["icon"] = fixed->icon;
+    }
+    return out;
+}
+
+const Shown::Known& Shown::known(const Uid& uid) {
+    auto found = known_.find(uid);
+    if (found != known_.end()) return found->second;
+    Known known;
+    if (auto view = call_.get(uid)) {
+        known.type = view->type->name;
+        known.obj = obj(*view);
+    } else {
+        known.obj = {{"uid", uid.text()}, {"name", ""}, {"type", "unknown"}};
+    }
+    return known_.emplace(uid, std::move(known)).first->second;
+}
+
+const json::object& Shown::obj(const Uid& uid) {
+    return known(uid).obj;
+}
+
+json::value Shown::reference(const Uid& uid) {
+    if (references_ == model::Level::uid) return json::value(uid.text());
+    if (references_ == model::Level::full && depth_ == 1) {
+        if (auto view = call_.get(uid)) return full(*view);
+    }
+    return obj(uid);
+}
+
+json::object Shown::lock_of(const View& view) {
+    WorkspaceImpl& impl = WorkspaceImpl::of(call_);
+    Session& session = call_.session();
+    json::object out;
+    if (view.rev == 0 && !view.predefined) {
+        out["lock"] = "locked by current session";
+        return out;
+    }
+    auto found = impl.locks.find(view.uid);
+    if (found == impl.locks.end()) {
+        out["lock"] = "unlocked";
+    } else if (found->second.session == session.uid) {
+        out["lock"] = "locked by current session";
+    } else {
+        out["lock"] = "locked by other session";
+        SessionPtr owner = impl.by_uid(found->second.session);
+        out["locking-admin"] = owner ? owner->user : "unknown";
+        out["locking-session-id"] = found->second.session.text();
+    }
+    return out;
+}
+
+json::array Shown::groups(const View& view) {
+    json::array out;
+    for (const Uid& uid : call_.users(view.uid)) {
+        if (known(uid).type != view.type->group_type) continue;
+        out.push_back(reference(uid));
+    }
+    return out;
+}
+
+json::object Shown::full(const View& view) {
+    ++depth_;
+    model::RenderContext context;
+    context.domain = domain_of(view);
+    context.lock = lock_of(view);
+    context.read_only = view.predefined || call_.read_only();
+    context.references = references_;
+    context.reference = [this](const Uid& uid) { return reference(uid); };
+    context.name = [this](const Uid& uid) { return json::get_string(obj(uid), "name"); };
+    json::array membership;
+    if (view.type->groups && with_groups) {
+        membership = groups(view);
+        context.groups = &membership;
+    }
+    json::object out = model::render_full(*view.type, view.uid, view.document, context);
+    if (view.predefined) {
+        if (const auto* fixed = model::find_predefined(view.uid)) out["icon"] = fixed->icon;
+    }
+    --depth_;
+    return out;
+}
+
+json::value Shown::item(const View& view, model::Level level) {
+    if (level == model::Level::uid) return json::value(view.uid.text());
+    if (level == model::Level::full) return full(view);
+    return obj(view);
+}
+
+}  // namespace mds::mgmt

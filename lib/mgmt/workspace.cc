@@ -1,0 +1,333 @@
+#include "mgmt/workspace.hh"
+
+#include "base/clock.hh"
+#include "base/text.hh"
+#include "log/log.hh"
+#include "mgmt/workspace_impl.hh"
+
+namespace mds::mgmt {
+
+json::object DomainInfo::to_json() const {
+    return {{"uid", uid.text()}, {"name", name}, {"domain-type", type}};
+}
+
+WorkspaceImpl::WorkspaceImpl(Workspace& self_, store::PublicDb& db_, WorkDb& work_, Settings s,
+                             Hooks h)
+    : self(self_),
+      db(db_),
+      work(work_),
+      settings(std::move(s)),
+      hooks(std::move(h)),
+      addresses(db_) {
+    if (!hooks.now_ms) hooks.now_ms = [] { return wall_ms(); };
+    if (!hooks.require_writable) hooks.require_writable = [] {};
+    if (!hooks.is_standby) hooks.is_standby = [] { return false; };
+}
+
+Workspace::Workspace(store::PublicDb& db, WorkDb& work, Settings settings, Hooks hooks)
+    : impl_(
+          std::make_unique<WorkspaceImpl>(*this, db, work, std::move(settings), std::move(hooks))) {
+    db.set_predefined(model::is_predefined);
+    impl_->load_sessions();
+    impl_->register_object_commands();
+    impl_->register_search_commands();
+    impl_->register_session_commands();
+    impl_->register_changes_commands();
+    impl_->register_task_commands();
+    impl_->register_misc_commands();
+}
+
+Workspace::~Workspace() = default;
+
+store::PublicDb& Workspace::db() {
+    return impl_->db;
+}
+WorkDb& Workspace::work() {
+    return impl_->work;
+}
+const Settings& Workspace::settings() const {
+    return impl_->settings;
+}
+
+void Workspace::update_settings(Settings settings) {
+    impl_->settings = std::move(settings);
+}
+
+void Workspace::content_changed() {
+    impl_->counts = {};
+}
+
+// ---- commands ----
+
+void WorkspaceImpl::add_generic(const std::string& name, Command command, CommandFlags flags) {
+    generics[name] = {command, {}, flags};
+    commands[name] = {std::move(command), {}, std::move(flags)};
+}
+
+void Workspace::add_command(const std::string& name, Command command, CommandFlags flags) {
+    impl_->commands[name] = {std::move(command), {}, std::move(flags)};
+}
+
+void Workspace::add_async_command(const std::string& name, AsyncCommand command,
+                                  CommandFlags flags) {
+    impl_->commands[name] = {{}, std::move(command), std::move(flags)};
+}
+
+json::object Workspace::generic(const std::string& name, Call& call) {
+    auto found = impl_->generics.find(name);
+    if (found == impl_->generics.end()) {
+        throw Error(Code::command_not_found, "Requested API command: [" + name + "] not found");
+    }
+    return found->second.command(call);
+}
+
+std::vector<std::string> Workspace::command_names() const {
+    std::vector<std::string> out;
+    for (const auto& [name, registered] : impl_->commands) out.push_back(name);
+    return out;
+}
+
+void WorkspaceImpl::check_allowed(const Call& call, const CommandFlags& flags) const {
+    if (flags.system_only && settings.domain.type != "mds") {
+        throw Error(Code::not_system_domain,
+                    "The command '" + call.command() +
+                        "' works only in the System Data domain; this session is in '" +
+                        settings.domain.name + "'.")
+            .refusal("RF-40", "log in to System Data (login without a domain)");
+    }
+    if (flags.not_system && settings.domain.type == "mds") {
+        throw Error(Code::wrong_domain_type, "The command '" + call.command() + "' needs a Domain.")
+            .refusal("", "log in to the Domain (login with domain)");
+    }
+    if (flags.write && !flags.anywhere) {
+        hooks.require_writable();
+        if (call.read_only()) {
+            throw Error(Code::no_permissions, "This session is read-only.")
+                .refusal("", "log in again without read-only, with an administrator who may write");
+        }
+    }
+    if (!flags.permission.empty()) call.require(flags.permission);
+}
+
+void WorkspaceImpl::begin_write() {
+    if (!writing) writing = std::make_unique<WorkDb::Transaction>(work);
+}
+
+void WorkspaceImpl::commit() {
+    if (writing) writing->commit();
+    writing.reset();
+    journal.clear();
+}
+
+void WorkspaceImpl::roll_back() {
+    for (auto step = journal.rbegin(); step != journal.rend(); ++step) {
+        if (!step->is_lock) {
+            step->session->overlay->put(step->uid, std::move(step->entry));
+            step->session->changes = step->session->overlay->size();
+            continue;
+        }
+        auto found = locks.find(step->uid);
+        if (found != locks.end()) {
+            auto count = lock_counts.find(found->second.session);
+            if (count != lock_counts.end() && --count->second == 0) lock_counts.erase(count);
+            locks.erase(found);
+        }
+        if (step->lock) {
+            locks[step->uid] = *step->lock;
+            ++lock_counts[step->lock->session];
+        }
+    }
+    journal.clear();
+    writing.reset();
+}
+
+void WorkspaceImpl::run(const std::shared_ptr<Call>& call, const Registered& what,
+                        std::function<void(Reply)> then) {
+    if (what.command) {
+        then(guarded([&] {
+            check_allowed(*call, what.flags);
+            return atomically([&] { return what.command(*call); });
+        }));
+        return;
+    }
+    try {
+        check_allowed(*call, what.flags);
+        what.async(*call, [call, then](Reply reply) { then(std::move(reply)); });
+    } catch (const Error& error) {
+        then(error_reply(error));
+    } catch (const std::exception& error) {
+        log::error(std::string("command ") + call->command() + ": " + error.what());
+        then(error_reply(Error(Code::internal, std::string("Internal error: ") + error.what())));
+    }
+}
+
+namespace {
+
+const Registered& find_command(const WorkspaceImpl& impl, const std::string& command) {
+    auto found = impl.commands.find(command);
+    if (found == impl.commands.end()) {
+        throw Error(Code::command_not_found, "Requested API command: [" + command + "] not found");
+    }
+    return found->second;
+}
+
+void check_version(const std::string& version) {
+    if (version.empty()) return;
+    std::string_view number = version;
+    if (number.starts_with('v')) number.remove_prefix(1);
+    for (const std::string& known : api_versions()) {
+        if (known == number) return;
+    }
+    throw Error(Code::unknown_api_version, "Unknown API version: " + std::string(number));
+}
+
+[[noreturn]] void throw_dead_session(const Ended* ended) {
+    if (ended) {
+        throw Error(Code::session_expired, "Session expired. " + ended->reason)
+            .refusal("RF-38", "log in again");
+    }
+    // The session id itself stays out of answers and logs.
+    throw Error(Code::wrong_session,
+                "Wrong session id. Session may be expired. Please check session id and resend the "
+                "request.")
+        .refusal("RF-38", "log in again");
+}
+
+}  // namespace
+
+void Workspace::execute(const std::string& sid, const std::string& command,
+                        const std::string& version, std::string_view body,
+                        const std::map<std::string, std::string>& client,
+                        std::function<void(Reply)> then) {
+    std::shared_ptr<Call> call;
+    const Registered* what = nullptr;
+    try {
+        if (sid.empty()) throw Error(Code::missing_header, "Missing header: [X-chkp-sid]");
+        SessionPtr session = impl_->by_sid(sid);
+        if (!session) {
+            std::string hash(store::raw(store::sha256(sid)));
+            auto found = impl_->ended.find(hash);
+            const Ended* ended = found == impl_->ended.end() ? nullptr : &found->second;
+            bool asks_task =
+                command == "show-task" && ended && impl_->now() < ended->tasks_until_ms;
+            if (!asks_task) throw_dead_session(ended);
+            session = std::make_shared<Session>();
+            session->uid = ended->session;
+            session->user = ended->user;
+            session->transient = session->read_only = true;
+        }
+        check_version(version);
+        what = &find_command(*impl_, command);
+        call = std::make_shared<Call>(*this, std::move(session), command, version,
+                                      json::parse_object(body), client);
+    } catch (const Error& error) {
+        then(error_reply(error));
+        return;
+    } catch (const std::exception& error) {
+        then(error_reply(Error(Code::internal, std::string("Internal error: ") + error.what())));
+        return;
+    }
+    impl_->run(call, *what, std::move(then));
+}
+
+namespace {
+
+/// For the forms that answer at once.
+Reply now_or_error(const std::function<void(std::function<void(Reply)>)>& start) {
+    auto reply = std::make_shared<std::optional<Reply>>();
+    start([reply](Reply r) { *reply = std::move(r); });
+    if (*reply) return std::move(**reply);
+    return error_reply(Error(Code::internal, "This command answers later."));
+}
+
+}  // namespace
+
+Reply Workspace::execute(const std::string& sid, const std::string& command,
+                         const std::string& version, std::string_view body,
+                         const std::map<std::string, std::string>& client) {
+    return now_or_error([&](std::function<void(Reply)> then) {
+        execute(sid, command, version, body, client, std::move(then));
+    });
+}
+
+// ---- without a login ----
+
+SessionPtr WorkspaceImpl::transient_session(const Principal& who) {
+    auto session = std::make_shared<Session>();
+    session->uid = Uid::make();
+    session->user = who.user;
+    session->transient = session->superuser = true;
+    session->info = {{"name", who.session_name},
+                     {"description", who.description},
+                     {"application", who.application}};
+    session->created_ms = session->login_ms = session->last_use_ms = now();
+    session->overlay = std::make_unique<Overlay>();
+    return session;
+}
+
+void Workspace::execute_as(const Principal& who, const std::string& command, std::string_view body,
+                           std::function<void(Reply)> then) {
+    SessionPtr session = impl_->transient_session(who);
+    std::shared_ptr<Call> call;
+    const Registered* what = nullptr;
+    try {
+        what = &find_command(*impl_, command);
+        call = std::make_shared<Call>(*this, session, command, "", json::parse_object(body),
+                                      std::map<std::string, std::string>{});
+    } catch (const Error& error) {
+        then(error_reply(error));
+        return;
+    }
+    impl_->run(call, *what, [this, session, then](Reply reply) {
+        if (reply.status == 200) {
+            try {
+                impl_->publish(session, session->user);
+            } catch (const Error& error) {
+                reply = error_reply(error);
+            } catch (const std::exception& error) {
+                reply = error_reply(Error(Code::internal, error.what()));
+            }
+        }
+        impl_->clear_changes(*session);
+        then(std::move(reply));
+    });
+}
+
+Reply Workspace::execute_as(const Principal& who, const std::string& command,
+                            std::string_view body) {
+    return now_or_error(
+        [&](std::function<void(Reply)> then) { execute_as(who, command, body, std::move(then)); });
+}
+
+uint64_t Workspace::transact(const Principal& who, const std::function<void(Call&)>& change) {
+    SessionPtr session = impl_->transient_session(who);
+    Call call(*this, session, "", "", {}, {});
+    try {
+        impl_->hooks.require_writable();
+        change(call);
+        uint64_t rev = impl_->publish(session, who.user);
+        std::erase_if(impl_->journal, [&](const Undo& u) { return u.session == session; });
+        return rev;
+    } catch (...) {
+        std::erase_if(impl_->journal, [&](const Undo& u) { return u.session == session; });
+        impl_->clear_changes(*session);
+        throw;
+    }
+}
+
+void Workspace::inspect(const std::function<void(Call&)>& look) {
+    SessionPtr session = impl_->transient_session({});
+    session->read_only = true;
+    Call call(*this, session, "", "", {}, {});
+    look(call);
+}
+
+// ---- upkeep ----
+
+void Workspace::tick() {
+    impl_->expire();
+    int64_t now = impl_->now();
+    std::erase_if(impl_->ended, [&](const auto& e) { return e.second.forget_ms < now; });
+}
+
+}  // namespace mds::mgmt

@@ -60,7 +60,8 @@ struct Principal {
 struct CommandFlags {
     /// Changes objects or the server: needs a read-write session on the Active.
     bool write = false;
-    /// Runs on a Standby and in a read-only session too although it changes something (HA commands).
+    /// Runs on a Standby and in a read-only session too although it changes something (HA
+    /// commands).
     bool anywhere = false;
     /// err_not_a_system_domain_session in another domain.
     bool system_only = false;

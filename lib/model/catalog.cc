@@ -35,9 +35,8 @@ const Type& Catalog::require(std::string_view name) const {
     std::vector<std::string> names;
     for (const Type& type : types_) names.push_back(type.name);
     std::string near = nearest(name, names);
-    throw Error(Code::invalid_api_type,
-                "Invalid api type: [" + std::string(name) + "]" +
-                    (near.empty() ? "" : ". Did you mean [" + near + "]?"));
+    throw Error(Code::invalid_api_type, "Invalid api type: [" + std::string(name) + "]" +
+                                            (near.empty() ? "" : ". Did you mean [" + near + "]?"));
 }
 
 std::vector<std::string> Catalog::families(const std::vector<std::string>& type_names) const {
@@ -71,12 +70,12 @@ const Catalog& system_catalog() {
 
 const std::vector<std::string>& colours() {
     static const std::vector<std::string> k_colours = {
-        "aquamarine", "black",       "blue",           "crete blue", "burlywood",   "cyan",
-        "dark green", "khaki",       "orchid",         "dark orange", "dark sea green", "pink",
-        "turquoise",  "dark blue",   "firebrick",      "brown",      "forest green", "gold",
-        "dark gold",  "gray",        "dark gray",      "light green", "lemon chiffon", "coral",
-        "sea green",  "sky blue",    "magenta",        "purple",     "slate blue",  "violet red",
-        "navy blue",  "olive",       "orange",         "red",        "sienna",      "yellow"};
+        "aquamarine", "black",     "blue",      "crete blue",  "burlywood",      "cyan",
+        "dark green", "khaki",     "orchid",    "dark orange", "dark sea green", "pink",
+        "turquoise",  "dark blue", "firebrick", "brown",       "forest green",   "gold",
+        "dark gold",  "gray",      "dark gray", "light green", "lemon chiffon",  "coral",
+        "sea green",  "sky blue",  "magenta",   "purple",      "slate blue",     "violet red",
+        "navy blue",  "olive",     "orange",    "red",         "sienna",         "yellow"};
     return k_colours;
 }
 

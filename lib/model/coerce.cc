@@ -34,13 +34,15 @@ std::string ports(const json::value& given, const std::string& path) {
         if (is_port(rest.substr(1))) return text;
     } else if (size_t dash = rest.find('-'); dash != std::string_view::npos) {
         auto low = rest.substr(0, dash), high = rest.substr(dash + 1);
-        if (is_port(low) && is_port(high) && std::stoi(std::string(low)) <= std::stoi(std::string(high))) {
+        if (is_port(low) && is_port(high) &&
+            std::stoi(std::string(low)) <= std::stoi(std::string(high))) {
             return text;
         }
     } else if (is_port(rest)) {
         return text;
     }
-    invalid(path, "'" + text + "' is not a port (80), a range (1024-2048), or a bound (>1023, <1024).");
+    invalid(path,
+            "'" + text + "' is not a port (80), a range (1024-2048), or a bound (>1023, <1024).");
 }
 
 std::string address(const json::value& given, const std::string& path, bool v6) {
@@ -84,7 +86,8 @@ json::array edit_list(const json::value& given, const json::value& base, const s
     json::array out;
     auto put = [&](const json::value& v) {
         json::value normal = item(v);
-        if (std::find(out.begin(), out.end(), normal) == out.end()) out.push_back(std::move(normal));
+        if (std::find(out.begin(), out.end(), normal) == out.end())
+            out.push_back(std::move(normal));
     };
     const json::object* edit = given.if_object();
     bool is_edit = edit && (edit->contains("add") || edit->contains("remove"));
@@ -156,7 +159,8 @@ json::object map_of(const Field& field, const json::value& given, const std::str
     for (const Field& f : field.fields) {
         if (out.contains(f.name)) continue;
         if (f.required) {
-            throw Error(Code::missing_parameters, "Missing parameter: [" + path + "." + f.name + "]");
+            throw Error(Code::missing_parameters,
+                        "Missing parameter: [" + path + "." + f.name + "]");
         }
         if (!f.fallback.is_null()) out[f.name] = f.fallback;
     }
@@ -277,15 +281,17 @@ bool coerce_boolean(const json::value& given, const std::string& path) {
 
 int64_t coerce_integer(const json::value& given, const std::string& path) {
     if (given.is_int64()) return given.as_int64();
-    if (given.is_double() && given.as_double() == static_cast<double>(static_cast<int64_t>(
-                                                      std::clamp(given.as_double(), -9e15, 9e15)))) {
+    if (given.is_double() &&
+        given.as_double() ==
+            static_cast<double>(static_cast<int64_t>(std::clamp(given.as_double(), -9e15, 9e15)))) {
         return static_cast<int64_t>(given.as_double());
     }
     if (given.is_string()) {
         std::string text = trim(given.as_string());
         int64_t number = 0;
         auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        if (!text.empty() && error == std::errc() && end == text.data() + text.size()) return number;
+        if (!text.empty() && error == std::errc() && end == text.data() + text.size())
+            return number;
     }
     invalid(path, "An integer is expected.");
 }
@@ -297,7 +303,8 @@ std::string coerce_colour(const json::value& given, const std::string& path) {
         if (colour == folded) return colour;
     }
     std::string near = nearest(text, colours());
-    invalid(path, "'" + text + "' is not a color." + (near.empty() ? "" : " Did you mean '" + near + "'?"));
+    invalid(path, "'" + text + "' is not a color." +
+                      (near.empty() ? "" : " Did you mean '" + near + "'?"));
 }
 
 json::array coerce_tags(const json::value& given, const json::value& base, World& world) {

@@ -25,13 +25,14 @@ namespace {
 void put_field(const Type& type, json::object& document, std::string_view name,
                const json::value& given, World& world) {
     if (name == "comments") {
-        document["comments"] = given.is_null() ? json::value("")
-                                               : json::value(coerce_string(given, "comments", true));
+        document["comments"] =
+            given.is_null() ? json::value("") : json::value(coerce_string(given, "comments", true));
         return;
     }
     if (name == "color") {
         bool clear = given.is_null() || (given.is_string() && given.as_string().empty());
-        document["color"] = clear ? json::value("black") : json::value(coerce_colour(given, "color"));
+        document["color"] =
+            clear ? json::value("black") : json::value(coerce_colour(given, "color"));
         return;
     }
     if (name == "tags" && type.tags) {
@@ -159,7 +160,8 @@ class ReadOnlyWorld : public World {
         return world_.find(types, name);
     }
     Uid tag(std::string_view name) override {
-        throw Error(Code::object_not_found, "Requested object [" + std::string(name) + "] not found");
+        throw Error(Code::object_not_found,
+                    "Requested object [" + std::string(name) + "] not found");
     }
 
   private:
@@ -170,7 +172,8 @@ bool same_parameter(const Type& type, const json::object& document, std::string_
                     const json::value& given, const std::vector<Uid>& groups, World& world) {
     const json::value* present = json::find(document, name);
     if (name == "comments") {
-        return json::get_string(document, "comments") == (given.is_null() ? "" : coerce_string(given, "comments", true));
+        return json::get_string(document, "comments") ==
+               (given.is_null() ? "" : coerce_string(given, "comments", true));
     }
     if (name == "color") {
         bool clear = given.is_null() || (given.is_string() && given.as_string().empty());
@@ -181,7 +184,8 @@ bool same_parameter(const Type& type, const json::object& document, std::string_
         json::array want = coerce_tags(given, present ? *present : json::value(nullptr), world);
         std::vector<std::string> a, b;
         for (const json::value& v : want) a.emplace_back(v.as_string());
-        for (const json::value& v : json::get_array(document, "tags")) b.emplace_back(v.as_string());
+        for (const json::value& v : json::get_array(document, "tags"))
+            b.emplace_back(v.as_string());
         std::sort(a.begin(), a.end());
         std::sort(b.begin(), b.end());
         return a == b;
@@ -203,9 +207,9 @@ bool same_parameter(const Type& type, const json::object& document, std::string_
 
 bool is_common_parameter(std::string_view name) {
     static const std::vector<std::string_view> k_names = {
-        "details-level", "ignore-warnings", "ignore-errors", "set-if-exists", "show-membership",
-        "dereference-group-members", "domains-to-process", "show-as-ranges", "show-domains",
-        "show-only-local-domain"};
+        "details-level",   "ignore-warnings",           "ignore-errors",      "set-if-exists",
+        "show-membership", "dereference-group-members", "domains-to-process", "show-as-ranges",
+        "show-domains",    "show-only-local-domain"};
     return std::find(k_names.begin(), k_names.end(), name) != k_names.end();
 }
 
@@ -220,7 +224,8 @@ void check_name(std::string_view name) {
     }
     if (!visible) invalid("name", "The name must not be empty.");
     if (characters > 255) {
-        invalid("name", "The name is longer than 255 characters (" + std::to_string(characters) + ").");
+        invalid("name",
+                "The name is longer than 255 characters (" + std::to_string(characters) + ").");
     }
 }
 
@@ -291,8 +296,8 @@ bool equals_document(const Type& type, const json::object& document, const json:
             continue;
         }
         if (key == "new-name") {
-            equal = equal && coerce_string(member.value(), "new-name") ==
-                                 json::get_string(document, "name");
+            equal = equal &&
+                    coerce_string(member.value(), "new-name") == json::get_string(document, "name");
             continue;
         }
         try {
@@ -313,7 +318,8 @@ std::optional<std::vector<Uid>> loose_references(const std::vector<std::string>&
     field.choices = types;
     std::vector<Uid> out;
     try {
-        for (const json::value& v : coerce(field, given, field.name, nullptr, world).as_array()) {
+        json::value found = coerce(field, given, field.name, nullptr, world);
+        for (const json::value& v : found.as_array()) {
             out.push_back(*store::parse_reference(v.as_string()));
         }
     } catch (const Error& error) {
@@ -333,10 +339,10 @@ void collect(const json::value& v, const std::string& field, std::vector<Referen
         for (const json::value& item : *a) collect(item, field, out);
     } else if (const json::object* o = v.if_object()) {
         for (const auto& member : *o) {
-            collect(member.value(),
-                    field.empty() ? std::string(member.key())
-                                  : field + "." + std::string(member.key()),
-                    out);
+            collect(
+                member.value(),
+                field.empty() ? std::string(member.key()) : field + "." + std::string(member.key()),
+                out);
         }
     }
 }

@@ -21,7 +21,8 @@ struct Row {
 
 constexpr Row k_rows[] = {
     {"CpmiAnyObject", "any", "Any", "General/globalsAny", "97aeb369-9aea-11d5-bd16-0090272ccb30"},
-    {"CpmiAnyObject", "cell", "None", "General/globalsNone", "97aeb36a-9aea-11d5-bd16-0090272ccb30"},
+    {"CpmiAnyObject", "cell", "None", "General/globalsNone",
+     "97aeb36a-9aea-11d5-bd16-0090272ccb30"},
     {"RulebaseAction", "action", "Accept", "Actions/actionsAccept",
      "6c488338-8eec-4103-ad21-cd461ac2c472"},
     {"RulebaseAction", "action", "Drop", "Actions/actionsDrop",
@@ -32,7 +33,8 @@ constexpr Row k_rows[] = {
     {"RulebaseAction", "action", "Inner Layer", "Actions/actionsInner", ""},
     {"Global", "target", "Policy Targets", "General/globalsAny",
      "6c488338-8eec-4103-ad21-cd461ac2c476"},
-    {"Global", "nat", "Original", "General/globalsOriginal", "85c0f50f-6d8a-4528-88ab-5fb11d8fe16c"},
+    {"Global", "nat", "Original", "General/globalsOriginal",
+     "85c0f50f-6d8a-4528-88ab-5fb11d8fe16c"},
     {"Track", "track", "Log", "Track/tracksLog", "598ead32-aa42-4615-90ed-f51a5928d41d"},
     {"Track", "track", "None", "Track/tracksNone", "29e53e3d-23bf-48fe-b6b1-d59bd88036f9"},
     {"security-zone", "network", "ExternalZone", "Objects/zone",
@@ -56,7 +58,8 @@ constexpr Row k_rows[] = {
     {"OS", "os", "Linux", "General/globalsNa", "d4ab612d-9fdc-4f5e-afe6-9a72d1d85e24"},
     {"Hardware", "hardware", "Open server", "General/globalsNa",
      "c131798a-b487-4189-8f84-cc2749bc3ab1"},
-    {"Hardware", "hardware", "Smart-1", "General/globalsNa", "018e1a9f-7597-46d3-88b1-7b7611cc343e"},
+    {"Hardware", "hardware", "Smart-1", "General/globalsNa",
+     "018e1a9f-7597-46d3-88b1-7b7611cc343e"},
 };
 
 struct Service {
@@ -132,11 +135,12 @@ struct Group {
 };
 
 const std::vector<Group>& groups() {
-    static const std::vector<Group> k_groups = {{"dns", {"domain-tcp", "domain-udp"}},
-                                                {"ntp", {"ntp-tcp", "ntp-udp"}},
-                                                {"kerberos", {"kerberos-tcp", "kerberos-udp"}},
-                                                {"IPSEC", {"ESP", "AH", "IKE", "IKE_NAT_TRAVERSAL"}},
-                                                {"NBT", {"nbname", "nbdatagram", "nbsession"}}};
+    static const std::vector<Group> k_groups = {
+        {"dns", {"domain-tcp", "domain-udp"}},
+        {"ntp", {"ntp-tcp", "ntp-udp"}},
+        {"kerberos", {"kerberos-tcp", "kerberos-udp"}},
+        {"IPSEC", {"ESP", "AH", "IKE", "IKE_NAT_TRAVERSAL"}},
+        {"NBT", {"nbname", "nbdatagram", "nbsession"}}};
     return k_groups;
 }
 
@@ -206,7 +210,8 @@ const Index& index() {
         }
         for (const Service& row : k_services) out.add(make_service(row));
         for (const Group& group : groups()) {
-            Predefined p = make("service-group", "service", group.name, "Services/ServiceGroup", "");
+            Predefined p =
+                make("service-group", "service", group.name, "Services/ServiceGroup", "");
             json::array members;
             for (const char* name : group.members) {
                 size_t at = out.by_name.at({"service", fold(name)});
@@ -229,7 +234,9 @@ const json::object& predefined_domain() {
     return k_domain;
 }
 
-const std::vector<Predefined>& predefined_objects() { return index().all; }
+const std::vector<Predefined>& predefined_objects() {
+    return index().all;
+}
 
 const Predefined* find_predefined(const Uid& uid) {
     auto found = index().by_uid.find(uid);
@@ -257,6 +264,8 @@ const Type& type_of(const Predefined& object) {
     return k_bare.at(object.type);
 }
 
-bool is_predefined(const Uid& uid) { return index().by_uid.contains(uid); }
+bool is_predefined(const Uid& uid) {
+    return index().by_uid.contains(uid);
+}
 
 }  // namespace mds::model

@@ -14,7 +14,9 @@ inline Field field(std::string name, Kind kind) {
     f.kind = kind;
     return f;
 }
-inline Field text(std::string name) { return field(std::move(name), Kind::string); }
+inline Field text(std::string name) {
+    return field(std::move(name), Kind::string);
+}
 inline Field required(Field f) {
     f.required = true;
     return f;
@@ -44,7 +46,9 @@ inline Field hidden(Field f) {
 inline Field flag(std::string name, bool fallback) {
     return with(field(std::move(name), Kind::boolean), fallback);
 }
-inline Field flag(std::string name) { return field(std::move(name), Kind::boolean); }
+inline Field flag(std::string name) {
+    return field(std::move(name), Kind::boolean);
+}
 inline Field number(std::string name, int64_t low, int64_t high) {
     Field f = field(std::move(name), Kind::integer);
     f.low = low;
@@ -86,8 +90,12 @@ inline Field addressed(Field f, Addressing addressing) {
     return f;
 }
 
-inline Field ipv4(std::string name) { return field(std::move(name), Kind::ipv4); }
-inline Field ipv6(std::string name) { return field(std::move(name), Kind::ipv6); }
+inline Field ipv4(std::string name) {
+    return field(std::move(name), Kind::ipv4);
+}
+inline Field ipv6(std::string name) {
+    return field(std::move(name), Kind::ipv6);
+}
 /// The fields that Addressing::host and the others fill.
 inline std::vector<Field> host_fields() {
     return {key(ipv4("ipv4-address")), key(ipv6("ipv6-address"))};
@@ -107,10 +115,10 @@ inline std::vector<Field> operator+(std::vector<Field> a, std::vector<Field> b) 
 inline Field nat_settings() {
     return with(addressed(map("nat-settings",
                               std::vector<Field>{flag("auto-rule", false)} +
-                                  std::vector<Field>{ipv4("ipv4-address"), ipv6("ipv6-address"),
-                                                     choice("hide-behind", {"gateway", "ip-address"}),
-                                                     text("install-on"),
-                                                     choice("method", {"hide", "static"})}),
+                                  std::vector<Field>{
+                                      ipv4("ipv4-address"), ipv6("ipv6-address"),
+                                      choice("hide-behind", {"gateway", "ip-address"}),
+                                      text("install-on"), choice("method", {"hide", "static"})}),
                           Addressing::host),
                 json::object{{"auto-rule", false}});
 }

@@ -31,10 +31,10 @@ enum class Kind {
 /// How addresses of a type come in and are shown (management-api.md, IP / SUBNET / IPFIRST).
 enum class Addressing {
     none,
-    host,      ///< ip-address, ipv4-address, ipv6-address
-    subnet,    ///< subnet, subnet4, subnet6, mask-length, mask-length4, mask-length6, subnet-mask
-    range,     ///< ip-address-first/-last, ipv4-..., ipv6-...
-    any_of     ///< host or range (multicast-address-range)
+    host,    ///< ip-address, ipv4-address, ipv6-address
+    subnet,  ///< subnet, subnet4, subnet6, mask-length, mask-length4, mask-length6, subnet-mask
+    range,   ///< ip-address-first/-last, ipv4-..., ipv6-...
+    any_of   ///< host or range (multicast-address-range)
 };
 
 struct Field {
@@ -48,8 +48,8 @@ struct Field {
     /// Members of a map.
     std::vector<Field> fields;
     int64_t low = 0, high = 4294967295;
-    /// Accepted as input, never stored in the document and never shown (secrets): the command of the
-    /// type takes it from the parameters itself.
+    /// Accepted as input, never stored in the document and never shown (secrets): the command of
+    /// the type takes it from the parameters itself.
     bool write_only = false;
     /// Set by the server only; input is refused as an unknown parameter.
     bool read_only = false;

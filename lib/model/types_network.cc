@@ -8,10 +8,13 @@ using namespace table;
 
 namespace {
 
-const std::vector<std::string> k_members = {
-    "host", "network", "address-range", "multicast-address-range", "group", "group-with-exclusion",
-    "wildcard", "dns-domain", "dynamic-object", "security-zone", "simple-gateway",
-    "checkpoint-host", "CpmiAnyObject"};
+const std::vector<std::string> k_members = {"host",           "network",
+                                            "address-range",  "multicast-address-range",
+                                            "group",          "group-with-exclusion",
+                                            "wildcard",       "dns-domain",
+                                            "dynamic-object", "security-zone",
+                                            "simple-gateway", "checkpoint-host",
+                                            "CpmiAnyObject"};
 
 void check_dns_domain(const json::object& document) {
     if (json::get_string(document, "name").starts_with('.')) return;
@@ -44,23 +47,23 @@ std::vector<Field> interfaces() {
 }
 
 std::vector<Field> host_servers() {
-    return {map("host-servers",
-                {flag("dns-server", false), flag("mail-server", false), flag("web-server", false),
-                 map("web-server-config",
-                     {strings("additional-ports"), strings("application-engines"),
-                      flag("listen-standard-port", true),
-                      choice("operating-system",
-                             {"sparc linux", "windows", "other", "x86 linux", "sparc solaris"}),
-                      text("protected-by")})})};
+    return {map(
+        "host-servers",
+        {flag("dns-server", false), flag("mail-server", false), flag("web-server", false),
+         map("web-server-config", {strings("additional-ports"), strings("application-engines"),
+                                   flag("listen-standard-port", true),
+                                   choice("operating-system", {"sparc linux", "windows", "other",
+                                                               "x86 linux", "sparc solaris"}),
+                                   text("protected-by")})})};
 }
 
 }  // namespace
 
 std::vector<Type> network_types() {
     std::vector<Type> types;
-    Type host = network_object(type("host", "hosts", "network", "Objects/host",
-                                    host_fields() + interfaces() +
-                                        std::vector<Field>{nat_settings()} + host_servers()));
+    Type host = network_object(
+        type("host", "hosts", "network", "Objects/host",
+             host_fields() + interfaces() + std::vector<Field>{nat_settings()} + host_servers()));
     host.addressing = Addressing::host;
     types.push_back(host);
 
@@ -77,9 +80,8 @@ std::vector<Type> network_types() {
     range.addressing = Addressing::range;
     types.push_back(range);
 
-    Type multicast =
-        network_object(type("multicast-address-range", "multicast-address-ranges", "network",
-                            "Objects/ip", host_fields() + range_fields()));
+    Type multicast = network_object(type("multicast-address-range", "multicast-address-ranges",
+                                         "network", "Objects/ip", host_fields() + range_fields()));
     multicast.addressing = Addressing::any_of;
     multicast.set_if_exists = false;
     multicast.since = "1.1";
@@ -93,10 +95,10 @@ std::vector<Type> network_types() {
         {required(reference("include", k_members)), required(reference("except", k_members))}));
     types.push_back(exclusion);
 
-    Type wildcard = network_object(
-        type("wildcard", "wildcards", "network", "Objects/wildcard",
-             {key(ipv4("ipv4-address")), key(ipv4("ipv4-mask-wildcard")), key(ipv6("ipv6-address")),
-              key(ipv6("ipv6-mask-wildcard"))}));
+    Type wildcard =
+        network_object(type("wildcard", "wildcards", "network", "Objects/wildcard",
+                            {key(ipv4("ipv4-address")), key(ipv4("ipv4-mask-wildcard")),
+                             key(ipv6("ipv6-address")), key(ipv6("ipv6-mask-wildcard"))}));
     wildcard.check = check_wildcard;
     wildcard.since = "1.2";
     types.push_back(wildcard);

@@ -8,8 +8,8 @@ using namespace table;
 namespace {
 
 const std::vector<std::string> k_services = {
-    "service-tcp",   "service-udp",     "service-icmp", "service-icmp6", "service-other",
-    "service-group", "service-sctp",    "service-dce-rpc", "service-rpc", "CpmiAnyObject"};
+    "service-tcp",   "service-udp",  "service-icmp",    "service-icmp6", "service-other",
+    "service-group", "service-sctp", "service-dce-rpc", "service-rpc",   "CpmiAnyObject"};
 
 Field aging() {
     return with(map("aggressive-aging",
@@ -21,7 +21,9 @@ Field aging() {
                              {"use-default-timeout", true}});
 }
 
-Field keep_open() { return flag("keep-connections-open-after-policy-installation", false); }
+Field keep_open() {
+    return flag("keep-connections-open-after-policy-installation", false);
+}
 
 std::vector<Field> session_fields(int timeout) {
     return {keep_open(),
@@ -44,7 +46,8 @@ std::vector<Field> signature_fields() {
 }
 
 Type service(std::string name, std::string plural, std::string icon, std::vector<Field> fields) {
-    Type t = type(std::move(name), std::move(plural), "service", std::move(icon), std::move(fields));
+    Type t =
+        type(std::move(name), std::move(plural), "service", std::move(icon), std::move(fields));
     t.groups = true;
     t.group_type = "service-group";
     t.set_if_exists = true;
@@ -68,12 +71,12 @@ std::vector<Type> service_types() {
         t.since = "1.1";
         types.push_back(t);
     }
-    types.push_back(service(
-        "service-other", "services-other", "Services/OtherService",
-        std::vector<Field>{key(with(number("ip-protocol", 0, 255), 0)), text("action"),
-                           text("match"), flag("accept-replies", false),
-                           flag("override-default-settings", false)} +
-            session_fields(3600)));
+    types.push_back(
+        service("service-other", "services-other", "Services/OtherService",
+                std::vector<Field>{key(with(number("ip-protocol", 0, 255), 0)), text("action"),
+                                   text("match"), flag("accept-replies", false),
+                                   flag("override-default-settings", false)} +
+                    session_fields(3600)));
     types.push_back(service("service-sctp", "services-sctp", "Services/SCTPService",
                             port_fields(true) + session_fields(3600)));
     types.push_back(service("service-dce-rpc", "services-dce-rpc", "Services/DCERPCService",

@@ -12,20 +12,19 @@ const std::vector<std::string> k_server_types = {"multi-domain server", "multi-d
                                                  "smc"};
 
 Type mds_type() {
-    Type t = type("mds", "mdss", "mds", "Objects/mds",
-                  host_fields() +
-                      std::vector<Field>{
-                          text("hardware"), text("os"), text("version"),
-                          with(choice("server-type", k_server_types), "multi-domain server"),
-                          secret(text("one-time-password")), ipv4("ip-pool-first"),
-                          ipv4("ip-pool-last"), given(text("sic-name")),
-                          with(given(choice("sic-state",
-                                            {"uninitialized",
-                                             "initialized but trust not established",
-                                             "trust established"})),
-                               "uninitialized"),
-                          hidden(choice("role", {"primary", "secondary"})),
-                          hidden(field("details", Kind::any))});
+    Type t = type(
+        "mds", "mdss", "mds", "Objects/mds",
+        host_fields() + std::vector<Field>{
+                            text("hardware"), text("os"), text("version"),
+                            with(choice("server-type", k_server_types), "multi-domain server"),
+                            secret(text("one-time-password")), ipv4("ip-pool-first"),
+                            ipv4("ip-pool-last"), given(text("sic-name")),
+                            with(given(choice("sic-state", {"uninitialized",
+                                                            "initialized but trust not established",
+                                                            "trust established"})),
+                                 "uninitialized"),
+                            hidden(choice("role", {"primary", "secondary"})),
+                            hidden(field("details", Kind::any))});
     t.addressing = Addressing::host;
     return t;
 }
@@ -44,30 +43,29 @@ Type domain_type() {
                                     flag("skip-start-domain-server", false), hidden(text("uid")),
                                     hidden(flag("primary"))}),
         Addressing::host);
-    Type t = type("domain", "domains", "domain", "Objects/domain",
-                  {key(with(given(choice("domain-type", {"domain", "global domain", "mds",
-                                                         "data domain"})),
-                            "domain")),
-                   servers, with(given(field("global-domain-assignments", Kind::any)), json::array{}),
-                   hidden(field("details", Kind::any))});
+    Type t = type(
+        "domain", "domains", "domain", "Objects/domain",
+        {key(with(given(choice("domain-type", {"domain", "global domain", "mds", "data domain"})),
+                  "domain")),
+         servers, with(given(field("global-domain-assignments", Kind::any)), json::array{}),
+         hidden(field("details", Kind::any))});
     return t;
 }
 
 Type administrator_type() {
     Field profile = reference("multi-domain-profile", {"md-permissions-profile"});
     Field per_domain = field("permissions-profile", Kind::any);
-    return type(
-        "administrator", "administrators", "administrator", "General/Role",
-        {with(choice("authentication-method",
-                     {"undefined", "check point password", "os password", "securid", "radius",
-                      "tacacs", "ad authentication", "api key"}),
-              "check point password"),
-         text("email"), text("phone-number"), field("expiration-date", Kind::any),
-         flag("must-change-password", false), secret(text("password")),
-         secret(text("password-hash")), profile, per_domain,
-         field("permissions-profile-list", Kind::any), text("radius-server"),
-         text("tacacs-server"), with(given(text("sic-name")), ""),
-         hidden(field("credentials", Kind::any)), hidden(field("details", Kind::any))});
+    return type("administrator", "administrators", "administrator", "General/Role",
+                {with(choice("authentication-method",
+                             {"undefined", "check point password", "os password", "securid",
+                              "radius", "tacacs", "ad authentication", "api key"}),
+                      "check point password"),
+                 text("email"), text("phone-number"), field("expiration-date", Kind::any),
+                 flag("must-change-password", false), secret(text("password")),
+                 secret(text("password-hash")), profile, per_domain,
+                 field("permissions-profile-list", Kind::any), text("radius-server"),
+                 text("tacacs-server"), with(given(text("sic-name")), ""),
+                 hidden(field("credentials", Kind::any)), hidden(field("details", Kind::any))});
 }
 
 Type trusted_client_type() {
@@ -88,17 +86,18 @@ Type trusted_client_type() {
 }
 
 std::vector<Type> profile_types() {
-    Type md = type(
-        "md-permissions-profile", "md-permissions-profiles", "profile", "General/Role",
-        {with(choice("permission-level", {"super user", "manager", "domain level only"}), "manager"),
-         flag("mds-provisioning", false), flag("manage-admins", false),
-         flag("manage-sessions", false), flag("management-api-login", true),
-         with(choice("cme-operations", {"read", "write", "disabled"}), "disabled"),
-         flag("global-vpn-management", false), flag("manage-global-assignments", false),
-         flag("enable-default-profile-for-global-domains", false),
-         text("default-profile-global-domains"), flag("view-global-objects-in-domain", true),
-         flag("enable-default-profile-for-local-domains", false),
-         text("default-profile-local-domains")});
+    Type md =
+        type("md-permissions-profile", "md-permissions-profiles", "profile", "General/Role",
+             {with(choice("permission-level", {"super user", "manager", "domain level only"}),
+                   "manager"),
+              flag("mds-provisioning", false), flag("manage-admins", false),
+              flag("manage-sessions", false), flag("management-api-login", true),
+              with(choice("cme-operations", {"read", "write", "disabled"}), "disabled"),
+              flag("global-vpn-management", false), flag("manage-global-assignments", false),
+              flag("enable-default-profile-for-global-domains", false),
+              text("default-profile-global-domains"), flag("view-global-objects-in-domain", true),
+              flag("enable-default-profile-for-local-domains", false),
+              text("default-profile-local-domains")});
     std::vector<Field> domain_fields = {
         with(choice("permission-type", {"read write all", "read only all", "customized"}),
              "customized"),

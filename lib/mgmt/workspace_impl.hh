@@ -1,0 +1,244 @@
+#pragma once
+// What the files of lib/mgmt share; nobody else includes it.
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "mgmt/address_index.hh"
+#include "mgmt/session.hh"
+#include "mgmt/workspace.hh"
+#include "model/predefined.hh"
+
+namespace mds::mgmt {
+
+using SessionPtr = std::shared_ptr<Session>;
+
+struct Registered {
+    Command command;
+    AsyncCommand async;
+    CommandFlags flags;
+};
+
+/// One step that can be taken back when a command fails.
+struct Undo {
+    SessionPtr session;
+    Uid uid;
+    bool is_lock = false;
+    std::optional<Entry> entry;
+    std::optional<Lock> lock;
+};
+
+/// A session id that ended by the server: why, and until when its tasks can be asked for.
+struct Ended {
+    std::string reason;
+    int64_t tasks_until_ms = 0, forget_ms = 0;
+    Uid session;
+    std::string user;
+};
+
+struct WorkspaceImpl {
+    WorkspaceImpl(Workspace& self_, store::PublicDb& db_, WorkDb& work_, Settings s, Hooks h);
+
+    static WorkspaceImpl& of(Call& call) { return *call.workspace_.impl_; }
+    static const SessionPtr& session_of(Call& call) { return call.session_; }
+
+    int64_t now() const { return hooks.now_ms(); }
+    const model::Catalog& catalog() const { return *settings.catalog; }
+
+    // ---- workspace.cc: running commands ----
+    void run(const std::shared_ptr<Call>& call, const Registered& what,
+             std::function<void(Reply)> then);
+    void check_allowed(const Call& call, const CommandFlags& flags) const;
+    /// Runs `f`; all its changes to the session are taken back when it throws. Within another
+    /// one it is a part of that.
+    template <class F>
+    auto atomically(F f) {
+        struct Depth {
+            explicit Depth(WorkspaceImpl& i) : impl(i) { ++impl.depth; }
+            ~Depth() {
+                if (--impl.depth == 0 && !done) impl.roll_back();
+            }
+            void finish() {
+                if (impl.depth == 1) impl.commit();
+                done = true;
+            }
+            WorkspaceImpl& impl;
+            bool done = false;
+        } guard(*this);
+        if constexpr (std::is_void_v<decltype(f())>) {
+            f();
+            guard.finish();
+        } else {
+            auto result = f();
+            guard.finish();
+            return result;
+        }
+    }
+    int depth = 0;
+    void begin_write();
+    void roll_back();
+    void commit();
+    SessionPtr transient_session(const Principal& who);
+    void add_generic(const std::string& name, Command command, CommandFlags flags);
+
+    // ---- sessions.cc ----
+    void load_sessions();
+    void recover_published(const SessionPtr& session);
+    void save(const Session& session);
+    void forget(const Session& session);
+    SessionPtr by_sid(const std::string& sid);
+    SessionPtr by_uid(const Uid& uid) const;
+    Overlay& overlay(Session& session);
+    void disconnect(Session& session, bool expired);
+    void expire();
+    std::string new_sid(Session& session);
+    uint64_t lock_count(const Uid& session) const;
+    SessionInfo info_of(const Session& session) const;
+    json::object render_session(const Session& session);
+    std::optional<Session> stored_session(const Uid& uid);
+
+    // ---- edit.cc ----
+    void put_entry(const SessionPtr& session, const Uid& uid, std::optional<Entry> entry);
+    void take_lock(Call& call, const View& view, bool by_hand);
+    void drop_lock(const Uid& uid);
+    std::vector<std::string> address_warnings(Call& call, const json::object& document,
+                                              const Uid& self);
+    void edit_groups(Call& call, const View& member, const json::value& given, bool is_new);
+    void check_cycle(Call& call, const View& group);
+
+    // ---- publish.cc ----
+    /// The revision, or 0 when there was nothing to publish.
+    uint64_t publish(const SessionPtr& session, const std::string& by);
+    uint64_t discard(const SessionPtr& session);
+    void clear_changes(Session& session);
+    void finish_published(const SessionPtr& session);
+
+    // ---- commands_*.cc ----
+    void register_object_commands();
+    void register_search_commands();
+    void register_session_commands();
+    void register_changes_commands();
+    void register_misc_commands();
+    void register_task_commands();
+
+    Workspace& self;
+    store::PublicDb& db;
+    WorkDb& work;
+    Settings settings;
+    Hooks hooks;
+    AddressIndex addresses;
+
+    std::map<std::string, Registered> commands, generics;
+    std::map<Uid, SessionPtr> sessions;
+    std::unordered_map<std::string, SessionPtr> sids;
+    std::unordered_map<std::string, Ended> ended;
+    std::unordered_map<Uid, Lock> locks;
+    std::map<Uid, uint64_t> lock_counts;
+
+    std::vector<Undo> journal;
+    std::unique_ptr<WorkDb::Transaction> writing;
+    int64_t next_upkeep_ms = 0;
+    /// Number of objects per type at this revision.
+    struct Counts {
+        store::Hash at{};
+        std::unordered_map<std::string, uint64_t> of;
+    } counts;
+};
+
+/// model::World over a session.
+class SessionWorld : public model::World {
+  public:
+    explicit SessionWorld(Call& call) : call_(call) {}
+    std::optional<Uid> find(const std::vector<std::string>& types, std::string_view name) override;
+    Uid tag(std::string_view name) override;
+
+  private:
+    Call& call_;
+};
+
+/// Versions of the management API that are understood, oldest first (commands_misc.cc).
+const std::vector<std::string>& api_versions();
+
+/// A type by name, of the catalogue or of a predefined object; null when unknown.
+const model::Type* type_of(const model::Catalog& catalog, const std::string& name);
+View view_of(const model::Predefined& object);
+/// From a published object; the document is parsed.
+std::optional<View> view_of(const model::Catalog& catalog, const store::Object& object);
+
+/// Rendering for one reply; remembers what it has rendered (shown.cc).
+class Shown {
+  public:
+    Shown(Call& call, model::Level references) : call_(call), references_(references) {}
+    json::object obj(const View& view);
+    json::object full(const View& view);
+    /// A reference at the level given to the constructor.
+    json::value reference(const Uid& uid);
+    /// A list item at `level`.
+    json::value item(const View& view, model::Level level);
+    /// OBJ of an object by uid, remembered.
+    const json::object& obj(const Uid& uid);
+    bool with_groups = true;
+
+  private:
+    json::object lock_of(const View& view);
+    json::array groups(const View& view);
+    json::object domain_of(const View& view) const;
+    struct Known {
+        std::string type;
+        json::object obj;
+    };
+    const Known& known(const Uid& uid);
+
+    Call& call_;
+    model::Level references_;
+    int depth_ = 0;
+    std::unordered_map<Uid, Known> known_;
+};
+
+/// One page of objects through the session (list.cc).
+struct Page {
+    std::vector<View> views;
+    uint64_t offset = 0, total = 0;
+};
+struct PageRequest {
+    std::vector<const model::Type*> types;
+    uint64_t offset = 0, limit = 50;
+    bool descending = false, predefined = true;
+    /// Empty = everything.
+    std::function<bool(const View&)> wanted;
+    /// Quick test of the document text before it is parsed; empty = none.
+    std::function<bool(const model::Type&, std::string_view doc)> maybe;
+};
+Page page_of(WorkspaceImpl& impl, Call& call, const PageRequest& request);
+/// limit, offset, order of the parameters, with their ranges checked.
+void read_paging(Call& call, PageRequest& request);
+json::object list_reply(Call& call, const Page& page, const std::string& container,
+                        model::Level level);
+/// from, to, total by the rules that keep clients from asking for ever (management-api.md 6).
+void put_range(json::object& reply, uint64_t offset, uint64_t count, uint64_t total);
+
+/// The filter language: words, "quoted words", AND, OR, prefix match; addresses (filter.cc).
+class Filter {
+  public:
+    Filter(Call& call, std::string_view text, bool ip_only);
+    bool matches(const View& view) const;
+    bool maybe(const model::Type& type, std::string_view doc) const;
+
+  private:
+    struct Term {
+        std::string folded;
+        std::string address;
+        /// Marked references of tags whose name begins so.
+        std::vector<std::string> tags;
+    };
+    bool matches(const Term& term, const View& view) const;
+    /// OR of ANDs.
+    std::vector<std::vector<Term>> terms_;
+    bool ip_only_;
+};
+
+}  // namespace mds::mgmt
