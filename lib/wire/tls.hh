@@ -3,11 +3,10 @@
 
 #include <boost/asio/ssl/context.hpp>
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "base/ids.hh"
+#include "pki/verify.hh"
 
 namespace mds::wire {
 
@@ -37,29 +36,26 @@ class Tls {
   public:
     /// Throws mds::Error(not_set_up) that says which part of the credentials is of no use.
     explicit Tls(const Credentials& credentials);
-    ~Tls();
     Tls(const Tls&) = delete;
     Tls& operator=(const Tls&) = delete;
 
     boost::asio::ssl::context& context() { return context_; }
     /// Who this server is by its own certificate.
     const PeerIdentity& self() const { return self_; }
-    /// When this server's certificate ends, seconds since 1970.
-    int64_t expires() const { return expires_; }
+    /// When this server's certificate ends, milliseconds since 1970.
+    int64_t expires_ms() const { return expires_ms_; }
     /// Checks the other end after the handshake (K-9, K-10): the chain went through the Servers CA,
     /// both key usages, exactly one URI name, our deployment, not revoked. Whether the server is a
     /// member is the caller's question. Throws mds::Error(forbidden) with the reason.
     PeerIdentity check(SSL* connection) const;
 
   private:
-    struct Parts;
-    PeerIdentity identify(X509* certificate) const;
+    static PeerIdentity identity(const pki::Uri& uri, const pki::Certificate& certificate);
 
     boost::asio::ssl::context context_;
-    std::unique_ptr<Parts> parts_;
-    std::string deployment_;
+    pki::Expectation expected_;
     PeerIdentity self_;
-    int64_t expires_ = 0;
+    int64_t expires_ms_ = 0;
 };
 
 /// The reason of the last failed handshake on a connection in words, and whether it is a matter of

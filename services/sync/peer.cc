@@ -83,6 +83,7 @@ void Peer::connect() {
         return !self->stopped_ && self->attempt_ == attempt && self->dialling_ && !self->out_;
     };
     auto socket = std::make_shared<tcp::socket>(surroundings_.io);
+    connecting_ = socket;
     auto connected = [this, self = shared_from_this(), mine,
                       socket](const boost::system::error_code& error) {
         if (!mine()) return;
@@ -169,14 +170,23 @@ void Peer::welcomed(const wire::Frame& frame) {
     tick();
 }
 
+void Peer::abandon() {
+    if (auto socket = connecting_.lock()) {
+        boost::system::error_code ignored;
+        socket->close(ignored);
+    }
+    connecting_.reset();
+    dialling_ = false;
+    ++attempt_;
+}
+
 void Peer::lost(const std::string& reason, bool trust) {
     touch();
+    abandon();
     out_.reset();
     queue_.reset();
     out_instance_.clear();
-    dialling_ = false;
     round_trip_us_ = 0;
-    ++attempt_;
     become(trust ? State::no_trust : State::unreachable, reason);
     retry();
 }
@@ -238,8 +248,10 @@ void Peer::incoming(std::shared_ptr<Link> link, const std::string& instance) {
         out_->close();
         lost("the other server was restarted", false);
     }
-    // It is evidently there: no waiting. An attempt under way is left alone.
+    // It is evidently there: no waiting, neither for the next attempt nor for one whose first
+    // packets were lost.
     back_off_ms_ = 0;
+    if (dialling_ && !out_) abandon();
     dial();
 }
 
@@ -315,6 +327,7 @@ void Peer::trust_changed() {
 void Peer::stop() {
     stopped_ = true;
     timer_.cancel();
+    abandon();
     if (out_) out_->close();
     if (in_) in_->close();
     out_.reset();

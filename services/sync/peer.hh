@@ -83,6 +83,9 @@ class Peer : public std::enable_shared_from_this<Peer> {
     void begin(boost::asio::ip::tcp::socket socket);
     void out_frame(const wire::Frame& frame);
     void welcomed(const wire::Frame& frame);
+    /// Gives up an attempt that has no connection yet.
+    void abandon();
+    /// The outgoing connection or the attempt ended; the next attempt is set up.
     void lost(const std::string& reason, bool trust);
     void retry();
     void become(State state, const std::string& reason);
@@ -102,6 +105,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
     int back_off_ms_ = 0;
     uint64_t dropped_ = 0;
     boost::asio::steady_timer timer_;
+    std::weak_ptr<boost::asio::ip::tcp::socket> connecting_;
     std::shared_ptr<Link> out_, in_;
     /// The process at the other end, as it said in welcome.
     std::string out_instance_;

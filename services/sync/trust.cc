@@ -1,10 +1,5 @@
 #include "trust.hh"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +9,9 @@
 #include "base/error.hh"
 #include "base/text.hh"
 #include "json/json.hh"
+#include "pki/certificate.hh"
+#include "pki/key.hh"
+#include "pki/request.hh"
 
 namespace mds::sync {
 namespace {
@@ -28,65 +26,16 @@ constexpr const char* k_names[] = {"identity.key", "identity.pem",   "sealing.ke
                                    "sealing.pem",  "chain.pem",      "root.pem",
                                    "crl.pem",      "deployment.json"};
 
-template <auto function>
-struct Free {
-    template <class T>
-    void operator()(T* object) const {
-        function(object);
-    }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using RequestPtr = std::unique_ptr<X509_REQ, Free<X509_REQ_free>>;
-using CertificatePtr = std::unique_ptr<X509, Free<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
-
-void require(bool condition) {
-    if (condition) return;
-    ERR_clear_error();
-    throw Error(Code::internal, "cannot make a key or a certificate request");
-}
-
-template <class Write>
-std::string pem_of(Write write) {
-    BioPtr bio(BIO_new(BIO_s_mem()));
-    require(bio && write(bio.get()) == 1);
-    char* data = nullptr;
-    long size = BIO_get_mem_data(bio.get(), &data);
-    return {data, static_cast<size_t>(size)};
-}
-
-/// A new P-256 key (K-11) in `path`, and its certificate request.
+/// A new key in `path`, and its certificate request.
 std::string make_request(const std::string& path, const std::string& name, const std::string& uid) {
-    KeyPtr key(EVP_EC_gen("P-256"));
-    RequestPtr request(X509_REQ_new());
-    require(key && request);
-    X509_NAME* subject = X509_REQ_get_subject_name(request.get());
-    auto add = [&](const char* field, const std::string& value) {
-        require(X509_NAME_add_entry_by_txt(subject, field, MBSTRING_UTF8,
-                                           reinterpret_cast<const unsigned char*>(value.data()),
-                                           static_cast<int>(value.size()), -1, 0) == 1);
-    };
-    add("CN", name);
-    add("serialNumber", uid);
-    require(X509_REQ_set_version(request.get(), 0) == 1 &&
-            X509_REQ_set_pubkey(request.get(), key.get()) == 1 &&
-            X509_REQ_sign(request.get(), key.get(), EVP_sha256()) > 0);
-    replace_file(path, pem_of([&](BIO* bio) {
-                     return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), nullptr, nullptr, 0,
-                                                          nullptr, nullptr);
-                 }),
-                 0600);
-    return pem_of([&](BIO* bio) { return PEM_write_bio_X509_REQ(bio, request.get()); });
+    pki::Key key = pki::Key::generate();
+    replace_file(path, key.pem(), 0600);
+    return pki::Request::make(key, name, uid).pem();
 }
 
 bool belongs(const std::string& certificate_pem, const std::string& key_pem) {
-    BioPtr one(BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size())));
-    BioPtr two(BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
-    CertificatePtr certificate(PEM_read_bio_X509(one.get(), nullptr, nullptr, nullptr));
-    KeyPtr key(PEM_read_bio_PrivateKey(two.get(), nullptr, nullptr, nullptr));
-    bool fits = certificate && key && X509_check_private_key(certificate.get(), key.get()) == 1;
-    ERR_clear_error();
-    return fits;
+    return pki::Certificate::from_pem(certificate_pem).public_der() ==
+           pki::Key::from_pem(key_pem).public_der();
 }
 
 wire::Credentials credentials(const std::string& key, const TrustFolder::Files& files) {

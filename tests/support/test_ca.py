@@ -2,14 +2,19 @@
 import json
 import pathlib
 import subprocess
+import uuid
 
 CA_EXTENSIONS = """basicConstraints=critical,CA:TRUE{path}
 keyUsage=critical,keyCertSign,cRLSign
 subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+subjectAltName={names}
 """
 SERVER_EXTENSIONS = """basicConstraints=critical,CA:FALSE
 keyUsage=critical,digitalSignature
 extendedKeyUsage={usage}
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
 subjectAltName={names}
 """
 
@@ -29,19 +34,22 @@ class TestCa:
     def __init__(self, folder, deployment="7f3a"):
         self.folder, self.deployment = pathlib.Path(folder), deployment
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._authority("root", None, ",pathlen:1", "secp384r1")
-        self._authority("chain", "root", ",pathlen:0")
-        self._authority("ica", "root", ",pathlen:0")  # as a Domain ICA: not the Servers CA
+        self._authority("root", None, "deployment", "", "secp384r1")
+        self._authority("chain", "root", "servers", ",pathlen:0")
+        # As a Domain ICA that lies about its scope: still not the Servers CA.
+        self._authority("ica", "root", "servers", ",pathlen:0")
 
     def _path(self, name):
         return self.folder / name
 
-    def _authority(self, name, issuer, path_length, curve="P-256"):
+    def _authority(self, name, issuer, scope, path_length, curve="P-256"):
         key = self._path(f"{name}.key")
         openssl("genpkey", "-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{curve}",
                 "-out", key)
         csr = openssl("req", "-new", "-key", key, "-subj", f"/O={self.deployment}/CN={name}")
-        self._sign(csr, name, issuer, CA_EXTENSIONS.format(path=path_length), 3650)
+        uri = f"mds://{name}.{scope}.{self.deployment}.mds.internal/authority/{uuid.uuid4()}"
+        self._sign(csr, name, issuer,
+                   CA_EXTENSIONS.format(path=path_length, names=f"URI:{uri}"), 3650)
 
     def _sign(self, csr, name, issuer, extensions, days):
         request, ext = self._path(f"{name}.csr"), self._path(f"{name}.ext")
