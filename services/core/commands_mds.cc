@@ -1,0 +1,289 @@
+// Commands on servers of the deployment (multi-domain-ha.md SM, DS; management-api.md 9).
+#include <arpa/inet.h>
+#include <fmt/core.h>
+#include <netdb.h>
+
+#include "base/text.hh"
+#include "blocking_bus.hh"
+#include "log/log.hh"
+#include "service.hh"
+#include "store/refs.hh"
+
+namespace mds::core {
+namespace {
+
+/// The first IPv4 address of a name by this host's resolver; empty when it has none (SM-5, SM-6).
+std::string resolve(const std::string& name) {
+    addrinfo hints{}, *found = nullptr;
+    hints.ai_family = AF_INET;
+    hints.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(name.c_str(), nullptr, &hints, &found) != 0 || !found) return {};
+    char text[INET_ADDRSTRLEN] = {};
+    inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(found->ai_addr)->sin_addr, text, sizeof text);
+    freeaddrinfo(found);
+    return text;
+}
+
+std::string role_of(const std::string& server_type) {
+    return server_type == "multi-domain log server" ? "log-server" : "secondary";
+}
+
+json::object global_server(const std::string& mds_uid, const std::string& address) {
+    return {{"name", "Global"},
+            {"type", "management server"},
+            {"ipv4-address", address},
+            {"multi-domain-server", store::make_reference(*Uid::parse(mds_uid))},
+            {"active", false},
+            {"skip-start-domain-server", false},
+            {"uid", Uid::make().text()},
+            {"primary", false}};
+}
+
+}  // namespace
+
+json::object Service::render_mds(mgmt::Call& call, const mgmt::View& view) {
+    json::object out = call.render(view);
+    json::array domains, global;
+    for (const DomainRow& row : all_domains()) {
+        for (const json::value& s : row.servers) {
+            if (json::get_string(s.as_object(), "mds") != view.uid.text()) continue;
+            auto domain = call.get(row.uid);
+            if (!domain) continue;
+            (row.type == "global domain" ? global : domains).push_back(call.render_obj(*domain));
+        }
+    }
+    out["domains"] = std::move(domains);
+    out["global-domains"] = std::move(global);
+    return out;
+}
+
+void Service::add_mds(mgmt::Call& call, Then then) {
+    require_primary("Adding a Multi-Domain Server");
+    std::string name = call.text("name");
+    std::string type = call.text_or("server-type", "multi-domain server");
+    std::string key = call.text_or("one-time-password", "");
+    std::string address = call.text_or("ip-address", call.text_or("ipv4-address", ""));
+    if (type != "multi-domain server" && type != "multi-domain log server") {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [server-type]. The value must be multi-domain server or "
+                    "multi-domain log server");
+    }
+    if (std::string problem = name_problem(name); !problem.empty()) {
+        throw Error(Code::invalid_parameter, "Invalid parameter for [name]. " + problem);
+    }
+    for (const MdsRow& row : all_mdss()) {
+        if (fold(row.name) == fold(name)) {
+            throw Error(Code::not_unique, "a server named " + row.name + " exists already")
+                .refusal("RF-08", "mdsctl server list");
+        }
+    }
+    if (key.empty()) {
+        throw Error(Code::missing_parameters, "Missing parameter: [one-time-password]. Give the "
+                                              "activation key that was set on " + name);
+    }
+    if (address.empty()) {
+        address = resolve(name);
+        if (address.empty()) {
+            throw Error(Code::missing_parameters,
+                        name + " is not found in DNS and no address is given; give ip-address")
+                .refusal("RF-09", "mdsctl server add " + name + " --ip ADDRESS");
+        }
+    }
+    in_addr checked{};
+    if (inet_pton(AF_INET, address.c_str(), &checked) != 1) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [ip-address]. " + address + " is not an IPv4 address");
+    }
+    for (const MdsRow& row : all_mdss()) {
+        if (row.address == address) {
+            throw Error(Code::not_unique, address + " is the address of " + row.name)
+                .refusal("RF-10", "mdsctl server list");
+        }
+    }
+    for (const DomainRow& row : all_domains()) {
+        for (const json::value& s : row.servers) {
+            if (json::get_string(s.as_object(), "ipv4-address") == address) {
+                throw Error(Code::not_unique,
+                            address + " is the address of Domain Server " +
+                                json::get_string(s.as_object(), "name"))
+                    .refusal("RF-10", "mdsctl domain list");
+            }
+        }
+    }
+    json::array members;
+    for (const MdsRow& row : all_mdss()) {
+        members.push_back(json::object{{"uid", row.uid.text()},
+                                       {"name", row.name},
+                                       {"address", row.address},
+                                       {"role", row.role}});
+    }
+    Uid uid = Uid::make();
+    json::object request{{"name", name},
+                         {"uid", uid.text()},
+                         {"address", address},
+                         {"port", daemon_.config().get_int("Sic.Port")},
+                         {"role", role_of(type)},
+                         {"key", key},
+                         {"deployment", json::object{{"id", identity_->deployment_id},
+                                                     {"name", identity_->deployment_name}}},
+                         {"members", std::move(members)}};
+    json::object given = call.params();
+    given.erase("one-time-password");
+    Uid task = system_->workspace().create_task("Add server", name, call.user());
+    // The caller's Call lives until `then`; its session is only asked again on the loop.
+    daemon_.work([this, &call, request, given, uid, name, address, type, task, then]() mutable {
+        std::optional<Error> error;
+        json::object enrolled;
+        try {
+            BlockingBus bus;
+            auto [text] = bus.call<std::string>("org.openmds.Sync1", "Enrol", json::text(request));
+            enrolled = json::parse_object(text);
+        } catch (const Error& e) {
+            error = e;
+        }
+        daemon_.post([this, &call, given, uid, name, address, type, task, then, error,
+                      enrolled]() mutable {
+            mgmt::Workspace& w = system_->workspace();
+            if (error) {
+                w.finish_task(task, "failed", {}, error->message());
+                return then(mgmt::error_reply(*error));
+            }
+            then(mgmt::guarded([&] {
+                w.transact({call.user(), "add-mds", "Add server " + name, ""}, [&](mgmt::Call& c) {
+                    json::object document{
+                        {"name", name},
+                        {"comments", json::get_string(given, "comments")},
+                        {"color", json::get_string(given, "color", "black")},
+                        {"tags", json::array{}},
+                        {"ipv4-address", address},
+                        {"version", json::get_string(enrolled, "version", k_version)},
+                        {"os", json::get_string(given, "os",
+                                                json::get_string(enrolled, "platform", "Debian"))},
+                        {"hardware", json::get_string(given, "hardware", "Open server")},
+                        {"server-type", type},
+                        {"sic-name", "mds://" + name + ".servers." + identity_->deployment_id +
+                                         ".mds.internal/server/" + uid.text()},
+                        {"sic-state", "trust established"},
+                        {"role", "secondary"}};
+                    c.put("mds", uid, document);
+                    if (type != "multi-domain server") return;
+                    // Every Multi-Domain Server carries a Standby of the Global Domain.
+                    auto global = c.get(*Uid::parse(k_global_uid));
+                    if (!global) return;
+                    json::object g = global->document;
+                    json::array servers = json::get_array(g, "servers");
+                    servers.push_back(global_server(uid.text(), address));
+                    g["servers"] = std::move(servers);
+                    c.put("domain", global->uid, std::move(g));
+                });
+                w.update_task(task, 100, name + " joined; first synchronization runs");
+                w.finish_task(task, "succeeded");
+                log::notice("server " + name + " was added", {{"MDS_SERVER", name}});
+                json::object reply;
+                w.inspect([&](mgmt::Call& c) {
+                    if (auto view = c.get(uid)) reply = render_mds(c, *view);
+                });
+                return reply;
+            }));
+        });
+    });
+}
+
+void Service::register_mds_commands() {
+    mgmt::Workspace& w = system_->workspace();
+    mgmt::CommandFlags change;
+    change.anywhere = true;
+    change.system_only = true;
+    change.permission = "mds-provisioning";
+    change.description = "Connects a machine that was set up as Secondary or log server";
+    w.add_async_command("add-mds", [this](mgmt::Call& call, Then then) { add_mds(call, then); },
+                        change);
+
+    mgmt::CommandFlags read;
+    read.system_only = true;
+    read.description = "One server of the deployment";
+    w.add_command("show-mds", [this](mgmt::Call& call) {
+        return render_mds(call, call.object("mds"));
+    }, read);
+
+    change.description = "Takes a server out of the deployment";
+    w.add_command("delete-mds", [this](mgmt::Call& call) {
+        require_primary("Deleting a Multi-Domain Server");
+        mgmt::View view = call.object("mds");
+        auto row = find_mds(view.uid.text());
+        if (row->role == "primary") {
+            throw Error(Code::object_deletion, view.name + " is the Primary; it cannot be deleted")
+                .refusal("RF-26", "mdsctl server list");
+        }
+        std::vector<std::string> actives, primaries;
+        for (const DomainRow& d : all_domains()) {
+            for (const json::value& s : d.servers) {
+                const json::object& o = s.as_object();
+                if (json::get_string(o, "mds") != view.uid.text()) continue;
+                if (grid_->active_mds(d.uid) == view.uid) actives.push_back(d.name);
+                if (json::get_bool(o, "primary")) primaries.push_back(d.name);
+            }
+        }
+        if (!actives.empty()) {
+            throw Error(Code::object_deletion, view.name + " holds the Active servers of " +
+                                                   join(actives, ", "))
+                .refusal("RF-16", "mdsctl ha set-active DOMAIN SERVER");
+        }
+        if (!primaries.empty()) {
+            throw Error(Code::object_deletion,
+                        view.name + " holds the Primary servers of " + join(primaries, ", ") +
+                            "; promote another first")
+                .refusal("RF-17", "mdsctl domain list");
+        }
+        if (!grid_->silent(view.uid)) {
+            throw Error(Code::ha_invalid, view.name + " still runs; run mdsstop there first")
+                .refusal("RF-30", "mdsstop");
+        }
+        remove_mds(call, view);
+        return json::object{{"message", "OK"}};
+    }, change);
+
+    change.description = "Servers and their processes";
+    mgmt::CommandFlags processes;
+    processes.system_only = true;
+    w.add_command("show-servers-and-processes", [this](mgmt::Call& call) {
+        call.only({});
+        json::array servers;
+        for (const MdsRow& row : all_mdss()) {
+            bool up = row.uid == identity_->uid || !grid_->silent(row.uid);
+            servers.push_back(json::object{
+                {"name", row.name},
+                {"type", row.log_server() ? "multi-domain-log-server" : "mds"},
+                {"domain", json::object{{"uid", k_system_data_uid},
+                                        {"name", "System Data"},
+                                        {"domain-type", "mds"}}},
+                {"ip-address", row.address},
+                {"server-status", up ? "up" : "down"},
+                {"processes", json::array{}}});
+        }
+        return json::object{{"servers", std::move(servers)}};
+    }, processes);
+}
+
+void Service::remove_mds(mgmt::Call& call, const mgmt::View& view) {
+    system_->workspace().transact({call.user(), "delete-mds", "Delete server " + view.name, ""},
+                                  [&](mgmt::Call& c) {
+        for (const DomainRow& d : all_domains()) {
+            auto domain = c.get(d.uid);
+            json::array kept;
+            for (const json::value& s : json::get_array(domain->document, "servers")) {
+                if (json::get_string(s.as_object(), "multi-domain-server") !=
+                    store::make_reference(view.uid)) {
+                    kept.push_back(s);
+                }
+            }
+            if (kept.size() == json::get_array(domain->document, "servers").size()) continue;
+            json::object document = domain->document;
+            document["servers"] = std::move(kept);
+            c.put("domain", d.uid, std::move(document));
+        }
+        c.remove(*c.get(view.uid));
+    });
+}
+
+}  // namespace mds::core

@@ -1,0 +1,177 @@
+// Status, tasks, administrators and what mdsctl asks for.
+#include "base/clock.hh"
+#include "base/text.hh"
+#include "crypto/password.hh"
+#include "service.hh"
+
+namespace mds::core {
+namespace {
+
+/// Commands for the operator's tool only: not over HTTPS.
+void require_local(mgmt::Call& call) {
+    if (call.client().empty()) return;
+    throw Error(Code::command_not_found, "Unknown command [" + call.command() + "]");
+}
+
+}  // namespace
+
+void Service::register_commands() {
+    register_mds_commands();
+    register_domain_commands();
+    register_other_commands();
+}
+
+void Service::register_other_commands() {
+    mgmt::Workspace& w = system_->workspace();
+    mgmt::CommandFlags read;
+    read.system_only = true;
+    read.description = "A session in a Domain for the administrator of this session";
+    w.add_async_command("login-to-domain",
+                        [this](mgmt::Call& c, Then t) { login_to_domain(c, t); }, read);
+
+    read.description = "High Availability state of all Domains";
+    w.add_command("show-ha-state", [this](mgmt::Call& call) {
+        call.only({});
+        json::array domains;
+        for (const DomainRow& row : all_domains()) {
+            json::array servers;
+            for (const json::value& v : row.servers) {
+                const json::object& s = v.as_object();
+                if (json::get_string(s, "type") == "log server") continue;
+                auto mds = Uid::parse(json::get_string(s, "mds"));
+                bool heard = *mds == identity_->uid || !grid_->silent(*mds);
+                json::value status = grid_->cell(*mds, row.uid);
+                json::object out;
+                if (row.type != "global domain") out["name"] = json::get_string(s, "name");
+                out["ip-address"] = json::get_string(s, "ipv4-address");
+                out["ha-state"] = heard && status.is_object()
+                                      ? json::get_string(status.as_object(), "role")
+                                      : std::string("unknown");
+                out["multi-domain-server"] = json::get_string(s, "mds-name");
+                servers.push_back(std::move(out));
+            }
+            domains.push_back(json::object{{"uid", row.uid.text()},
+                                           {"name", row.name},
+                                           {"domain-type", row.type},
+                                           {"servers", std::move(servers)}});
+        }
+        return json::object{{"domains", std::move(domains)}};
+    }, read);
+
+    read.description = "Synchronization of this server with the others";
+    w.add_command("show-ha-status", [this](mgmt::Call& call) {
+        call.only({});
+        json::object status = system_->status();
+        bool good = true;
+        json::array servers;
+        for (const json::value& v : json::get_array(status, "peers")) {
+            const json::object& p = v.as_object();
+            json::object row{{"name", json::get_string(p, "mds-name")},
+                             {"ip-address", json::get_string(p, "address")},
+                             {"multi-domain-server", json::get_string(p, "mds-name")},
+                             {"sync-state", json::get_string(p, "sync-state")},
+                             {"sync-status", json::get_string(p, "sync-status")}};
+            for (const char* key : {"revision", "peer-revision", "digest-equal", "reason", "next"}) {
+                row[key] = *json::find(p, key);
+            }
+            int64_t since = json::get_int(p, "since");
+            row["since"] = json::object{{"posix", since}, {"iso-8601", iso_minutes(since)}};
+            if (int64_t last = json::get_int(p, "last-successful-sync")) {
+                row["last-successful-sync"] =
+                    json::object{{"posix", last}, {"iso-8601", iso_minutes(last)}};
+            }
+            good = good && json::get_string(p, "sync-state") == "Ok";
+            servers.push_back(std::move(row));
+        }
+        return json::object{{"uid", k_system_data_uid},
+                            {"name", "System Data"},
+                            {"domain-type", "mds"},
+                            {"server", identity_->name},
+                            {"servers", std::move(servers)},
+                            {"successfully-synced", good}};
+    }, read);
+
+    mgmt::CommandFlags wrong;
+    wrong.anywhere = true;
+    wrong.description = "Only in a Domain";
+    for (const char* name : {"set-ha-state", "make-server-active"}) {
+        w.add_command(name, [](mgmt::Call&) -> json::object {
+            throw Error(Code::wrong_domain_type,
+                        "This command works in a Domain. Log in to the Domain whose server is to "
+                        "change");
+        }, wrong);
+    }
+
+    mgmt::CommandFlags sync;
+    sync.anywhere = true;
+    sync.system_only = true;
+    sync.permission = "high-availability-operations";
+    sync.description = "Replaces the system data of another server with a full copy";
+    w.add_command("ha-full-sync", [this](mgmt::Call& call) {
+        call.only({"name", "uid", "ignore-errors"});
+        return system_->ha_action({{"action", "full-sync"},
+                                   {"target", call.text_or("name", call.text_or("uid", ""))},
+                                   {"user", call.user()}});
+    }, sync);
+
+    mgmt::CommandFlags local;
+    local.anywhere = true;
+    local.system_only = true;
+    w.add_async_command("domain-ha-action", [this](mgmt::Call& call, Then then) {
+        require_local(call);
+        json::object body = call.params();
+        body["user"] = call.user();
+        ha_action(body, then);
+    }, local);
+
+    mgmt::CommandFlags tasks;
+    tasks.description = "Tasks by id";
+    w.add_async_command("show-task", [this, &w](mgmt::Call& call, Then then) {
+        const json::value* id = json::find(call.params(), "task-id");
+        if (id && id->is_string() && knows_task(std::string(std::string_view(id->as_string())))) {
+            return task_elsewhere(std::string(std::string_view(id->as_string())), then);
+        }
+        then(mgmt::guarded([&] { return w.generic("show-task", call); }));
+    }, tasks);
+
+    // Passwords are hashed off the loop and stored as hash only (S-1).
+    mgmt::CommandFlags admins;
+    admins.write = true;
+    admins.system_only = true;
+    admins.permission = "manage-admins";
+    for (const char* name : {"add-administrator", "set-administrator"}) {
+        bool add = name[0] == 'a';
+        admins.description = add ? "Creates an administrator" : "Changes an administrator";
+        w.add_async_command(name, [this, add](mgmt::Call& call, Then then) {
+            std::string password = call.text_or("password", "");
+            std::string given_hash = call.text_or("password-hash", "");
+            if (add && password.empty() && given_hash.empty() &&
+                call.text_or("authentication-method", "check point password") ==
+                    "check point password") {
+                throw Error(Code::missing_parameters, "Missing parameter: [password]");
+            }
+            if (!password.empty() && password.size() < 12) {
+                throw Error(Code::invalid_parameter,
+                            "Invalid parameter for [password]. A password has 12 to 128 characters");
+            }
+            daemon_.work([this, &call, add, password, given_hash, then] {
+                std::string hash =
+                    password.empty() ? given_hash : crypto::hash_password(password);
+                daemon_.post([&call, add, hash, then] {
+                    then(mgmt::guarded([&] {
+                        json::object internal;
+                        if (!hash.empty()) {
+                            internal["credentials"] = json::object{{"password-hash", hash}};
+                        }
+                        mgmt::View view =
+                            add ? call.add("administrator", call.params(), internal)
+                                : call.set(call.object("administrator"), call.params(), internal);
+                        return call.render(view);
+                    }));
+                });
+            });
+        }, admins);
+    }
+}
+
+}  // namespace mds::core

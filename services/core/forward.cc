@@ -1,0 +1,242 @@
+// Commands that belong to a Domain or to another server: local Domain Servers by the bus, others by
+// the mds-core of their host.
+#include <fmt/core.h>
+
+#include "base/clock.hh"
+#include "base/text.hh"
+#include "bus/blob.hh"
+#include "log/log.hh"
+#include "service.hh"
+
+namespace mds::core {
+namespace {
+
+// Messages between cores on the channel "system" (repl::Kind::application and above).
+constexpr uint16_t k_heartbeat = 101, k_request = 102, k_reply = 103;
+constexpr int64_t k_request_ms = 15'000;
+
+bool starts_with_any(const std::string& text, std::initializer_list<const char*> heads) {
+    for (const char* head : heads) {
+        if (text.rfind(head, 0) == 0) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+void Service::request(const Uid& mds, json::object body, Then then) {
+    if (grid_->silent(mds)) {
+        std::string name = mds.text(), when = "never since this server started";
+        for (const MdsRow& row : all_mdss()) {
+            if (row.uid == mds) name = row.name;
+        }
+        if (grid_->last_contact(mds)) when = rfc3339(grid_->last_contact(mds));
+        return then(mgmt::error_reply(
+            Error(Code::ha_invalid, fmt::format("{} does not answer; last contact {}", name, when))
+                .refusal("RF-21", "mdsctl server list")));
+    }
+    std::string id = Uid::make().text();
+    body["id"] = id;
+    requests_[id] = {std::move(then), mono_ms() + k_request_ms};
+    system_->send(mds, k_request, json::text(json::value(std::move(body))));
+}
+
+void Service::on_message(const Uid& mds, uint16_t kind, const std::string& payload) {
+    try {
+        json::object message = json::parse_object(payload);
+        if (kind == k_heartbeat) {
+            grid_->heard(mds, std::move(message));
+        } else if (kind == k_request) {
+            answer_request(mds, message);
+        } else if (kind == k_reply) {
+            auto it = requests_.find(json::get_string(message, "id"));
+            if (it == requests_.end()) return;
+            Then then = std::move(it->second.then);
+            requests_.erase(it);
+            then({static_cast<int>(json::get_int(message, "status")),
+                  json::get_string(message, "body")});
+        }
+    } catch (const Error& e) {
+        log::warning("message of another server: " + e.message());
+    }
+}
+
+void Service::answer_request(const Uid& mds, const json::object& message) {
+    std::string id = json::get_string(message, "id"), op = json::get_string(message, "op");
+    Then then = [this, mds, id](mgmt::Reply reply) {
+        system_->send(mds, k_reply,
+                      json::text(json::object{
+                          {"id", id}, {"status", reply.status}, {"body", reply.body}}));
+    };
+    try {
+        if (op == "run") {
+            run_in_domain(json::get_string(message, "domain"), json::get_string(message, "command"),
+                          json::get_string(message, "body"), then);
+        } else if (op == "ha-action") {
+            local_ha_action(json::get_string(message, "server"),
+                            json::get_object(message, "request"), then);
+        } else if (op == "task") {
+            call_domain(json::get_string(message, "server"), "Task",
+                        json::get_string(message, "task"),
+                        [then](std::optional<Error> error, std::string text) {
+                            then(error ? mgmt::error_reply(*error) : mgmt::Reply{200, text});
+                        });
+        } else {
+            throw Error(Code::command_not_found, "unknown request " + op);
+        }
+    } catch (const Error& e) {
+        then(mgmt::error_reply(e));
+    }
+}
+
+void Service::execute_in_domain(const std::string& server, const std::string& sid,
+                                const std::string& command, const std::string& body, Then then) {
+    bus::Blob blob = bus::pack(body);
+    domain_proxy(server)
+        .callMethodAsync(bus::MemberName{"Execute"})
+        .onInterface(bus::InterfaceName{"org.openmds.Internal.Command1"})
+        .withArguments(sid, command, std::string(), blob.bytes, blob.fds,
+                       std::map<std::string, std::string>{{"user-agent", "mdsctl"}})
+        .uponReplyInvoke([then = std::move(then)](bus::ReplyError error, const uint16_t& status,
+                                                  const std::vector<uint8_t>& reply,
+                                                  const std::vector<sdbus::UnixFd>& fds) {
+            if (const sdbus::Error* e = bus::error_ptr(error)) {
+                return then(mgmt::error_reply(bus::from_bus_error(*e)));
+            }
+            then({status, bus::unpack(reply, fds)});
+        });
+}
+
+void Service::run_in_domain(const std::string& domain, const std::string& command, std::string body,
+                            Then then) {
+    auto row = find_domain(domain);
+    if (!row) throw Error(Code::object_not_found, "Requested object [" + domain + "] not found");
+    std::string server;
+    for (const json::value& s : row->servers) {
+        if (json::get_string(s.as_object(), "mds") == identity_->uid.text()) {
+            server = json::get_string(s.as_object(), "name");
+        }
+    }
+    if (server.empty()) {
+        for (const json::value& s : row->servers) {
+            auto mds = Uid::parse(json::get_string(s.as_object(), "mds"));
+            if (!mds || grid_->silent(*mds)) continue;
+            return request(*mds, {{"op", "run"}, {"domain", row->uid.text()}, {"command", command},
+                                  {"body", body}}, std::move(then));
+        }
+        throw Error(Code::unreachable, "no server of Domain " + row->name + " answers");
+    }
+    auto it = local_sessions_.find(server);
+    if (it == local_sessions_.end()) {
+        login_local({{"domain", row->uid.text()}},
+                    [this, server, domain, command, body, then](mgmt::Reply reply) {
+                        if (reply.status != 200) return then(std::move(reply));
+                        local_sessions_[server] =
+                            json::get_string(json::parse_object(reply.body), "sid");
+                        run_in_domain(domain, command, body, then);
+                    });
+        return;
+    }
+    std::string sid = it->second;
+    bool writes = starts_with_any(command, {"add-", "set-", "delete-"}) && command != "set-ha-state";
+    execute_in_domain(server, sid, command, body,
+                      [this, server, domain, command, body, sid, writes, then](mgmt::Reply reply) {
+                          if (reply.status == 401) {
+                              local_sessions_.erase(server);
+                              return run_in_domain(domain, command, body, then);
+                          }
+                          if (!writes) return then(std::move(reply));
+                          bool good = reply.status == 200;
+                          execute_in_domain(server, sid, good ? "publish" : "discard", "{}",
+                                            [reply, good, then](mgmt::Reply end) {
+                                                then(good && end.status != 200 ? end : reply);
+                                            });
+                      });
+}
+
+void Service::local_ha_action(const std::string& server, const json::object& request, Then then) {
+    call_domain(server, "HaAction", json::text(request),
+                [then](std::optional<Error> error, std::string text) {
+                    then(error ? mgmt::error_reply(*error) : mgmt::Reply{200, std::move(text)});
+                });
+}
+
+void Service::ha_action(const json::object& body, Then then) {
+    std::string action = json::get_string(body, "action");
+    std::string target = json::get_string(body, "target");
+    auto row = find_domain(json::get_string(body, "domain"));
+    if (!row) {
+        throw Error(Code::object_not_found,
+                    "Requested object [" + json::get_string(body, "domain") + "] not found");
+    }
+    // The server that carries it out: the one that becomes Active itself; the Active for the rest.
+    Uid active = grid_->active_mds(row->uid), where = active;
+    auto server_on = [&](const Uid& mds) {
+        for (const json::value& s : row->servers) {
+            if (json::get_string(s.as_object(), "mds") == mds.text()) {
+                return json::get_string(s.as_object(), "name");
+            }
+        }
+        return std::string();
+    };
+    Uid named;
+    for (const json::value& s : row->servers) {
+        const json::object& o = s.as_object();
+        if (fold(target) == fold(json::get_string(o, "mds-name")) || target == json::get_string(o, "mds") ||
+            (row->type != "global domain" && fold(target) == fold(json::get_string(o, "name")))) {
+            named = *Uid::parse(json::get_string(o, "mds"));
+        }
+    }
+    if (!target.empty() && named.is_nil()) {
+        std::vector<std::string> names;
+        for (const json::value& s : row->servers) {
+            names.push_back(json::get_string(s.as_object(), "mds-name"));
+        }
+        throw Error(Code::object_not_found,
+                    fmt::format("Domain {} has no server on {}; it has servers on {}", row->name,
+                                target, join(names, ", ")));
+    }
+    if (action == "set-active" || action == "force-active") {
+        where = named.is_nil() ? identity_->uid : named;
+    } else if (action == "set-standby" && !named.is_nil()) {
+        where = named;
+    }
+    if (where.is_nil()) {
+        throw Error(Code::ha_invalid, "Domain " + row->name + " has no Active server that answers")
+            .refusal("RF-21", "mdsctl ha status " + row->name);
+    }
+    json::object request_body{{"action", action},
+                              {"user", json::get_string(body, "user", "root")},
+                              {"target", action == "full-sync" ? named.text() : std::string()}};
+    if (action == "full-sync" && named.is_nil()) request_body["target"] = "";
+    std::string server = server_on(where);
+    Then remember = [this, where, server, then](mgmt::Reply reply) {
+        if (reply.status == 200) {
+            std::string task = json::get_string(json::parse_object(reply.body), "task-id");
+            tasks_elsewhere_[task] = {where, server};
+        }
+        then(std::move(reply));
+    };
+    if (where == identity_->uid) return local_ha_action(server, request_body, remember);
+    request(where, {{"op", "ha-action"}, {"server", server}, {"request", request_body}}, remember);
+}
+
+void Service::task_elsewhere(const std::string& id, Then then) {
+    auto [mds, server] = tasks_elsewhere_.at(id);
+    Then wrap = [then](mgmt::Reply reply) {
+        if (reply.status == 200) {
+            reply.body =
+                json::text(json::object{{"tasks", json::array{json::parse(reply.body)}}});
+        }
+        then(std::move(reply));
+    };
+    if (mds == identity_->uid) {
+        call_domain(server, "Task", id, [wrap](std::optional<Error> error, std::string text) {
+            wrap(error ? mgmt::error_reply(*error) : mgmt::Reply{200, std::move(text)});
+        });
+        return;
+    }
+    request(mds, {{"op", "task"}, {"server", server}, {"task", id}}, wrap);
+}
+
+}  // namespace mds::core

@@ -1,0 +1,286 @@
+#include "service.hh"
+
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "base/clock.hh"
+#include "base/text.hh"
+#include "bus.hh"
+#include "log/log.hh"
+#include "model/type.hh"
+
+namespace mds::core {
+namespace {
+
+std::unique_ptr<sdbus::IProxy> proxy_to(bus::Connection& connection, const char* service,
+                                        const char* path) {
+    return sdbus::createProxy(connection.raw(), bus::ServiceName{service}, sdbus::ObjectPath{path});
+}
+
+void finish(sdbus::IProxy& proxy) {
+#if !__has_include(<sdbus-c++/VTableItems.h>)
+    proxy.finishRegistration();
+#else
+    (void)proxy;
+#endif
+}
+
+}  // namespace
+
+Service::Service(app::Daemon& daemon)
+    : daemon_(daemon), identity_(Identity::load(daemon.state_folder())),
+      grid_(std::make_unique<Grid>(*this)) {
+    std::filesystem::create_directories(daemon.state_folder());
+    units_ = UnitControl::make(daemon.bus(), root() + "/servers");
+    bus_ = std::make_unique<BusObject>(daemon.bus(), *this);
+
+    sync_ = proxy_to(daemon.bus(), "org.openmds.Sync1", "/org/openmds/Sync1");
+    sync_->uponSignal(bus::MemberName{"PeerChanged"})
+        .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
+        .call([this](const std::string& uid, const std::string& state, const std::string& reason) {
+            if (auto mds = Uid::parse(uid)) grid_->link(*mds, state, reason);
+        });
+    finish(*sync_);
+    sic_ = proxy_to(daemon.bus(), "org.openmds.Sic1", "/org/openmds/Sic1");
+    sic_->uponSignal(bus::MemberName{"Enrolled"})
+        .onInterface(bus::InterfaceName{"org.openmds.Sic1"})
+        .call([this](const std::string&) { daemon_.work([this] { take_over_trust(); }); });
+    finish(*sic_);
+    dbus_ = proxy_to(daemon.bus(), "org.freedesktop.DBus", "/org/freedesktop/DBus");
+    dbus_->uponSignal(bus::MemberName{"NameOwnerChanged"})
+        .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})
+        .call([this](const std::string& name, const std::string&, const std::string& now) {
+            if (name == "org.openmds.Sync1" && !now.empty()) {
+                members_sent_.clear();
+                set_members();
+            }
+            for (const std::string& server : placed_) {
+                if (name != server::domain_bus_name(server)) continue;
+                local_sessions_.erase(server);
+                if (now.empty()) {
+                    grid_->local(server, nullptr);
+                } else {
+                    call_domain(server, "Status", "", [this, server](auto error, std::string text) {
+                        if (!error) grid_->local(server, json::parse(text));
+                    });
+                }
+            }
+        });
+    finish(*dbus_);
+
+    if (identity_ && identity_->joined()) open_system();
+    daemon.bus().own("org.openmds.Core1");
+    daemon.every(1000, [this] { heartbeat(); });
+    daemon.ready("");
+    update_status();
+    if (identity_ && !identity_->joined() && identity_->role != "primary") {
+        // Enrolment may have ended while this service was away.
+        daemon.work([this] { take_over_trust(); });
+    }
+}
+
+Service::~Service() = default;
+
+std::string Service::root() const {
+    return std::filesystem::path(daemon_.state_folder()).parent_path().string();
+}
+
+server::Server& Service::system() {
+    if (!system_) {
+        if (identity_) {
+            throw Error(Code::not_set_up, "this server waits for the Primary to connect it");
+        }
+        throw Error(Code::not_set_up, "this server is not set up").refusal("", "mds-setup");
+    }
+    return *system_;
+}
+
+std::string Service::state() const {
+    if (!identity_) return "not set up";
+    if (!system_) return "waiting for trust";
+    return "running";
+}
+
+server::Config Service::system_config() {
+    server::Config c;
+    const Identity& me = *identity_;
+    c.domain_uid = *Uid::parse(k_system_data_uid);
+    c.domain_name = "System Data";
+    c.domain_type = "mds";
+    c.self.mds = c.self.server = me.uid;
+    c.self.name = c.mds_name = me.name;
+    c.self.version = k_version;
+    c.self.log_server = me.log_server();
+    c.self.founder = me.role == "primary";
+    c.self.domain = "System Data";
+    c.address = c.beside = me.address;
+    c.interface = me.interface;
+    c.primary = me.role == "primary";
+    c.deployment = me.deployment_id;
+    auto peer = [&](const Uid& uid, const std::string& name, const std::string& address,
+                    const std::string& role) {
+        repl::Peer p;
+        p.mds = p.server = uid;
+        p.name = p.mds_name = name;
+        p.address = address;
+        p.log_server = role == "log-server";
+        p.primary = role == "primary";
+        if (uid != me.uid) c.peers.push_back(std::move(p));
+    };
+    if (system_ && system_->db().has_history()) {
+        for (const MdsRow& row : all_mdss()) peer(row.uid, row.name, row.address, row.role);
+    } else {
+        for (const json::value& v : me.members) {
+            const json::object& m = v.as_object();
+            if (auto uid = Uid::parse(json::get_string(m, "uid"))) {
+                peer(*uid, json::get_string(m, "name"), json::get_string(m, "address"),
+                     json::get_string(m, "role"));
+            }
+        }
+    }
+    return c;
+}
+
+void Service::open_system() {
+    server::Server::Options options;
+    options.daemon = &daemon_;
+    options.folder = daemon_.state_folder();
+    options.bus_name = "org.openmds.Core1";
+    options.object_path = "/org/openmds/Core1";
+    options.channel = "system";
+    options.catalog = &model::system_catalog();
+    options.config = system_config();
+    system_ = std::make_unique<server::Server>(options);
+    system_->on_content = [this] { content_changed(); };
+    system_->on_status = [this] { update_status(); };
+    system_->on_message = [this](const Uid& mds, uint16_t kind, const std::string& payload) {
+        on_message(mds, kind, payload);
+    };
+    // What the database already holds decides the peers before the replica speaks.
+    if (system_->db().has_history()) system_->reload(system_config());
+    register_commands();
+    system_->start();
+    content_changed();
+}
+
+void Service::content_changed() {
+    if (reconcile_again_) return;
+    reconcile_again_ = true;
+    // After the publish that caused it has answered.
+    daemon_.post([this] {
+        reconcile_again_ = false;
+        if (!system_ || !system_->db().has_history()) {
+            set_members();
+            return;
+        }
+        system_->reload(system_config());
+        set_members();
+        reconcile();
+        update_status();
+    });
+}
+
+void Service::set_members() {
+    if (!system_) return;
+    using Row = sdbus::Struct<std::string, std::string, std::string, uint16_t>;
+    std::vector<Row> rows;
+    std::string text;
+    auto port = static_cast<uint16_t>(daemon_.config().get_int("Sync.Port"));
+    for (const repl::Peer& p : system_->config().peers) {
+        rows.emplace_back(p.mds.text(), p.name, p.address, port);
+        text += p.mds.text() + p.name + p.address + ",";
+    }
+    if (text == members_sent_ && !text.empty()) return;
+    members_sent_ = text;
+    sync_->callMethodAsync(bus::MemberName{"SetMembers"})
+        .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
+        .withArguments(identity_->uid.text(), rows)
+        .uponReplyInvoke([this](bus::ReplyError error) {
+            if (bus::error_ptr(error)) members_sent_.clear();  // again at the next heartbeat
+        });
+}
+
+void Service::update_status() {
+    std::string text = state();
+    if (system_) {
+        text = fmt::format("{} of {}: {} Domain Servers here, system revision {}", identity_->role,
+                           identity_->deployment_name, placed_.size(),
+                           system_->db().position().rev);
+    }
+    daemon_.status(text);
+    bus_->changed();
+}
+
+void Service::heartbeat() {
+    if (!system_) return;
+    if (members_sent_.empty()) set_members();
+    std::string row = json::text(json::value(grid_->own_row()));
+    for (const repl::Peer& p : system_->config().peers) {
+        system_->send(p.mds, 101, row);
+    }
+    check_watches();
+    int64_t now = mono_ms();
+    for (auto it = requests_.begin(); it != requests_.end();) {
+        if (it->second.deadline > now) {
+            ++it;
+            continue;
+        }
+        Then then = std::move(it->second.then);
+        it = requests_.erase(it);
+        then(mgmt::error_reply(Error(Code::unreachable, "the other server does not answer")));
+    }
+}
+
+sdbus::IProxy& Service::domain_proxy(const std::string& server) {
+    auto& slot = domain_proxies_[server];
+    if (!slot) {
+        slot = sdbus::createProxy(daemon_.bus().raw(),
+                                  bus::ServiceName{server::domain_bus_name(server)},
+                                  sdbus::ObjectPath{"/org/openmds/Domain1"});
+        slot->uponSignal(bus::MemberName{"StatusChanged"})
+            .onInterface(bus::InterfaceName{"org.openmds.Domain1"})
+            .call([this, server](const std::string& text) {
+                try {
+                    grid_->local(server, json::parse(text));
+                    check_watches();
+                } catch (const Error& e) {
+                    log::warning("status of " + server + ": " + e.message());
+                }
+            });
+        finish(*slot);
+    }
+    return *slot;
+}
+
+void Service::call_domain(const std::string& server, const std::string& method,
+                          const std::string& text,
+                          std::function<void(std::optional<Error>, std::string)> then) {
+    auto invoker = domain_proxy(server).callMethodAsync(bus::MemberName{method});
+    invoker.onInterface(bus::InterfaceName{"org.openmds.Domain1"});
+    if (method != "Status" && method != "Reload") invoker.withArguments(text);
+    if (method == "Reload") {
+        invoker.uponReplyInvoke([then = std::move(then)](bus::ReplyError error) {
+            const sdbus::Error* e = bus::error_ptr(error);
+            then(e ? std::optional<Error>(bus::from_bus_error(*e)) : std::nullopt, "");
+        });
+        return;
+    }
+    invoker.uponReplyInvoke(
+        [then = std::move(then)](bus::ReplyError error, const std::string& reply) {
+            const sdbus::Error* e = bus::error_ptr(error);
+            then(e ? std::optional<Error>(bus::from_bus_error(*e)) : std::nullopt, reply);
+        });
+}
+
+void Service::require_primary(const std::string& what) {
+    if (identity_->role == "primary") return;
+    std::string primary = "the Primary";
+    for (const MdsRow& row : all_mdss()) {
+        if (row.role == "primary") primary = row.name + " (" + row.address + ")";
+    }
+    throw Error(Code::ha_invalid, what + " is done on the Primary Multi-Domain Server, " + primary)
+        .refusal("RF-13", "log in at " + primary);
+}
+
+}  // namespace mds::core

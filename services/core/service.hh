@@ -1,0 +1,149 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "app/daemon.hh"
+#include "grid.hh"
+#include "identity.hh"
+#include "server/server.hh"
+#include "units.hh"
+
+namespace mds::core {
+
+class BusObject;
+
+/// Uids of the built-in domains (management-api.md 9).
+inline const char k_system_data_uid[] = "a0eebc99-afed-4ef8-bb6d-fedfedfedfed";
+inline const char k_global_uid[] = "1e294ce0-367a-11e3-aa6e-0800200c9a66";
+inline const char k_version[] = "0.1.0";
+
+/// The owner of mds-core's state. Everything runs on the loop thread unless it says "worker".
+class Service {
+  public:
+    explicit Service(app::Daemon& daemon);
+    ~Service();
+
+    app::Daemon& daemon() { return daemon_; }
+    const std::optional<Identity>& identity() const { return identity_; }
+    /// The system data; throws Error(not_set_up) before there is one.
+    server::Server& system();
+    bool has_system() const { return system_ != nullptr; }
+    Grid& grid() { return *grid_; }
+    std::string state() const;
+
+    // setup.cc
+    /// Worker: carries out the answers; `step` is told each step's name when it is done.
+    json::object setup(const json::object& answers, const std::function<void(std::string)>& step);
+    /// Worker: takes over what enrolment delivered.
+    void take_over_trust();
+
+    // login.cc
+    using Then = std::function<void(mgmt::Reply)>;
+    void login(const json::object& body, std::map<std::string, std::string> client, Then then);
+    /// A session without a password, for root on this host.
+    void login_local(const json::object& body, Then then);
+    void login_to_domain(mgmt::Call& call, Then then);
+
+    // reconcile.cc
+    /// Makes this host's Domain Servers what the system data says.
+    void reconcile();
+    /// The path below which the state of the suite lies ("/var/lib/mds").
+    std::string root() const;
+
+    // forward.cc
+    /// Runs a command in a Domain as the local superuser, here or on the server that has it.
+    void run_in_domain(const std::string& domain, const std::string& command, std::string body,
+                       Then then);
+    void ha_action(const json::object& request, Then then);
+    void task_elsewhere(const std::string& id, Then then);
+    bool knows_task(const std::string& id) const { return tasks_elsewhere_.count(id) > 0; }
+    void on_message(const Uid& mds, uint16_t kind, const std::string& payload);
+    /// JSON of the Domain with this name or uid; nothing when there is none.
+    struct DomainRow {
+        Uid uid;
+        std::string name, type;
+        json::array servers;
+    };
+    std::optional<DomainRow> find_domain(const std::string& name_or_uid);
+    std::vector<DomainRow> all_domains();
+    struct MdsRow {
+        Uid uid;
+        std::string name, address, role;
+        bool log_server() const { return role == "log-server"; }
+    };
+    std::vector<MdsRow> all_mdss();
+    std::optional<MdsRow> find_mds(const std::string& name_or_uid);
+
+    // commands_*.cc
+    void register_commands();
+    void add_mds(mgmt::Call& call, Then then);
+    void add_domain(mgmt::Call& call, Then then);
+    void set_domain(mgmt::Call& call, Then then);
+    void delete_domain(mgmt::Call& call, Then then);
+    json::object render_domain(mgmt::Call& call, const mgmt::View& view);
+    json::object render_mds(mgmt::Call& call, const mgmt::View& view);
+
+    /// Calls an internal method of a Domain Server on this host.
+    void call_domain(const std::string& server, const std::string& method, const std::string& text,
+                     std::function<void(std::optional<Error>, std::string)> then);
+    void execute_in_domain(const std::string& server, const std::string& sid,
+                           const std::string& command, const std::string& body, Then then);
+    /// Throws RF-13 unless this is the Primary.
+    void require_primary(const std::string& what);
+
+  private:
+    friend class Grid;
+    void open_system();
+    void content_changed();
+    server::Config system_config();
+    void set_members();
+    void update_status();
+    void heartbeat();
+    sdbus::IProxy& domain_proxy(const std::string& server);
+    void register_mds_commands();
+    void register_domain_commands();
+    void register_other_commands();
+    void request(const Uid& mds, json::object body, Then then);
+    void answer_request(const Uid& mds, const json::object& message);
+    void watch_domain_task(Uid task, const std::string& domain, int64_t deadline);
+    std::string name_problem(const std::string& name);
+    void local_ha_action(const std::string& server, const json::object& request, Then then);
+    void check_watches();
+    /// The servers of a request in stored form, or every problem with them at once.
+    json::array check_servers(const json::array& given, const std::string& domain,
+                              const json::array& present);
+    void remove_mds(mgmt::Call& call, const mgmt::View& view);
+
+    app::Daemon& daemon_;
+    std::optional<Identity> identity_;
+    std::unique_ptr<server::Server> system_;
+    std::unique_ptr<Grid> grid_;
+    std::unique_ptr<UnitControl> units_;
+    std::unique_ptr<BusObject> bus_;
+    std::unique_ptr<sdbus::IProxy> sync_, sic_, dbus_;
+    std::map<std::string, std::unique_ptr<sdbus::IProxy>> domain_proxies_;
+    std::map<std::string, std::string> local_sessions_;
+    std::set<std::string> placed_;
+    std::map<std::string, std::pair<Uid, std::string>> tasks_elsewhere_;
+    struct Waiting {
+        Then then;
+        int64_t deadline;
+    };
+    std::map<std::string, Waiting> requests_;
+    std::map<std::string, std::pair<int64_t, int>> login_failures_;
+    /// Tasks that end when every server of a Domain is synchronized.
+    struct Watch {
+        Uid task;
+        std::string domain;
+        int64_t deadline;
+    };
+    std::vector<Watch> watches_;
+    std::string members_sent_;
+    bool reconcile_again_ = false;
+};
+
+}  // namespace mds::core

@@ -1,0 +1,213 @@
+// First setup of this machine, and what happens when trust has been established. On worker threads:
+// blocking calls to the other services, shared state through on_loop().
+#include <fmt/core.h>
+
+#include <thread>
+
+#include "base/clock.hh"
+#include "base/text.hh"
+#include "blocking_bus.hh"
+#include "log/log.hh"
+#include "service.hh"
+#include "store/refs.hh"
+
+namespace mds::core {
+namespace {
+
+void set_host_name(BlockingBus& bus, const std::string& name) {
+    char now[256] = {};
+    gethostname(now, sizeof now - 1);
+    if (name.empty() || name == now) return;
+    bus.call<>("org.openmds.Helper1", "SetHostName", name);
+}
+
+/// The identity of mds-sync on the Primary, signed by the authority of this host.
+void make_sync_identity(BlockingBus& bus, const Identity& me) {
+    auto [csr_identity, csr_sealing] = bus.call<std::string, std::string>(
+        "org.openmds.Sync1", "PrepareIdentity", me.name, me.uid.text());
+    auto [identity, sealing, chain, root, crl] =
+        bus.call<std::string, std::string, std::string, std::string, std::string>(
+            "org.openmds.Ca1", "IssueServer", csr_identity, csr_sealing, me.name, me.uid.text(),
+            me.role);
+    json::object deployment{{"id", me.deployment_id},
+                            {"name", me.deployment_name},
+                            {"uuid", me.uid.text()},
+                            {"server", me.name}};
+    bus.call<>("org.openmds.Sync1", "InstallIdentity", identity, sealing, chain, root, crl,
+               json::text(deployment));
+}
+
+json::object mds_document(const Identity& me) {
+    return {{"name", me.name},
+            {"comments", ""},
+            {"color", "black"},
+            {"tags", json::array{}},
+            {"ipv4-address", me.address},
+            {"version", k_version},
+            {"os", "Debian"},
+            {"hardware", "Open server"},
+            {"server-type",
+             me.log_server() ? "multi-domain log server" : "multi-domain server"},
+            {"sic-name", "mds://" + me.name + ".servers." + me.deployment_id +
+                             ".mds.internal/server/" + me.uid.text()},
+            {"sic-state", "trust established"},
+            {"role", me.role}};
+}
+
+}  // namespace
+
+json::object Service::setup(const json::object& answers,
+                            const std::function<void(std::string)>& step) {
+    Identity me;
+    me.role = json::get_string(answers, "role");
+    me.name = json::get_string(answers, "host-name");
+    me.name = me.name.substr(0, me.name.find('.'));
+    me.address = json::get_string(answers, "address");
+    me.address = me.address.substr(0, me.address.find('/'));
+    me.interface = json::get_string(answers, "interface");
+    me.deployment_name = json::get_string(answers, "deployment");
+    if (me.role != "primary" && me.role != "secondary" && me.role != "log-server") {
+        throw Error(Code::invalid_parameter, "the role must be exactly one of primary, secondary, "
+                                             "log-server; given: " + me.role)
+            .refusal("RF-03", "mds-setup");
+    }
+    std::string key = json::get_string(answers, "activation-key");
+    auto known = daemon_.on_loop([this] { return identity_; });
+    if (known) {
+        bool same = known->role == me.role && known->name == me.name &&
+                    known->address == me.address &&
+                    (me.role != "primary" || known->deployment_name == me.deployment_name);
+        if (!same) {
+            throw Error(Code::ha_invalid,
+                        fmt::format("this server is set up as {} {} with address {}; role, name and "
+                                    "address cannot change any more",
+                                    known->role, known->name, known->address))
+                .refusal("RF-03", "mds-setup --reset");
+        }
+        if (known->joined() || me.role != "primary") {
+            if (!known->joined() && !key.empty()) {
+                BlockingBus bus;
+                bus.call<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
+            }
+            return {{"changed", false}, {"role", me.role}};
+        }
+    }
+    BlockingBus bus;
+    set_host_name(bus, me.name);
+    step("Host name");
+
+    if (me.role != "primary") {
+        if (key.empty()) {
+            throw Error(Code::missing_parameters, "activation key required")
+                .refusal("RF-04", "mds-setup");
+        }
+        me.save(daemon_.state_folder());
+        bus.call<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
+        daemon_.on_loop([this, me] {
+            identity_ = me;
+            update_status();
+        });
+        step("Activation key stored for 24 hours");
+        return {{"changed", true}, {"role", me.role}};
+    }
+
+    auto [deployment_id] =
+        bus.call<std::string>("org.openmds.Ca1", "Initialize", me.deployment_name);
+    me.deployment_id = deployment_id;
+    me.uid = known && !known->uid.is_nil() ? known->uid : Uid::make();
+    step(fmt::format("Certificate authority of deployment \"{}\"", me.deployment_name));
+    // Saved before anything carries the uid, so that a second run goes on with the same one.
+    Identity unfinished = me;
+    unfinished.deployment_id.clear();
+    unfinished.save(daemon_.state_folder());
+    make_sync_identity(bus, me);
+    step("Identity of this server");
+
+    daemon_.on_loop([&] {
+        identity_ = me;
+        open_system();
+        std::string hash = json::get_string(answers, "password-hash");
+        std::string admin = json::get_string(answers, "administrator", "admin");
+        mgmt::Workspace& w = system_->workspace();
+        bool there = false;
+        w.inspect([&](mgmt::Call& call) { there = call.find("mds", me.name).has_value(); });
+        if (there) return;
+        w.transact({"system", "mds-setup", "first setup", ""}, [&](mgmt::Call& call) {
+            call.put("mds", me.uid, mds_document(me));
+            call.put("administrator", Uid::make(),
+                     {{"name", admin},
+                      {"comments", ""},
+                      {"color", "black"},
+                      {"tags", json::array{}},
+                      {"authentication-method", "check point password"},
+                      {"must-change-password", false},
+                      {"sic-name", ""},
+                      {"credentials", json::object{{"password-hash", hash}}}});
+            json::object server{{"name", "Global"},
+                                {"type", "management server"},
+                                {"ipv4-address", me.address},
+                                {"multi-domain-server", store::make_reference(me.uid)},
+                                {"active", true},
+                                {"skip-start-domain-server", false},
+                                {"uid", Uid::make().text()},
+                                {"primary", true}};
+            call.put("domain", *Uid::parse(k_global_uid),
+                     {{"name", "Global"},
+                      {"comments", ""},
+                      {"color", "black"},
+                      {"tags", json::array{}},
+                      {"domain-type", "global domain"},
+                      {"servers", json::array{std::move(server)}},
+                      {"global-domain-assignments", json::array{}}});
+        });
+    });
+    me.save(daemon_.state_folder());
+    step("System database and Global Domain");
+    bus.call<std::string>("org.openmds.Ca1", "CreateDomainAuthority", std::string(k_global_uid),
+                          std::string("Global"));
+    step("First administrator " + json::get_string(answers, "administrator", "admin"));
+    // Ready means that one can log in to Global too.
+    for (int64_t end = mono_ms() + 20'000; mono_ms() < end;) {
+        json::value status = daemon_.on_loop([this] { return grid_->local("Global"); });
+        if (status.is_object() && json::get_string(status.as_object(), "role") == "active") break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    step("Global Domain is Active");
+    return {{"changed", true}, {"role", me.role}};
+}
+
+void Service::take_over_trust() {
+    try {
+        auto me = daemon_.on_loop([this] { return identity_; });
+        if (!me || me->joined()) return;
+        BlockingBus bus;
+        bus.call<>("org.openmds.Sync1", "ReloadTrust");
+        std::string text = bus.property("org.openmds.Sync1", "Deployment");
+        if (text.empty()) return;  // not enrolled yet
+        json::object deployment = json::parse_object(text);
+        auto uid = Uid::parse(json::get_string(deployment, "uuid"));
+        if (!uid) return;
+        me->uid = *uid;
+        me->deployment_id = json::get_string(deployment, "id");
+        me->deployment_name = json::get_string(deployment, "name");
+        if (const json::value* members = json::find(deployment, "members")) {
+            if (members->is_array()) me->members = members->as_array();
+            if (members->is_string()) {
+                me->members = json::parse(std::string_view(members->as_string())).as_array();
+            }
+        }
+        me->save(daemon_.state_folder());
+        daemon_.on_loop([&] {
+            if (system_) return;
+            identity_ = me;
+            open_system();
+            update_status();
+        });
+        log::notice("this server is a member of deployment " + me->deployment_name + " now");
+    } catch (const std::exception& e) {
+        // Not enrolled, or a service is starting: the next enrolment or start tries again.
+        log::debug(std::string("no trust yet: ") + e.what());
+    }
+}
+
+}  // namespace mds::core
