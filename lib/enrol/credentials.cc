@@ -1,0 +1,138 @@
+#include "enrol/credentials.hh"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/clock.hh"
+#include "base/error.hh"
+#include "base/ids.hh"
+#include "base/text.hh"
+#include "crypto/secret.hh"
+#include "pki/key.hh"
+#include "pki/request.hh"
+#include "pki/verify.hh"
+
+namespace mds::enrol {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr char k_pending[] = "/enrol-pending";
+constexpr const char* k_files[] = {"identity.key", "identity.pem", "sealing.key", "sealing.pem",
+                                   "chain.pem",    "root.pem",     "crl.pem",     "deployment.json"};
+
+[[noreturn]] void fail(const std::string& what, const std::string& path) {
+    throw Error(Code::internal, what + " " + path + ": " + std::strerror(errno));
+}
+
+void make_folder(const std::string& path) {
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("cannot create", path);
+}
+
+/// Makes `path` a link to `target`, replacing what is there in one step.
+void replace_link(const std::string& target, const std::string& path) {
+    std::string temporary = path + ".new";
+    unlink(temporary.c_str());
+    if (symlink(target.c_str(), temporary.c_str()) != 0) fail("cannot create", temporary);
+    if (rename(temporary.c_str(), path.c_str()) != 0) fail("cannot replace", path);
+}
+
+std::string make_request(const std::string& folder, const std::string& file,
+                         const std::string& name, const std::string& uuid) {
+    pki::Key key = pki::Key::generate();
+    std::string pem = key.pem();
+    crypto::WipeAtEnd wipe_pem(pem);
+    replace_file(folder + "/" + file, pem, 0600);
+    return pki::Request::make(key, name, uuid).pem();
+}
+
+void check_one(const std::string& pem, const std::string& key_file, const char* kind,
+               const std::string& uuid, const Issued& issued) {
+    pki::Certificate certificate = pki::Certificate::from_pem(pem);
+    std::string key_pem = read_file(key_file);
+    crypto::WipeAtEnd wipe_pem(key_pem);
+    if (certificate.public_der() != pki::Key::from_pem(key_pem).public_der()) {
+        throw Error(Code::forbidden, "A certificate was issued for another key than ours");
+    }
+    pki::Expectation expected;
+    expected.deployment = issued.deployment_id;
+    expected.scope = "servers";
+    expected.kind = kind;
+    expected.uuid = uuid;
+    expected.anchors = pki::Certificate::list_from_pem(issued.root_pem);
+    expected.intermediates = pki::Certificate::list_from_pem(issued.chain_pem);
+    // The clocks may differ by 5 minutes; the certificate begins 5 minutes early.
+    pki::verify(certificate, expected);
+}
+
+}  // namespace
+
+Credentials::Credentials(std::string folder) : folder_(std::move(folder)) {}
+
+Requests Credentials::prepare(const std::string& name, const std::string& uuid) {
+    make_folder(folder_);
+    std::string pending = folder_ + k_pending;
+    fs::remove_all(pending);
+    make_folder(pending);
+    Requests requests;
+    requests.identity = make_request(pending, "identity.key", name, uuid);
+    requests.sealing = make_request(pending, "sealing.key", name, uuid);
+    replace_file(pending + "/who.json", json::text(json::object{{"name", name}, {"uuid", uuid}}),
+                 0600);
+    return requests;
+}
+
+void Credentials::install(const Issued& issued) {
+    std::string pending = folder_ + k_pending;
+    json::object who = json::parse_object(read_file(pending + "/who.json"));
+    std::string uuid = json::get_string(who, "uuid");
+    check_one(issued.identity_cert_pem, pending + "/identity.key", "server", uuid, issued);
+    check_one(issued.sealing_cert_pem, pending + "/sealing.key", "sealing", uuid, issued);
+    json::object deployment{{"id", issued.deployment_id},
+                            {"name", issued.deployment_name},
+                            {"uuid", uuid},
+                            {"server-name", json::get_string(who, "name")},
+                            {"members", json::parse(issued.members_json)}};
+    for (auto [file, content] : {std::pair<const char*, const std::string*>
+                                     {"identity.pem", &issued.identity_cert_pem},
+                                 {"sealing.pem", &issued.sealing_cert_pem},
+                                 {"chain.pem", &issued.chain_pem},
+                                 {"root.pem", &issued.root_pem},
+                                 {"crl.pem", &issued.crl_pem}}) {
+        replace_file(pending + "/" + file, *content, 0600);
+    }
+    replace_file(pending + "/deployment.json", json::pretty(deployment) + "\n", 0600);
+    unlink((pending + "/who.json").c_str());
+
+    std::string set = "set-" + std::to_string(wall_ms()) + "-" + hex(random_bytes(4));
+    std::string before;
+    if (fs::is_symlink(folder_ + "/current")) before = fs::read_symlink(folder_ + "/current");
+    if (rename(pending.c_str(), (folder_ + "/" + set).c_str()) != 0) fail("cannot rename", pending);
+    sync_folder(folder_);
+    replace_link(set, folder_ + "/current");
+    // The first time only; deployment.json is the last: who looks for it finds the others.
+    for (const char* file : k_files) {
+        std::string path = folder_ + "/" + file;
+        if (!fs::is_symlink(path)) replace_link(std::string("current/") + file, path);
+    }
+    sync_folder(folder_);
+    // The set before goes only now: until here a crash leaves it in use.
+    if (!before.empty() && before.starts_with("set-")) fs::remove_all(folder_ + "/" + before);
+}
+
+bool Credentials::present() const { return fs::exists(folder_ + "/deployment.json"); }
+
+json::object Credentials::deployment() const {
+    if (!present()) return {};
+    return json::parse_object(read_file(folder_ + "/deployment.json"));
+}
+
+std::string Credentials::fingerprint() const {
+    if (!present()) return {};
+    return hex(pki::Certificate::from_pem(read_file(folder_ + "/identity.pem")).fingerprint());
+}
+
+}  // namespace mds::enrol

@@ -1,0 +1,75 @@
+#include "enrol/key.hh"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.hh"
+#include "base/ids.hh"
+#include "base/text.hh"
+#include "crypto/hash.hh"
+#include "crypto/secret.hh"
+#include "crypto/spake2.hh"
+
+namespace mds::enrol {
+namespace {
+
+constexpr std::string_view k_digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+constexpr size_t k_generated = 16;
+
+constexpr std::string_view k_common[] = {
+#include "enrol/common_keys.inc"
+};
+
+}  // namespace
+
+std::string normal_key(std::string_view key) {
+    std::string out;
+    for (char c : key) {
+        if (c == '-' || c == ' ') continue;
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+        if (c == 'I' || c == 'L') c = '1';
+        if (c == 'O') c = '0';
+        if (k_digits.find(c) == std::string_view::npos) return std::string(key);
+        out += c;
+    }
+    return out.size() == k_generated ? out : std::string(key);
+}
+
+void check_key(std::string_view key) {
+    if (key.size() < 8 || key.size() > 128) {
+        throw Error(Code::invalid_parameter, "An activation key has 8 to 128 characters");
+    }
+    if (std::any_of(key.begin(), key.end(), [](char c) { return c < 0x20 || c > 0x7e; })) {
+        throw Error(Code::invalid_parameter,
+                    "An activation key has only characters of a plain US keyboard");
+    }
+    std::string folded = fold(key);
+    bool common = std::find(std::begin(k_common), std::end(k_common), folded) != std::end(k_common);
+    if (common || std::set<char>(folded.begin(), folded.end()).size() < 4) {
+        crypto::wipe(folded);
+        throw Error(Code::invalid_parameter,
+                    "This activation key is one of those that are tried first; choose another or "
+                    "let one be generated");
+    }
+    crypto::wipe(folded);
+}
+
+std::string generate_key() {
+    std::string random = random_bytes(k_generated);
+    std::string out;
+    for (size_t i = 0; i < k_generated; ++i) {
+        if (i && i % 4 == 0) out += '-';
+        out += k_digits[static_cast<unsigned char>(random[i]) & 31];
+    }
+    return out;
+}
+
+std::string key_scalar(std::string_view key, std::string_view salt) {
+    std::string normal = normal_key(key);
+    crypto::WipeAtEnd wipe_normal(normal);
+    std::string wide = crypto::scrypt(normal, salt, 40);
+    crypto::WipeAtEnd wipe_wide(wide);
+    return crypto::Spake2::scalar(wide);
+}
+
+}  // namespace mds::enrol
