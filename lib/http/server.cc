@@ -1,0 +1,286 @@
+// The only file that sees Beast.
+#include "http/server.hh"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <cstring>
+
+#include "base/error.hh"
+#include "log/log.hh"
+
+namespace mds::http {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+using tcp = asio::ip::tcp;
+
+namespace {
+
+// The reason phrase matters: some clients take only the exact text "200 OK" for success.
+const char* reason(int status) {
+    switch (status) {
+        case 200: return "OK";
+        case 400: return "Bad Request";
+        case 401: return "Unauthorized";
+        case 403: return "Forbidden";
+        case 404: return "Not Found";
+        case 405: return "Method Not Allowed";
+        case 408: return "Request Timeout";
+        case 409: return "Conflict";
+        case 413: return "Payload Too Large";
+        case 429: return "Too Many Requests";
+        case 431: return "Request Header Fields Too Large";
+        case 501: return "Not Implemented";
+        default: return "Internal Server Error";
+    }
+}
+
+Response refusal(int status, const char* code, const char* message) {
+    return {status, std::string("{\"code\":\"") + code + "\",\"message\":\"" + message + "\"}"};
+}
+
+}  // namespace
+
+struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
+    Impl(asio::io_context& io_context, int fd, const Limits& l, Handler h)
+        : io(io_context), acceptor(io_context), tls(asio::ssl::context::tls_server), limits(l),
+          handler(std::move(h)) {
+        sockaddr_storage address{};
+        socklen_t size = sizeof address;
+        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+        acceptor.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd);
+    }
+    void accept();
+
+    asio::io_context& io;
+    tcp::acceptor acceptor;
+    asio::ssl::context tls;
+    Limits limits;
+    Handler handler;
+    size_t open = 0;
+    uint64_t served = 0;
+    bool stopped = false;
+};
+
+namespace {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+  public:
+    Connection(std::shared_ptr<Server::Impl> owner, tcp::socket socket)
+        : owner_(std::move(owner)), stream_(std::move(socket), owner_->tls) {
+        ++owner_->open;
+        boost::system::error_code ignored;
+        auto& lowest = beast::get_lowest_layer(stream_).socket();
+        lowest.set_option(tcp::no_delay(true), ignored);
+        auto remote = lowest.remote_endpoint(ignored);
+        auto local = lowest.local_endpoint(ignored);
+        remote_ = plain(remote.address());
+        local_ = plain(local.address());
+        port_ = local.port();
+    }
+    ~Connection() { --owner_->open; }
+
+    void start() {
+        expire(owner_->limits.header_s);
+        stream_.async_handshake(asio::ssl::stream_base::server,
+                                [self = shared_from_this()](boost::system::error_code error) {
+                                    // Some clients only come to look at the certificate.
+                                    if (!error) self->read();
+                                });
+    }
+
+  private:
+    static std::string plain(const asio::ip::address& a) {
+        if (a.is_v6() && a.to_v6().is_v4_mapped()) {
+            return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6()).to_string();
+        }
+        return a.to_string();
+    }
+
+    void expire(int seconds) {
+        beast::get_lowest_layer(stream_).expires_after(std::chrono::seconds(seconds));
+    }
+
+    void read() {
+        parser_.emplace();
+        parser_->body_limit(owner_->limits.body_bytes);
+        parser_->header_limit(static_cast<uint32_t>(owner_->limits.header_bytes));
+        expire(buffer_.size() ? owner_->limits.header_s : owner_->limits.idle_s);
+        bhttp::async_read_header(stream_, buffer_, *parser_,
+                                 [self = shared_from_this()](boost::system::error_code error, size_t) {
+                                     self->on_header(error);
+                                 });
+    }
+
+    void on_header(boost::system::error_code error) {
+        if (error == bhttp::error::header_limit) {
+            return finish(refusal(431, "err_bad_url", "The request header is too large"), false);
+        }
+        if (error == bhttp::error::body_limit) return too_large();
+        if (error == bhttp::error::end_of_stream || error == asio::error::eof ||
+            error == beast::error::timeout || error == asio::ssl::error::stream_truncated ||
+            error == asio::error::connection_reset) {
+            return close();
+        }
+        if (error) return finish(refusal(400, "err_bad_url", "The request is not HTTP/1.1"), false);
+        if (parser_->get()[bhttp::field::expect] == "100-continue") {
+            return finish(refusal(400, "err_bad_url", "Expect is not supported"), false);
+        }
+        expire(owner_->limits.body_s);
+        bhttp::async_read(stream_, buffer_, *parser_,
+                          [self = shared_from_this()](boost::system::error_code e, size_t) {
+                              self->on_request(e);
+                          });
+    }
+
+    void too_large() {
+        finish(refusal(413, "generic_err_invalid_parameter", "The request body is too large"), false);
+    }
+
+    void on_request(boost::system::error_code error) {
+        if (error == bhttp::error::body_limit) return too_large();
+        if (error) return close();
+        auto message = parser_->release();
+        Request request;
+        request.method = std::string(message.method_string());
+        request.target = std::string(message.target());
+        request.sid = std::string(message["X-chkp-sid"]);
+        request.user_agent = std::string(message[bhttp::field::user_agent]);
+        request.body = std::move(message.body());
+        request.remote_address = remote_;
+        request.local_address = local_;
+        request.local_port = port_;
+        bool keep = message.keep_alive();
+        // While the answer is made nobody waits for the client.
+        beast::get_lowest_layer(stream_).expires_never();
+        ++owner_->served;
+        owner_->handler(std::move(request),
+                        [self = shared_from_this(), keep](Response response) {
+                            asio::post(self->owner_->io,
+                                       [self, keep, response = std::move(response)]() mutable {
+                                           self->finish(std::move(response), keep);
+                                       });
+                        });
+    }
+
+    void finish(Response response, bool keep) {
+        auto message = std::make_shared<bhttp::response<bhttp::string_body>>();
+        message->version(11);
+        message->result(static_cast<unsigned>(response.status));
+        message->reason(reason(response.status));
+        message->set(bhttp::field::content_type, response.content_type);
+        message->set(bhttp::field::cache_control, "no-store");
+        message->set("Strict-Transport-Security", "max-age=63072000");
+        message->set("X-Content-Type-Options", "nosniff");
+        message->set("Referrer-Policy", "no-referrer");
+        message->set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+        message->set("Cross-Origin-Opener-Policy", "same-origin");
+        message->set("Cross-Origin-Resource-Policy", "same-origin");
+        message->keep_alive(keep);
+        message->body() = std::move(response.body);
+        message->prepare_payload();
+        expire(owner_->limits.body_s);
+        bhttp::async_write(stream_, *message,
+                           [self = shared_from_this(), message, keep](
+                               boost::system::error_code error, size_t) {
+                               if (error || !keep) return self->close();
+                               self->read();
+                           });
+    }
+
+    void close() {
+        expire(2);
+        stream_.async_shutdown([self = shared_from_this()](boost::system::error_code) {});
+    }
+
+    std::shared_ptr<Server::Impl> owner_;
+    beast::ssl_stream<beast::tcp_stream> stream_;
+    beast::flat_buffer buffer_;
+    std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
+    std::string remote_, local_;
+    uint16_t port_ = 0;
+};
+
+void configure(asio::ssl::context& tls, const std::string& certificate, const std::string& key) {
+    boost::system::error_code error;
+    tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                    asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+                    asio::ssl::context::no_tlsv1_1 | asio::ssl::context::single_dh_use);
+    SSL_CTX* context = tls.native_handle();
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
+    SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384");
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    tls.use_certificate_chain_file(certificate, error);
+    if (!error) tls.use_private_key_file(key, asio::ssl::context::pem, error);
+    if (error) throw Error(Code::internal, "server certificate " + certificate + ": " + error.message());
+}
+
+}  // namespace
+
+void Server::Impl::accept() {
+    acceptor.async_accept([self = shared_from_this()](boost::system::error_code error,
+                                                      tcp::socket socket) {
+        if (self->stopped) return;
+        if (!error && self->open < self->limits.connections) {
+            std::make_shared<Connection>(self, std::move(socket))->start();
+        }
+        self->accept();
+    });
+}
+
+Server::Server(asio::io_context& io, int listen_fd, const std::string& certificate_file,
+               const std::string& key_file, Limits limits, Handler handler)
+    : impl_(std::make_shared<Impl>(io, listen_fd, limits, std::move(handler))) {
+    configure(impl_->tls, certificate_file, key_file);
+}
+
+Server::~Server() { stop(); }
+
+void Server::start() { impl_->accept(); }
+
+void Server::stop() {
+    impl_->stopped = true;
+    boost::system::error_code ignored;
+    impl_->acceptor.close(ignored);
+}
+
+size_t Server::connections() const { return impl_->open; }
+uint64_t Server::requests() const { return impl_->served; }
+
+int listen_on(const std::string& address, uint16_t port) {
+    bool six = address.find(':') != std::string::npos;
+    int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) throw Error(Code::internal, "no socket");
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    int rc;
+    if (six) {
+        sockaddr_in6 a{};
+        a.sin6_family = AF_INET6;
+        a.sin6_port = htons(port);
+        inet_pton(AF_INET6, address.c_str(), &a.sin6_addr);
+        rc = bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a);
+    } else {
+        sockaddr_in a{};
+        a.sin_family = AF_INET;
+        a.sin_port = htons(port);
+        inet_pton(AF_INET, address.c_str(), &a.sin_addr);
+        rc = bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a);
+    }
+    if (rc != 0 || listen(fd, 1024) != 0) {
+        std::string why = std::strerror(errno);
+        ::close(fd);
+        throw Error(Code::internal, "cannot listen on " + address + " port " + std::to_string(port) +
+                                        ": " + why);
+    }
+    return fd;
+}
+
+}  // namespace mds::http

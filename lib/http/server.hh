@@ -1,0 +1,67 @@
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace mds::http {
+
+/// One request as the handler sees it; header names do not matter by case.
+struct Request {
+    std::string method, target, body;
+    std::string sid;         ///< X-chkp-sid
+    std::string user_agent;
+    std::string remote_address, local_address;
+    uint16_t local_port = 0;
+};
+
+struct Response {
+    int status = 200;
+    std::string body;
+    std::string content_type = "application/json";
+};
+
+/// Answers a request; may do so later, exactly once.
+using Handler = std::function<void(Request, std::function<void(Response)>)>;
+
+struct Limits {
+    size_t body_bytes = 16u << 20;
+    size_t header_bytes = 32u << 10;
+    /// A handshake, and a whole header, within this time; a connection without a request for
+    /// `idle_s` is closed.
+    int header_s = 10, idle_s = 10, body_s = 60;
+    size_t connections = 1000;
+};
+
+/// HTTPS/1.1: TLS 1.2 and 1.3, keep-alive, bodies with Content-Length. Clients that handshake and
+/// leave are served quietly; one that dribbles holds nothing but its own connection. Every error is
+/// JSON {code, message}.
+class Server {
+  public:
+    /// `listen_fd` is taken over. Throws mds::Error for a certificate that cannot be used.
+    Server(boost::asio::io_context& io, int listen_fd, const std::string& certificate_file,
+           const std::string& key_file, Limits limits, Handler handler);
+    ~Server();
+    void start();
+    void stop();
+    size_t connections() const;
+    uint64_t requests() const;
+
+    struct Impl;
+
+  private:
+    std::shared_ptr<Impl> impl_;
+};
+
+/// A listening socket on ADDRESS:PORT. Throws mds::Error with the reason.
+int listen_on(const std::string& address, uint16_t port);
+
+/// Makes a P-256 key and a self-signed certificate for these names and addresses, when the files
+/// are not there; keeps them otherwise (clients remember fingerprints).
+void ensure_certificate(const std::string& certificate_file, const std::string& key_file,
+                        const std::string& host_name);
+/// Upper-case hexadecimal digest of the certificate: 40 digits for SHA-1, 64 for SHA-256.
+std::string fingerprint(const std::string& certificate_file, bool sha256);
+
+}  // namespace mds::http

@@ -1,0 +1,239 @@
+#include "router.hh"
+
+#include <openssl/evp.h>
+
+#include <array>
+
+#include "base/clock.hh"
+#include "base/ids.hh"
+#include "bus/blob.hh"
+#include "log/log.hh"
+
+namespace mds::api {
+namespace {
+
+constexpr const char* k_versions[] = {"1",     "1.1", "1.2",   "1.3", "1.4",   "1.5", "1.6", "1.6.1",
+                                      "1.7",   "1.7.1", "1.8", "1.8.1", "1.9", "1.9.1"};
+constexpr char k_core[] = "org.openmds.Core1";
+constexpr char k_domain_prefix[] = "org.openmds.Domain1.";
+// How long a request waits for the owner of its session to come back from a restart.
+constexpr int64_t k_wait_ms = 5000;
+
+std::string quote(const std::string& text) {
+    std::string out;
+    for (unsigned char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        if (c >= 0x20 && c < 0x7f) out += static_cast<char>(c);
+    }
+    return out;
+}
+
+http::Response error(int status, const std::string& code, const std::string& message) {
+    return {status, "{\"code\":\"" + code + "\",\"message\":\"" + quote(message) + "\"}"};
+}
+
+http::Response wrong_session() {
+    return error(401, "generic_err_wrong_session_id",
+                 "Wrong session id [***]. Session may be expired. Please check session id and resend "
+                 "the request.");
+}
+
+/// The tag that session ids of this owner begin with (docs/architecture.md).
+std::string tag_of(const std::string& bus_name) {
+    std::array<unsigned char, 32> hash{};
+    unsigned size = 0;
+    EVP_Digest(bus_name.data(), bus_name.size(), hash.data(), &size, EVP_sha256(), nullptr);
+    return base64url({reinterpret_cast<const char*>(hash.data()), 6});
+}
+
+std::string path_of(const std::string& owner) {
+    return owner == k_core ? "/org/openmds/Core1" : "/org/openmds/Domain1";
+}
+
+void finish(sdbus::IProxy& proxy) {
+#if !__has_include(<sdbus-c++/VTableItems.h>)
+    proxy.finishRegistration();
+#else
+    (void)proxy;
+#endif
+}
+
+}  // namespace
+
+bool known_version(const std::string& version) {
+    for (const char* v : k_versions) {
+        if (version == v) return true;
+    }
+    return false;
+}
+
+Path Path::parse(const std::string& target) {
+    Path path;
+    std::string rest = target.substr(0, target.find('?'));
+    const std::string prefix = "/web_api/";
+    if (rest.rfind(prefix, 0) != 0) return path;
+    rest.erase(0, prefix.size());
+    size_t slash = rest.find('/');
+    if (slash != std::string::npos && rest[0] == 'v') {
+        path.version = rest.substr(1, slash - 1);
+        rest.erase(0, slash + 1);
+    }
+    path.command = rest;
+    path.known = !rest.empty() && rest.find('/') == std::string::npos;
+    return path;
+}
+
+Router::Router(app::Daemon& daemon) : daemon_(daemon) {}
+
+void Router::start() {
+    bus_ = sdbus::createProxy(daemon_.bus().raw(), bus::ServiceName{"org.freedesktop.DBus"},
+                              sdbus::ObjectPath{"/org/freedesktop/DBus"});
+    bus_->uponSignal(bus::MemberName{"NameOwnerChanged"})
+        .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})
+        .call([this](const std::string& name, const std::string&, const std::string& now) {
+            saw(name, !now.empty());
+        });
+    finish(*bus_);
+    bus_->callMethodAsync(bus::MemberName{"ListNames"})
+        .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})
+        .uponReplyInvoke([this](bus::ReplyError failed, const std::vector<std::string>& names) {
+            if (bus::error_ptr(failed)) return;
+            for (const std::string& name : names) saw(name, true);
+        });
+    tags_[tag_of(k_core)] = k_core;
+    daemon_.every(250, [this] { retry_waiting(); });
+}
+
+void Router::saw(const std::string& name, bool present) {
+    if (name != k_core && name.rfind(k_domain_prefix, 0) != 0) return;
+    tags_[tag_of(name)] = name;
+    if (present) {
+        present_.insert(name);
+        retry_waiting();
+    } else {
+        present_.erase(name);
+    }
+}
+
+sdbus::IProxy& Router::proxy(const std::string& owner) {
+    auto& slot = proxies_[owner];
+    if (!slot) {
+        slot = sdbus::createProxy(daemon_.bus().raw(), bus::ServiceName{owner},
+                                  sdbus::ObjectPath{path_of(owner)});
+        finish(*slot);
+    }
+    return *slot;
+}
+
+void Router::handle(http::Request request, std::function<void(http::Response)> then) {
+    Path path = Path::parse(request.target);
+    if (request.target == "/" && request.method == "GET") {
+        return then({200,
+                     "OpenMDS management server. The management API is at /web_api/.\n",
+                     "text/plain; charset=utf-8"});
+    }
+    if (!path.known) return then(error(404, "generic_err_command_not_found", "Unknown path"));
+    if (!path.version.empty() && !known_version(path.version)) {
+        return then(error(400, "err_unknown_api_version", "Unknown API version: " + path.version));
+    }
+    if (request.method != "POST") {
+        return then(error(405, "err_bad_url", "Commands are sent with POST"));
+    }
+    if (path.command == "login") {
+        return send(k_core, {std::move(request), std::move(path), std::move(then), 0}, [] {});
+    }
+    if (request.sid.empty()) {
+        return then(error(400, "generic_err_missing_required_header",
+                          "Missing header: [X-chkp-sid]"));
+    }
+    std::string sid = request.sid;
+    if (tags_.find(sid.substr(0, 8)) == tags_.end()) return then(wrong_session());
+    Lane& lane = lanes_[sid];
+    lane.jobs.push_back({std::move(request), std::move(path), std::move(then), 0});
+    if (!lane.busy) next(sid);
+}
+
+void Router::next(const std::string& sid) {
+    auto it = lanes_.find(sid);
+    if (it == lanes_.end()) return;
+    if (it->second.jobs.empty()) {
+        lanes_.erase(it);
+        return;
+    }
+    Job job = std::move(it->second.jobs.front());
+    it->second.jobs.pop_front();
+    it->second.busy = true;
+    auto owner = tags_.find(sid.substr(0, 8));
+    send(owner->second, std::move(job), [this, sid] {
+        auto lane = lanes_.find(sid);
+        if (lane != lanes_.end()) lane->second.busy = false;
+        next(sid);
+    });
+}
+
+void Router::send(const std::string& owner, Job job, std::function<void()> done) {
+    if (!present_.count(owner)) {
+        // The owner is restarting, or the host is: a dead session would answer 401, so wait.
+        if (job.deadline == 0) job.deadline = mono_ms() + k_wait_ms;
+        auto then = std::move(job.then);
+        job.then = [then, done](http::Response response) {
+            then(std::move(response));
+            done();
+        };
+        waiting_.emplace_back(owner, std::move(job));
+        return;
+    }
+    std::map<std::string, std::string> client{
+        {"remote-address", job.request.remote_address},
+        {"local-address", job.request.local_address},
+        {"port", std::to_string(job.request.local_port)},
+        {"user-agent", job.request.user_agent},
+        {"url-version", job.path.version.empty() ? "" : "v" + job.path.version}};
+    bus::Blob body = bus::pack(job.request.body);
+    auto then = job.then;
+    try {
+        proxy(owner)
+            .callMethodAsync(bus::MemberName{"Execute"})
+            .onInterface(bus::InterfaceName{"org.openmds.Internal.Command1"})
+            .withArguments(job.request.sid, job.path.command, job.path.version, body.bytes, body.fds,
+                           client)
+            .uponReplyInvoke([then, done](bus::ReplyError failed, const uint16_t& status,
+                                          const std::vector<uint8_t>& reply,
+                                          const std::vector<sdbus::UnixFd>& fds) {
+                if (const sdbus::Error* e = bus::error_ptr(failed)) {
+                    log::warning("a request was not answered: " + e->getName());
+                    then(error(500, "generic_server_error", "The server did not answer: " +
+                                                                e->getMessage()));
+                } else {
+                    try {
+                        then({status, bus::unpack(reply, fds)});
+                    } catch (const Error& e2) {
+                        then(error(500, "generic_internal_error", e2.message()));
+                    }
+                }
+                done();
+            });
+    } catch (const sdbus::Error& e) {
+        then(error(400, "generic_err_invalid_syntax", "Payload is not valid"));
+        log::debug(e.getMessage());
+        done();
+    }
+}
+
+void Router::retry_waiting() {
+    int64_t now = mono_ms();
+    std::deque<std::pair<std::string, Job>> again;
+    again.swap(waiting_);
+    for (auto& [owner, job] : again) {
+        if (present_.count(owner)) {
+            send(owner, std::move(job), [] {});
+        } else if (now > job.deadline) {
+            job.then(error(500, "generic_server_initializing",
+                           "The server is starting; try again in a few seconds"));
+        } else {
+            waiting_.emplace_back(owner, std::move(job));
+        }
+    }
+}
+
+}  // namespace mds::api

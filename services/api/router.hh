@@ -1,0 +1,60 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "app/daemon.hh"
+#include "http/server.hh"
+
+namespace mds::api {
+
+/// "/web_api/v1.9/show-hosts" -> version "1.9", command "show-hosts".
+struct Path {
+    bool known = false;
+    std::string version, command;
+    static Path parse(const std::string& target);
+};
+/// Whether clients may name this version in a URL (management-api.md 2).
+bool known_version(const std::string& version);
+
+/// Finds the owner of a request's session by the first characters of its id, and passes the request
+/// on over the bus. Requests of one session are passed on one after the other, in order of arrival;
+/// sessions do not wait for each other.
+class Router {
+  public:
+    explicit Router(app::Daemon& daemon);
+    void start();
+    void handle(http::Request request, std::function<void(http::Response)> then);
+
+  private:
+    struct Job {
+        http::Request request;
+        Path path;
+        std::function<void(http::Response)> then;
+        int64_t deadline = 0;
+    };
+    void saw(const std::string& name, bool present);
+    void next(const std::string& sid);
+    void send(const std::string& owner, Job job, std::function<void()> done);
+    void retry_waiting();
+    sdbus::IProxy& proxy(const std::string& owner);
+
+    app::Daemon& daemon_;
+    std::unique_ptr<sdbus::IProxy> bus_;
+    std::map<std::string, std::unique_ptr<sdbus::IProxy>> proxies_;
+    /// Tag -> bus name, of every owner seen since the start; and those there now.
+    std::map<std::string, std::string> tags_;
+    std::set<std::string> present_;
+    struct Lane {
+        std::deque<Job> jobs;
+        bool busy = false;
+    };
+    std::map<std::string, Lane> lanes_;
+    /// Requests whose owner is restarting.
+    std::deque<std::pair<std::string, Job>> waiting_;
+};
+
+}  // namespace mds::api
