@@ -1,0 +1,131 @@
+// The only file of mgmt_cli that sees Beast.
+#include "https.hh"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+
+#include "base/error.hh"
+#include "base/ids.hh"
+
+namespace mds::cli {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+
+struct Https::Impl {
+    std::string host, port;
+    int timeout_s;
+    std::function<bool(const std::string&)> accept;
+    bool accepted = false;
+    asio::io_context io;
+    asio::ssl::context tls{asio::ssl::context::tls_client};
+    std::unique_ptr<beast::ssl_stream<beast::tcp_stream>> stream;
+    beast::flat_buffer buffer;
+
+    [[noreturn]] void fail(const boost::system::error_code& error) {
+        stream.reset();
+        throw Error(Code::unreachable, "no answer from " + host + " port " + port + ": " + error.message());
+    }
+
+    /// Runs one asynchronous step with the time limit, so that a silent server cannot hang us.
+    template <class Start>
+    boost::system::error_code step(Start start) {
+        boost::system::error_code result = asio::error::timed_out;
+        beast::get_lowest_layer(*stream).expires_after(std::chrono::seconds(timeout_s));
+        start([&](boost::system::error_code error) { result = error; });
+        io.restart();
+        io.run();
+        return result;
+    }
+
+    void connect() {
+        asio::ip::tcp::resolver resolver(io);
+        boost::system::error_code error;
+        auto where = resolver.resolve(host, port, error);
+        if (error) fail(error);
+        stream = std::make_unique<beast::ssl_stream<beast::tcp_stream>>(io, tls);
+        error = step([&](auto then) {
+            beast::get_lowest_layer(*stream).async_connect(
+                where, [then](boost::system::error_code e, auto) { then(e); });
+        });
+        if (error) fail(error);
+        beast::get_lowest_layer(*stream).socket().set_option(asio::ip::tcp::no_delay(true), error);
+        error = step([&](auto then) {
+            stream->async_handshake(asio::ssl::stream_base::client, then);
+        });
+        if (error) fail(error);
+        if (accepted) return;
+        X509* certificate = SSL_get1_peer_certificate(stream->native_handle());
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned size = 0;
+        X509_digest(certificate, EVP_sha1(), digest, &size);
+        X509_free(certificate);
+        std::string text = hex({reinterpret_cast<char*>(digest), size});
+        for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+        if (!accept(text)) {
+            stream.reset();
+            throw Error(Code::unreachable, "the certificate of " + host + " was not accepted");
+        }
+        accepted = true;
+    }
+
+    boost::system::error_code exchange(bhttp::request<bhttp::string_body>& request,
+                                       bhttp::response_parser<bhttp::string_body>& parser) {
+        auto error = step([&](auto then) {
+            bhttp::async_write(*stream, request,
+                               [then](boost::system::error_code e, size_t) { then(e); });
+        });
+        if (error) return error;
+        return step([&](auto then) {
+            bhttp::async_read(*stream, buffer, parser,
+                              [then](boost::system::error_code e, size_t) { then(e); });
+        });
+    }
+};
+
+Https::Https(std::string host, std::string port, int timeout_s,
+             std::function<bool(const std::string&)> accept)
+    : impl_(std::make_unique<Impl>()) {
+    impl_->host = std::move(host);
+    impl_->port = std::move(port);
+    impl_->timeout_s = timeout_s;
+    impl_->accept = std::move(accept);
+    impl_->tls.set_verify_mode(asio::ssl::verify_none);
+}
+
+Https::~Https() = default;
+
+HttpReply Https::post(const std::string& path, const std::string& sid, const std::string& body) {
+    bhttp::request<bhttp::string_body> request{bhttp::verb::post, path, 11};
+    request.set(bhttp::field::host, impl_->host);
+    request.set(bhttp::field::user_agent, "mgmt_cli");
+    request.set(bhttp::field::content_type, "application/json");
+    if (!sid.empty()) request.set("X-chkp-sid", sid);
+    request.keep_alive(true);
+    request.body() = body;
+    request.prepare_payload();
+    for (int attempt = 1;; ++attempt) {
+        bool fresh = !impl_->stream;
+        if (fresh) impl_->connect();
+        bhttp::response_parser<bhttp::string_body> parser;
+        parser.body_limit(1u << 30);
+        auto error = impl_->exchange(request, parser);
+        if (!error) {
+            HttpReply reply{static_cast<int>(parser.get().result_int()), parser.get().body()};
+            if (!parser.get().keep_alive()) impl_->stream.reset();
+            return reply;
+        }
+        // A kept connection that the server has closed meanwhile: once anew.
+        impl_->stream.reset();
+        impl_->buffer.clear();
+        if (fresh || attempt > 1) impl_->fail(error);
+    }
+}
+
+}  // namespace mds::cli

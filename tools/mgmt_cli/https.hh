@@ -1,0 +1,30 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace mds::cli {
+
+struct HttpReply {
+    int status = 0;
+    std::string body;
+};
+
+/// One kept connection to a management server. The server is known by its certificate's
+/// fingerprint, not by a chain.
+class Https {
+  public:
+    /// `accept` is asked once for the SHA-1 fingerprint (upper-case hex); false ends the connection
+    /// with mds::Error(unreachable).
+    Https(std::string host, std::string port, int timeout_s,
+          std::function<bool(const std::string&)> accept);
+    ~Https();
+    /// Throws mds::Error(unreachable) when the server does not answer.
+    HttpReply post(const std::string& path, const std::string& sid, const std::string& body);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mds::cli

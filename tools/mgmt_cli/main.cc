@@ -1,0 +1,288 @@
+// mgmt_cli: the management API on the command line (mgmt_cli(1)).
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+
+#include "arguments.hh"
+#include "base/error.hh"
+#include "base/text.hh"
+#include "https.hh"
+#include "local_login.hh"
+
+namespace mds::cli {
+namespace {
+
+constexpr char k_usage[] =
+    "Usage: mgmt_cli COMMAND [NAME VALUE ...] [switches]\n\n"
+    "Runs one command of the management API. Two words for add, set, show, delete:\n"
+    "  mgmt_cli add host name web ip-address 192.0.2.1 -s id.txt\n"
+    "  mgmt_cli login user admin domain London > id.txt\n"
+    "  mgmt_cli show hosts -r true -d London -f json\n\n"
+    "Lists and nested values: groups.1 a groups.2 b   interfaces.1.name eth0\n\n"
+    "  -u, --user NAME           -p, --password PASSWORD (asked when missing)\n"
+    "  -r, --root true           root on this server, without a password\n"
+    "  -s, --session-file FILE   --session-id SID\n"
+    "  -d, --domain NAME         default: System Data\n"
+    "  -m, --management SERVER   default: this one    --port N (443)\n"
+    "  -f, --format json|text    -b, --batch FILE.csv  --ignore-errors true\n"
+    "      --sync true|false     wait for tasks (true) --version V\n"
+    "      --unsafe-auto-accept true   --conn-timeout SECONDS (180)\n"
+    "Each switch can be given by MGMT_CLI_USER, _PASSWORD, _DOMAIN, _SESSION_FILE, ...\n";
+
+std::string ask_password() {
+    if (!isatty(STDIN_FILENO)) {
+        throw Error(Code::missing_parameters, "no password: give MGMT_CLI_PASSWORD or -s FILE");
+    }
+    std::fprintf(stderr, "Password: ");
+    termios before{};
+    tcgetattr(STDIN_FILENO, &before);
+    termios quiet = before;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+    std::string line;
+    std::getline(std::cin, line);
+    tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    std::fprintf(stderr, "\n");
+    return line;
+}
+
+std::string fingerprint_file() {
+    const char* home = std::getenv("HOME");
+    return std::string(home ? home : "/root") + "/.config/openmds/fingerprints.json";
+}
+
+/// A server is accepted when it is this host, when its fingerprint is the one seen before, when the
+/// caller says so, or when a person at the terminal says so. It never hangs without a terminal.
+bool accept_server(const Arguments& arguments, const std::string& host, const std::string& print) {
+    if (host == "127.0.0.1" || host == "localhost" || host == "::1") return true;
+    json::object known;
+    std::string file = fingerprint_file();
+    try {
+        known = json::parse_object(read_file(file));
+    } catch (const Error&) {
+    }
+    std::string before = json::get_string(known, host);
+    if (before == print) return true;
+    if (!before.empty()) {
+        std::fprintf(stderr, "The certificate of %s is another one than before.\n", host.c_str());
+    }
+    if (!arguments.flag("unsafe-auto-accept")) {
+        if (!isatty(STDIN_FILENO)) {
+            throw Error(Code::unreachable, "the fingerprint of " + host + " is " + print +
+                                               "; accept it with --unsafe-auto-accept true");
+        }
+        std::fprintf(stderr, "Fingerprint of %s (SHA-1): %s\nAccept it? [y/N] ", host.c_str(),
+                     print.c_str());
+        std::string line;
+        if (!std::getline(std::cin, line) || (line != "y" && line != "Y")) return false;
+    }
+    known[host] = print;
+    std::string folder = file.substr(0, file.rfind('/'));
+    mkdir(folder.substr(0, folder.rfind('/')).c_str(), 0700);
+    mkdir(folder.c_str(), 0700);
+    try {
+        replace_file(file, json::pretty(known) + "\n", 0600);
+    } catch (const Error&) {
+        // Nowhere to keep it: asked again next time.
+    }
+    return true;
+}
+
+class Session {
+  public:
+    explicit Session(const Arguments& arguments)
+        : arguments_(arguments),
+          host_(arguments.get("management", "127.0.0.1")),
+          https_(host_, arguments.get("port", "443"),
+                 std::atoi(arguments.get("conn-timeout", "180").c_str()),
+                 [this](const std::string& print) { return accept_server(arguments_, host_, print); }) {
+        version_ = arguments.get("version");
+    }
+
+    json::object call(const std::string& command, const json::object& body, int* status = nullptr) {
+        std::string path = "/web_api/" + (version_.empty() ? "" : "v" + version_ + "/") + command;
+        HttpReply reply = https_.post(path, sid_, json::text(body));
+        json::object answer = json::parse_object(reply.body);
+        if (status) {
+            *status = reply.status;
+        } else if (reply.status != 200) {
+            throw Error(code_from_word(json::get_string(answer, "code")),
+                        json::get_string(answer, "message"));
+        }
+        return answer;
+    }
+
+    /// The session of -s, --session-id; otherwise a login that close() ends.
+    void open() {
+        sid_ = arguments_.get("session-id");
+        std::string file = arguments_.get("session-file");
+        if (sid_.empty() && !file.empty()) {
+            json::object saved = json::parse_object(read_file(file));
+            sid_ = json::get_string(saved, "sid");
+            std::string url = json::get_string(saved, "url");
+            size_t at = url.rfind("/v");
+            if (version_.empty() && at != std::string::npos && url.find("/web_api") < at) {
+                version_ = url.substr(at + 2);
+            }
+        }
+        if (!sid_.empty()) return;
+        own_ = true;
+        json::object body = login_body(arguments_);
+        sid_ = json::get_string(login(body), "sid");
+    }
+
+    static json::object login_body(const Arguments& arguments) {
+        json::object body;
+        if (std::string user = arguments.get("user"); !user.empty()) body["user"] = user;
+        if (std::string key = arguments.get("api-key"); !key.empty()) body["api-key"] = key;
+        if (std::string domain = arguments.get("domain"); !domain.empty()) body["domain"] = domain;
+        if (arguments.flag("read-only")) body["read-only"] = true;
+        if (std::string password = arguments.get("password"); !password.empty()) {
+            body["password"] = password;
+        }
+        return body;
+    }
+
+    json::object login(json::object body) {
+        if (arguments_.flag("root")) {
+            body.erase("user");
+            return local_login(body);
+        }
+        if (!json::find(body, "user") && !json::find(body, "api-key")) {
+            throw Error(Code::missing_parameters, "no login: give -s FILE, -u USER or -r true");
+        }
+        if (!json::find(body, "password") && !json::find(body, "api-key")) {
+            body["password"] = ask_password();
+        }
+        return call("login", body);
+    }
+
+    /// Waits for the task(s) of a reply; false when one failed. `reply` becomes the last task reply.
+    bool wait(json::object& reply) {
+        std::vector<std::string> ids;
+        if (const json::value* id = json::find(reply, "task-id"); id && id->is_string()) {
+            ids.emplace_back(std::string_view(id->as_string()));
+        }
+        for (const json::value& t : json::get_array(reply, "tasks")) {
+            ids.push_back(json::get_string(t.as_object(), "task-id"));
+        }
+        for (const std::string& id : ids) {
+            for (auto pause = std::chrono::milliseconds(50);;
+                 pause = std::min(pause * 2, std::chrono::milliseconds(2000))) {
+                json::object state = call("show-task", {{"task-id", id}, {"details-level", "full"}});
+                const json::array& tasks = json::get_array(state, "tasks");
+                std::string status =
+                    tasks.empty() ? "failed" : json::get_string(tasks[0].as_object(), "status");
+                if (status != "in progress") {
+                    reply = state;
+                    if (status == "failed" || status == "partially succeeded") return false;
+                    break;
+                }
+                std::this_thread::sleep_for(pause);
+            }
+        }
+        return true;
+    }
+
+    bool own() const { return own_; }
+    void close() {
+        if (!own_) return;
+        int status = 0;
+        call("logout", {}, &status);
+    }
+
+  private:
+    const Arguments& arguments_;
+    std::string host_;
+    Https https_;
+    std::string sid_, version_;
+    bool own_ = false;
+};
+
+void print(const Arguments& arguments, const json::value& v) {
+    bool as_json = arguments.get("format", isatty(STDOUT_FILENO) ? "text" : "json") == "json";
+    std::string text = as_json ? json::pretty(v) + "\n" : as_text(v);
+    std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+bool writes(const std::string& command) {
+    return command.rfind("add-", 0) == 0 || command.rfind("set-", 0) == 0 ||
+           command.rfind("delete-", 0) == 0;
+}
+
+int run(const Arguments& arguments) {
+    if (arguments.switches.count("password") && !std::getenv("MGMT_CLI_PASSWORD")) {
+        std::fprintf(stderr, "Warning: a password on the command line is seen by others.\n");
+    }
+    Session session(arguments);
+    if (arguments.command == "login") {
+        Arguments whole = arguments;
+        json::object body = Session::login_body(arguments);
+        for (const auto& m : arguments.parameters) body[m.key()] = m.value();
+        print(arguments, session.login(body));
+        return 0;
+    }
+    std::vector<json::object> calls{arguments.parameters};
+    if (std::string batch = arguments.get("batch"); !batch.empty()) {
+        calls = read_batch(batch);
+        for (json::object& row : calls) {
+            for (const auto& m : arguments.parameters) row[m.key()] = m.value();
+        }
+    }
+    session.open();
+    int exit = 0;
+    bool changed = false;
+    for (const json::object& body : calls) {
+        int status = 0;
+        json::object reply = session.call(arguments.command, body, &status);
+        if (status != 200) {
+            print(arguments, reply);
+            exit = exit_code(code_from_word(json::get_string(reply, "code")));
+            if (arguments.flag("ignore-errors")) continue;
+            if (session.own()) session.call("discard", {}, &status);
+            session.close();
+            return exit;
+        }
+        changed = changed || writes(arguments.command);
+        if (arguments.command != "show-task" && arguments.flag("sync", true) && !session.wait(reply)) {
+            exit = 1;
+        }
+        print(arguments, reply);
+    }
+    if (session.own() && changed) {
+        json::object reply = session.call("publish", {});
+        if (!session.wait(reply)) {
+            print(arguments, reply);
+            exit = 1;
+        }
+    }
+    session.close();
+    return exit;
+}
+
+}  // namespace
+}  // namespace mds::cli
+
+int main(int argc, char** argv) {
+    try {
+        mds::cli::Arguments arguments = mds::cli::parse_arguments({argv + 1, argv + argc});
+        if (arguments.help || arguments.command.empty()) {
+            std::fputs(mds::cli::k_usage, arguments.help ? stdout : stderr);
+            return arguments.help ? 0 : 2;
+        }
+        return mds::cli::run(arguments);
+    } catch (const mds::Error& e) {
+        std::fprintf(stderr, "code: \"%s\"\nmessage: \"%s\"\n",
+                     std::string(mds::code_word(e.code())).c_str(), e.message().c_str());
+        return exit_code(e.code());
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "Error: %s\n", e.what());
+        return 1;
+    }
+}
