@@ -148,6 +148,8 @@ void Service::add_mds(mgmt::Call& call, Then then) {
                 w.finish_task(task, "failed", {}, error->message());
                 return then(mgmt::error_reply(*error));
             }
+            // The machine's own uid is the one in its certificates.
+            if (auto own = Uid::parse(json::get_string(enrolled, "uid"))) uid = *own;
             then(mgmt::guarded([&] {
                 w.transact({call.user(), "add-mds", "Add server " + name, ""}, [&](mgmt::Call& c) {
                     json::object document{

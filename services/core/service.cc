@@ -40,6 +40,7 @@ Service::Service(app::Daemon& daemon)
         .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
         .call([this](const std::string& uid, const std::string& state, const std::string& reason) {
             if (auto mds = Uid::parse(uid)) grid_->link(*mds, state, reason);
+            if (state == "connected") confirm_trust();
         });
     finish(*sync_);
     sic_ = proxy_to(daemon.bus(), "org.openmds.Sic1", "/org/openmds/Sic1");
@@ -198,6 +199,17 @@ void Service::set_members() {
         .withArguments(identity_->uid.text(), rows)
         .uponReplyInvoke([this](bus::ReplyError error) {
             if (bus::error_ptr(error)) members_sent_.clear();  // again at the next heartbeat
+        });
+}
+
+void Service::confirm_trust() {
+    // The first connection by mutual TLS: only now is the activation key deleted (K-2, step 8).
+    if (trust_confirmed_ || !identity_ || identity_->role == "primary") return;
+    trust_confirmed_ = true;
+    sic_->callMethodAsync(bus::MemberName{"Confirm"})
+        .onInterface(bus::InterfaceName{"org.openmds.Sic1"})
+        .uponReplyInvoke([this](bus::ReplyError error) {
+            if (bus::error_ptr(error)) trust_confirmed_ = false;
         });
 }
 

@@ -113,6 +113,8 @@ class Service {
     std::string name_problem(const std::string& name);
     void local_ha_action(const std::string& server, const json::object& request, Then then);
     void check_watches();
+    void confirm_trust();
+    bool trust_confirmed_ = false;
     /// The servers of a request in stored form, or every problem with them at once.
     json::array check_servers(const json::array& given, const std::string& domain,
                               const json::array& present);

@@ -1,5 +1,7 @@
 #include "service.hh"
 
+#include "enrol_peer.hh"
+
 #include <boost/asio/post.hpp>
 
 #include "base/ids.hh"
@@ -106,9 +108,33 @@ void Service::SetMembers(const std::string& self_uid, const std::vector<MemberRo
     });
 }
 
-void Service::Enrol(sdbus::Result<std::string>&& result, std::string) {
-    result.returnError(
-        bus::to_bus_error(Error(Code::not_implemented, "enrolment is not built in")));
+void Service::Enrol(sdbus::Result<std::string>&& result, std::string request) {
+    auto answer = std::make_shared<sdbus::Result<std::string>>(std::move(result));
+    try {
+        callers_.require(current());
+    } catch (const Error& e) {
+        answer->returnError(bus::to_bus_error(e));
+        return;
+    }
+    // SPAKE2, scrypt and waiting for the other machine: on a worker thread.
+    daemon_.work([this, answer, request = std::move(request)] {
+        std::string reply;
+        std::optional<Error> error;
+        try {
+            reply = enrol_peer(json::parse_object(request), trust_.deployment());
+        } catch (const Error& e) {
+            error = e;
+        } catch (const std::exception& e) {
+            error = Error(Code::internal, e.what());
+        }
+        daemon_.post([answer, reply, error] {
+            if (error) {
+                answer->returnError(bus::to_bus_error(*error));
+            } else {
+                answer->returnResults(reply);
+            }
+        });
+    });
 }
 
 std::tuple<std::string, std::string> Service::PrepareIdentity(const std::string& name,
@@ -165,6 +191,8 @@ void Service::load_trust() {
         self_ = self;
         announce("Self");
     }
+    deployment_ = tls ? trust_.deployment() : "";
+    announce("Deployment");
     network_.set_trust(std::move(tls), why);
 }
 

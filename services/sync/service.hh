@@ -39,6 +39,7 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
     void ReloadTrust() override;
     std::vector<PeerRow> Peers() override;
     std::string Self() override { return self_; }
+    std::string Deployment() override { return deployment_; }
     uint32_t Connected() override { return static_cast<uint32_t>(network_.connected()); }
     std::string State() override { return network_.state(); }
     uint64_t BytesSent() override { return network_.counters().sent; }
@@ -59,7 +60,7 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
     TrustFolder trust_;
     Network network_;
     sdbus::Slot names_;
-    std::string self_;
+    std::string self_, deployment_;
     std::set<std::string> changed_;
     bool announcing_ = false;
 };

@@ -70,6 +70,11 @@ std::shared_ptr<wire::Tls> TrustFolder::load() {
     return std::make_shared<wire::Tls>(credentials(read_file(folder_ + "/identity.key"), files));
 }
 
+std::string TrustFolder::deployment() const {
+    std::string path = folder_ + "/deployment.json";
+    return fs::exists(path) ? read_file(path) : "";
+}
+
 std::pair<std::string, std::string> TrustFolder::prepare(const std::string& name,
                                                          const std::string& uid) {
     std::string pending = folder_ + k_pending;

@@ -18,6 +18,8 @@ class TrustFolder {
     /// The credentials ready for use; null when there are none yet. Throws mds::Error(not_set_up)
     /// when there are some and they are of no use. Finishes an installation that was interrupted.
     std::shared_ptr<wire::Tls> load();
+    /// deployment.json as it stands; empty when there is none.
+    std::string deployment() const;
     /// Makes the keys that install() waits for; answers the certificate requests of the identity
     /// and of the sealing key, PEM, subject CN = `name`, with serialNumber = `uid`.
     std::pair<std::string, std::string> prepare(const std::string& name, const std::string& uid);

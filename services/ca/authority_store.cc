@@ -1,0 +1,196 @@
+#include "authority_store.hh"
+
+#include <filesystem>
+
+#include "base/clock.hh"
+#include "base/error.hh"
+#include "base/ids.hh"
+#include "base/text.hh"
+#include "pki/request.hh"
+#include "pki/seal.hh"
+
+namespace mds::ca {
+namespace fs = std::filesystem;
+
+AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) {
+    fs::create_directories(folder_);
+    database_ = std::make_unique<SQLite::Database>(
+        folder_ + "/ca.db", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    database_->exec("PRAGMA journal_mode=WAL");
+    database_->exec("PRAGMA synchronous=FULL");
+    database_->exec(
+        "CREATE TABLE IF NOT EXISTS issued(serial TEXT PRIMARY KEY, authority TEXT, subject TEXT,"
+        " uuid TEXT, kind TEXT, issued_ms INTEGER, not_after INTEGER);"
+        "CREATE TABLE IF NOT EXISTS revoked(serial TEXT PRIMARY KEY, authority TEXT, at_ms INTEGER,"
+        " reason TEXT);"
+        "CREATE TABLE IF NOT EXISTS counter(authority TEXT PRIMARY KEY, number INTEGER)");
+    if (!fs::exists(folder_ + "/sealing.key")) {
+        pki::Key key = pki::Key::generate();
+        replace_file(folder_ + "/sealing.key", key.pem(), 0600);
+        replace_file(folder_ + "/sealing.pem",
+                     pki::self_signed(key, pki::Kind::sealing, "mds-ca", wall_ms(), 7300).pem(),
+                     0600);
+    }
+    sealing_key_ = pki::Key::from_pem(read_file(folder_ + "/sealing.key"));
+    sealing_certificate_ = pki::Certificate::from_pem(read_file(folder_ + "/sealing.pem"));
+    if (!fs::exists(folder_ + "/deployment.json")) return;
+    json::object deployment = json::parse_object(read_file(folder_ + "/deployment.json"));
+    id_ = json::get_string(deployment, "id");
+    name_ = json::get_string(deployment, "name");
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+        if (entry.path().extension() == ".cms") load(entry.path().stem());
+    }
+}
+
+void AuthorityStore::load(const std::string& word) {
+    auto certificate = pki::Certificate::from_pem(read_file(folder_ + "/" + word + ".pem"));
+    std::string key = pki::open_sealed(read_file(folder_ + "/" + word + ".cms"),
+                                       *sealing_certificate_, *sealing_key_);
+    issuers_.emplace(word, pki::Issuer(std::move(certificate), pki::Key::from_pem(key)));
+}
+
+void AuthorityStore::keep(const std::string& word, const pki::Issuer& issuer) {
+    // The certificate first: a blob without one is never found at the next start.
+    replace_file(folder_ + "/" + word + ".pem", issuer.certificate().pem(), 0640);
+    replace_file(folder_ + "/" + word + ".cms", pki::seal(issuer.key().pem(), {*sealing_certificate_}),
+                 0600);
+    issuers_.emplace(word, issuer);
+}
+
+const pki::Issuer& AuthorityStore::issuer(const std::string& word) const {
+    auto it = issuers_.find(word);
+    if (it == issuers_.end()) {
+        throw Error(Code::object_not_found, "this server has no authority " + word);
+    }
+    return it->second;
+}
+
+std::string AuthorityStore::initialize(const std::string& name) {
+    if (!id_.empty()) {
+        if (name == name_) return id_;
+        throw Error(Code::ha_invalid, "this server is the authority of deployment " + name_ + " already");
+    }
+    if (name.empty() || name.size() > 64) {
+        throw Error(Code::invalid_parameter, "a deployment name has 1 to 64 characters");
+    }
+    std::string id = hex(random_bytes(8));
+    if (!issuers_.count("root")) keep("root", pki::Issuer::make_root(id, name, wall_ms()));
+    keep("servers", issuer("root").make_authority(pki::Kind::servers_ca, "servers", name + " Servers CA",
+                                                  wall_ms()));
+    record("root", issuer("servers").certificate(), "", "servers-ca");
+    // Last: without this file the next Initialize begins anew.
+    replace_file(folder_ + "/deployment.json",
+                 json::text(json::object{{"id", id}, {"name", name}}), 0640);
+    id_ = id;
+    name_ = name;
+    return id;
+}
+
+std::string AuthorityStore::create_domain(const std::string& uid, const std::string& name) {
+    if (!Uid::parse(uid)) throw Error(Code::invalid_parameter, uid + " is not a uid");
+    if (!issuers_.count(uid)) {
+        keep(uid, issuer("root").make_authority(pki::Kind::domain_ca, uid, name + " ICA", wall_ms()));
+        record("root", issuer(uid).certificate(), uid, "domain-ca");
+    }
+    return issuer(uid).certificate().pem();
+}
+
+AuthorityStore::Server AuthorityStore::issue_server(const std::string& csr_identity,
+                                                    const std::string& csr_sealing,
+                                                    const std::string& name,
+                                                    const std::string& uuid) {
+    const pki::Issuer& ca = issuer("servers");
+    pki::Subject subject;
+    subject.name = name;
+    subject.uuid = uuid;
+    auto identity = ca.issue(pki::Kind::server, pki::Request::from_pem(csr_identity), subject, wall_ms());
+    auto sealing = ca.issue(pki::Kind::sealing, pki::Request::from_pem(csr_sealing), subject, wall_ms());
+    record("servers", identity, uuid, "server");
+    record("servers", sealing, uuid, "sealing");
+    return {identity.pem(), sealing.pem(), ca.certificate().pem(),
+            issuer("root").certificate().pem(), crl("servers").pem() + crl("root").pem()};
+}
+
+void AuthorityStore::record(const std::string& authority, const pki::Certificate& certificate,
+                            const std::string& uuid, const std::string& kind) {
+    SQLite::Statement s(*database_, "INSERT OR REPLACE INTO issued VALUES(?,?,?,?,?,?,?)");
+    s.bind(1, certificate.serial());
+    s.bind(2, authority);
+    s.bind(3, certificate.subject());
+    s.bind(4, uuid);
+    s.bind(5, kind);
+    s.bind(6, wall_ms());
+    s.bind(7, certificate.not_after());
+    s.exec();
+}
+
+void AuthorityStore::revoke(const std::string& serial, const std::string& reason) {
+    SQLite::Statement find(*database_, "SELECT authority FROM issued WHERE serial=?");
+    find.bind(1, fold(serial));
+    if (!find.executeStep()) {
+        throw Error(Code::object_not_found, "no certificate with serial " + serial + " was issued here");
+    }
+    SQLite::Statement s(*database_, "INSERT OR IGNORE INTO revoked VALUES(?,?,?,?)");
+    s.bind(1, fold(serial));
+    s.bind(2, find.getColumn(0).getString());
+    s.bind(3, wall_ms());
+    s.bind(4, reason.empty() ? "unspecified" : reason);
+    s.exec();
+}
+
+pki::Crl AuthorityStore::crl(const std::string& authority) {
+    SQLite::Statement next(*database_,
+                           "INSERT INTO counter VALUES(?,1) ON CONFLICT(authority) DO UPDATE SET"
+                           " number=number+1 RETURNING number");
+    next.bind(1, authority);
+    next.executeStep();
+    auto number = static_cast<uint64_t>(next.getColumn(0).getInt64());
+    next.reset();
+    std::vector<pki::Revoked> revoked;
+    SQLite::Statement s(*database_, "SELECT serial,at_ms,reason FROM revoked WHERE authority=?");
+    s.bind(1, authority);
+    while (s.executeStep()) {
+        revoked.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(),
+                           s.getColumn(2).getString()});
+    }
+    return pki::Crl::make(issuer(authority), number, revoked, wall_ms());
+}
+
+json::array AuthorityStore::list_authorities() {
+    json::array out;
+    for (const auto& [word, ca] : issuers_) {
+        SQLite::Statement s(*database_,
+                            "SELECT (SELECT count(*) FROM issued WHERE authority=?1),"
+                            " (SELECT count(*) FROM revoked WHERE authority=?1)");
+        s.bind(1, word);
+        s.executeStep();
+        out.push_back(json::object{{"name", word},
+                                   {"subject", ca.certificate().subject()},
+                                   {"serial", ca.certificate().serial()},
+                                   {"not-after", ca.certificate().not_after()},
+                                   {"issued", s.getColumn(0).getInt64()},
+                                   {"revoked", s.getColumn(1).getInt64()}});
+    }
+    return out;
+}
+
+json::array AuthorityStore::list_certificates(const std::string& authority) {
+    json::array out;
+    SQLite::Statement s(*database_,
+                        "SELECT i.serial,i.subject,i.uuid,i.kind,i.issued_ms,i.not_after,r.at_ms"
+                        " FROM issued i LEFT JOIN revoked r ON r.serial=i.serial"
+                        " WHERE i.authority=? ORDER BY i.issued_ms");
+    s.bind(1, authority);
+    while (s.executeStep()) {
+        out.push_back(json::object{{"serial", s.getColumn(0).getString()},
+                                   {"subject", s.getColumn(1).getString()},
+                                   {"uuid", s.getColumn(2).getString()},
+                                   {"kind", s.getColumn(3).getString()},
+                                   {"issued", s.getColumn(4).getInt64()},
+                                   {"not-after", s.getColumn(5).getInt64()},
+                                   {"revoked", !s.getColumn(6).isNull()}});
+    }
+    return out;
+}
+
+}  // namespace mds::ca

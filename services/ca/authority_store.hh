@@ -1,0 +1,54 @@
+#pragma once
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "json/json.hh"
+#include "pki/crl.hh"
+#include "pki/issue.hh"
+
+namespace mds::ca {
+
+/// The authorities that this server may sign with, and what they have issued. Keys lie in the folder
+/// only as CMS blobs sealed for this server (K-21); serials and revocations in a database with
+/// synchronous=FULL, because a forgotten revocation must not happen (K-19).
+class AuthorityStore {
+  public:
+    explicit AuthorityStore(std::string folder);
+
+    const std::string& deployment_id() const { return id_; }
+    const std::string& deployment_name() const { return name_; }
+    size_t authorities() const { return issuers_.size(); }
+
+    std::string initialize(const std::string& name);
+    std::string create_domain(const std::string& uid, const std::string& name);
+
+    struct Server {
+        std::string identity, sealing, chain, root, crl;
+    };
+    Server issue_server(const std::string& csr_identity, const std::string& csr_sealing,
+                        const std::string& name, const std::string& uuid);
+    void revoke(const std::string& serial, const std::string& reason);
+    json::array list_authorities();
+    json::array list_certificates(const std::string& authority);
+
+  private:
+    void load(const std::string& word);
+    void keep(const std::string& word, const pki::Issuer& issuer);
+    const pki::Issuer& issuer(const std::string& word) const;
+    void record(const std::string& authority, const pki::Certificate& certificate,
+                const std::string& uuid, const std::string& kind);
+    pki::Crl crl(const std::string& authority);
+
+    std::string folder_, id_, name_;
+    std::unique_ptr<SQLite::Database> database_;
+    std::optional<pki::Key> sealing_key_;
+    std::optional<pki::Certificate> sealing_certificate_;
+    /// "root", "servers", or a Domain's uid.
+    std::map<std::string, pki::Issuer> issuers_;
+};
+
+}  // namespace mds::ca

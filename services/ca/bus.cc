@@ -1,0 +1,73 @@
+#include "bus.hh"
+
+#include "log/log.hh"
+
+namespace mds::ca {
+
+BusObject::BusObject(app::Daemon& daemon)
+    : AdaptorInterfaces(daemon.bus().raw(), sdbus::ObjectPath{"/org/openmds/Ca1"}),
+      daemon_(daemon),
+      store_(daemon.state_folder()) {
+    registerAdaptor();
+}
+
+BusObject::~BusObject() { unregisterAdaptor(); }
+
+std::string BusObject::status_line() {
+    if (store_.deployment_id().empty()) return "No deployment yet";
+    return std::to_string(store_.authorities()) + " authorities of " + store_.deployment_name();
+}
+
+void BusObject::changed() {
+    daemon_.status(status_line());
+    getObject().emitPropertiesChangedSignal("org.openmds.Ca1",
+                                            {"Deployment", "Authorities", "State"});
+}
+
+std::string BusObject::Initialize(const std::string& deployment_name) {
+    return bus::guarded([&] {
+        std::string id = store_.initialize(deployment_name);
+        changed();
+        return id;
+    });
+}
+
+std::string BusObject::CreateDomainAuthority(const std::string& domain_uid,
+                                             const std::string& domain_name) {
+    return bus::guarded([&] {
+        std::string pem = store_.create_domain(domain_uid, domain_name);
+        changed();
+        return pem;
+    });
+}
+
+BusObject::Five BusObject::IssueServer(const std::string& csr_identity,
+                                       const std::string& csr_sealing, const std::string& name,
+                                       const std::string& uuid, const std::string& role) {
+    return bus::guarded([&] {
+        auto s = store_.issue_server(csr_identity, csr_sealing, name, uuid);
+        log::notice("certificates issued for " + role + " " + name, {{"MDS_SERVER", name}});
+        return Five{s.identity, s.sealing, s.chain, s.root, s.crl};
+    });
+}
+
+void BusObject::Revoke(const std::string& serial, const std::string& reason) {
+    bus::guarded([&] {
+        store_.revoke(serial, reason);
+        log::notice("certificate " + serial + " revoked: " + reason);
+    });
+}
+
+std::string BusObject::ListAuthorities() {
+    return bus::guarded([&] { return json::text(store_.list_authorities()); });
+}
+
+std::string BusObject::ListCertificates(const std::string& authority) {
+    return bus::guarded([&] { return json::text(store_.list_certificates(authority)); });
+}
+
+std::string BusObject::Deployment() { return store_.deployment_name(); }
+uint32_t BusObject::Authorities() { return static_cast<uint32_t>(store_.authorities()); }
+std::string BusObject::State() { return store_.deployment_id().empty() ? "no deployment" : "ready"; }
+
+}  // namespace mds::ca

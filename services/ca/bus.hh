@@ -1,0 +1,39 @@
+#pragma once
+#include <string>
+#include <tuple>
+
+#include "app/daemon.hh"
+#include "authority_store.hh"
+#include "dbus/ca-adaptor.h"
+
+namespace mds::ca {
+
+/// /org/openmds/Ca1. Who may call is decided by the bus policy (org.openmds.Ca1.conf).
+class BusObject final
+    : public sdbus::AdaptorInterfaces<org::openmds::Ca1_adaptor, sdbus::Properties_adaptor> {
+  public:
+    explicit BusObject(app::Daemon& daemon);
+    ~BusObject();
+    std::string status_line();
+
+  private:
+    using Five = std::tuple<std::string, std::string, std::string, std::string, std::string>;
+    std::string Initialize(const std::string& deployment_name) override;
+    std::string CreateDomainAuthority(const std::string& domain_uid,
+                                      const std::string& domain_name) override;
+    Five IssueServer(const std::string& csr_identity, const std::string& csr_sealing,
+                     const std::string& name, const std::string& uuid,
+                     const std::string& role) override;
+    void Revoke(const std::string& serial, const std::string& reason) override;
+    std::string ListAuthorities() override;
+    std::string ListCertificates(const std::string& authority) override;
+    std::string Deployment() override;
+    uint32_t Authorities() override;
+    std::string State() override;
+    void changed();
+
+    app::Daemon& daemon_;
+    AuthorityStore store_;
+};
+
+}  // namespace mds::ca
