@@ -30,7 +30,8 @@ struct Refusal {
 
 /// One TLS 1.3 connection of `mds-enrol/1` on a socket (K-12). Blocks the calling thread; every
 /// operation ends at the deadline given at the beginning, with mds::Error(timed_out). A broken line
-/// or a peer that does not keep to the protocol gives mds::Error(unreachable).
+/// or a peer that does not keep to the protocol gives mds::Error(unreachable). The process must ignore
+/// SIGPIPE, as every daemon does.
 class Channel {
   public:
     /// Connects to `address` (a name or a number) within `timeout_ms`, which is also the deadline of

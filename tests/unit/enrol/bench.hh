@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -18,6 +19,9 @@
 
 // Both ends of an enrolment on the loopback interface.
 namespace mds::test {
+
+/// As the daemons do (Channel).
+inline const auto k_no_pipe_signal = std::signal(SIGPIPE, SIG_IGN);
 
 struct Folder {
     std::string path = std::filesystem::temp_directory_path() / ("mds-" + hex(random_bytes(8)));
