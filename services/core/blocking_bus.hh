@@ -33,8 +33,11 @@ class BlockingBus {
             auto proxy = sdbus::createProxy(*connection_, bus::ServiceName{service},
                                             sdbus::ObjectPath{path});
             std::tuple<Results...> results;
-            auto invoker = proxy->callMethod(bus::MemberName{method});
-            invoker.onInterface(bus::InterfaceName{interface}).withArguments(arguments...);
+            // The invoker keeps references: the names must outlive it.
+            const bus::MemberName member{method};
+            const bus::InterfaceName where{interface};
+            auto invoker = proxy->callMethod(member);
+            invoker.onInterface(where).withArguments(arguments...);
             std::apply([&](auto&... out) { invoker.storeResultsTo(out...); }, results);
             return results;
         } catch (const sdbus::Error& e) {

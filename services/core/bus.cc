@@ -37,7 +37,7 @@ void BusObject::authorize(const std::string& action, std::function<void()> then,
                           std::function<void(const Error&)> refuse) {
     const sdbus::Message* message = getObject().getCurrentlyProcessedMessage();
     std::string sender = message ? std::string(message->getSender()) : std::string();
-    if (message && message->getCredsUid() == 0) return then();
+    if (message && message->getCredsEuid() == 0) return then();
     authority_.check(sender, action, true, [action, then, refuse](bool allowed) {
         if (allowed) return then();
         refuse(Error(Code::no_permissions, "not allowed: " + action + " is for administrators"));

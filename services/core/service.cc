@@ -268,8 +268,11 @@ sdbus::IProxy& Service::domain_proxy(const std::string& server) {
 void Service::call_domain(const std::string& server, const std::string& method,
                           const std::string& text,
                           std::function<void(std::optional<Error>, std::string)> then) {
-    auto invoker = domain_proxy(server).callMethodAsync(bus::MemberName{method});
-    invoker.onInterface(bus::InterfaceName{"org.openmds.Domain1"});
+    // The invoker keeps references: the names must outlive it.
+    const bus::MemberName member{method};
+    const bus::InterfaceName interface{"org.openmds.Domain1"};
+    auto invoker = domain_proxy(server).callMethodAsync(member);
+    invoker.onInterface(interface);
     if (method != "Status" && method != "Reload") invoker.withArguments(text);
     if (method == "Reload") {
         invoker.uponReplyInvoke([then = std::move(then)](bus::ReplyError error) {

@@ -16,7 +16,7 @@ void Callers::require(const sdbus::Message& message) {
     std::string sender{message.getSender()};
     auto it = allowed_.find(sender);
     if (it == allowed_.end()) {
-        uid_t uid = message.getCredsUid();
+        uid_t uid = message.getCredsEuid();
         bool allowed = uid == 0 || uid == mds_ || uid == geteuid();
         it = allowed_.emplace(std::move(sender), allowed).first;
     }
