@@ -22,7 +22,7 @@ void Replica::request_copy(PeerState& from, bool ordered) {
     receiving_ = Receiving{};
     receiving_->from = from.peer.mds;
     receiving_->ordered = ordered;
-    receiving_->progress_at = env_.mono_ms();
+    receiving_->progress_at = receiving_->asked_at = env_.mono_ms();
     env_.send(from.peer.mds, Kind::copy_request, NoteMessage{}.encode());
     env_.log(6, "asking " + from.peer.name + " for a full copy");
     env_.status_changed();
@@ -36,18 +36,24 @@ void Replica::on_copy_request(PeerState& p) {
         env_.send(mds, Kind::copy_offer, serving_->encode());
         return;
     }
-    if (making_copy_) return;  // the asker repeats
+    copy_waiters_.push_back(mds);
+    if (making_copy_) return;
     making_copy_ = true;
-    env_.make_copy([this, mds](std::optional<CopyOffer> offer, std::string error) {
+    env_.make_copy([this](std::optional<CopyOffer> offer, std::string error) {
         making_copy_ = false;
-        if (!offer) {
-            env_.log(4, "no full copy could be made: " + error);
-            env_.send(mds, Kind::copy_gone, NoteMessage{Uid{}, 0, error}.encode());
-            return;
-        }
-        serving_ = std::move(offer);
+        std::vector<Uid> waiters = std::move(copy_waiters_);
+        copy_waiters_.clear();
+        if (!offer) env_.log(4, "no full copy could be made: " + error);
+        if (offer) serving_ = std::move(offer);
         serving_used_at_ = env_.mono_ms();
-        env_.send(mds, Kind::copy_offer, serving_->encode());
+        // The same copy serves every Standby that asked meanwhile.
+        for (const Uid& waiter : waiters) {
+            if (serving_) {
+                env_.send(waiter, Kind::copy_offer, serving_->encode());
+            } else {
+                env_.send(waiter, Kind::copy_gone, NoteMessage{Uid{}, 0, error}.encode());
+            }
+        }
     });
 }
 

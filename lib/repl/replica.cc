@@ -124,6 +124,9 @@ void Replica::tick() {
         } else if (receiving_->offer) {
             receiving_->next = 0;
             ask_chunks();
+        } else if (now - receiving_->asked_at > timing_.repeat_ms) {
+            receiving_->asked_at = now;
+            env_.send(receiving_->from, Kind::copy_request, NoteMessage{}.encode());
         }
     }
     if (serving_ && now - serving_used_at_ > 120'000) {

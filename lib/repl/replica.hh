@@ -158,7 +158,7 @@ class Replica {
         std::optional<CopyOffer> offer;
         std::vector<bool> have;
         uint32_t received = 0, next = 0;
-        int64_t progress_at = 0;
+        int64_t progress_at = 0, asked_at = 0;
         bool ordered = false;       // by full_sync of an operator
     };
     struct Pending {
@@ -214,6 +214,7 @@ class Replica {
     Pending pending_;
     std::optional<Receiving> receiving_;
     bool making_copy_ = false;
+    std::vector<Uid> copy_waiters_;
     std::optional<CopyOffer> serving_;
     int64_t serving_used_at_ = 0;
     std::map<Uid, Done> full_syncs_;

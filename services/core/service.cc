@@ -69,6 +69,21 @@ Service::Service(app::Daemon& daemon)
             }
         });
     finish(*dbus_);
+    // One match for all Domain Servers: a match by well-known sender would reach every handler.
+    status_match_ = daemon.bus().raw().addMatch(
+        "type='signal',interface='org.openmds.Domain1',member='StatusChanged'",
+        [this](auto&& message) {
+            try {
+                std::string text;
+                message >> text;
+                json::value status = json::parse(text);
+                std::string server = json::get_string(status.as_object(), "server");
+                if (placed_.count(server)) grid_->local(server, std::move(status));
+                check_watches();
+            } catch (const std::exception& e) {
+                log::warning(std::string("status of a Domain Server: ") + e.what());
+            }
+        });
 
     if (identity_ && identity_->joined()) open_system();
     daemon.bus().own("org.openmds.Core1");
@@ -250,16 +265,6 @@ sdbus::IProxy& Service::domain_proxy(const std::string& server) {
         slot = sdbus::createProxy(daemon_.bus().raw(),
                                   bus::ServiceName{server::domain_bus_name(server)},
                                   sdbus::ObjectPath{"/org/openmds/Domain1"});
-        slot->uponSignal(bus::MemberName{"StatusChanged"})
-            .onInterface(bus::InterfaceName{"org.openmds.Domain1"})
-            .call([this, server](const std::string& text) {
-                try {
-                    grid_->local(server, json::parse(text));
-                    check_watches();
-                } catch (const Error& e) {
-                    log::warning("status of " + server + ": " + e.message());
-                }
-            });
         finish(*slot);
     }
     return *slot;

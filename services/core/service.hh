@@ -127,6 +127,7 @@ class Service {
     std::unique_ptr<UnitControl> units_;
     std::unique_ptr<BusObject> bus_;
     std::unique_ptr<sdbus::IProxy> sync_, sic_, dbus_;
+    sdbus::Slot status_match_;
     std::map<std::string, std::unique_ptr<sdbus::IProxy>> domain_proxies_;
     std::map<std::string, std::string> local_sessions_;
     std::set<std::string> placed_;

@@ -94,23 +94,24 @@ int mdsstat(const std::vector<std::string>& arguments) {
             return 5;
         }
     }
-    std::string line = "+" + std::string(77, '-') + "+";
-    const char* row_format = "| {:<4} | {:<15} | {:<15} | {:<8} | {:<7} | {:<7} | {:<7}|";
-    fmt::print("{}\n", line);
-    fmt::print(fmt::runtime(row_format), "Type", "Name", "IP address", "FWM", "FWD", "CPD", "CPCA");
-    fmt::print("\n{}\n", line);
+    const char* row_format = "| {:<4} | {:<16} | {:<15} | {:<8} | {:<8} | {:<8} | {:<8} |";
+    std::string header = fmt::format(fmt::runtime(row_format), "Type", "Name", "IP address", "FWM",
+                                     "FWD", "CPD", "CPCA");
+    std::string line = "+" + std::string(header.size() - 2, '-') + "+";
+    fmt::print("{0}\n{1}\n{0}\n", line, header);
     size_t up = 0;
     for (const Row& r : rows) {
         bool whole = true;
         for (const UnitState& s : r.cells) whole = whole && (s.word == "up" || s.word == "N/R");
         up += whole;
-        fmt::print(fmt::runtime(row_format), r.type, r.name.substr(0, 15), r.address.substr(0, 15),
+        fmt::print(fmt::runtime(row_format), r.type, r.name.substr(0, 16), r.address.substr(0, 15),
                    cell(r.cells[0]), cell(r.cells[1]), cell(r.cells[2]), cell(r.cells[3]));
         fmt::print("\n");
     }
     fmt::print("{}\n", line);
-    fmt::print("| Total servers checked: {:<4} {:>3} up {:>3} down {:<34}|\n", rows.size(), up,
-               rows.size() - up, "");
+    std::string total = fmt::format("| Total servers checked: {:<4} {:>3} up {:>3} down", rows.size(),
+                                    up, rows.size() - up);
+    fmt::print("{}{:>{}}\n", total, "|", header.size() - total.size());
     fmt::print("{}\nTip: mdsstat -h explains the states\n", line);
     return up == rows.size() ? 0 : 3;
 }
