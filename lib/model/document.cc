@@ -15,6 +15,15 @@ namespace {
     for (const Field& f : type.fields) {
         if (!f.read_only) names.push_back(f.name);
     }
+    if (type.addressing == Addressing::host || type.addressing == Addressing::any_of) {
+        names.push_back("ip-address");
+    }
+    if (type.addressing == Addressing::subnet) {
+        for (const char* alias : {"subnet", "mask-length", "subnet-mask"}) names.push_back(alias);
+    }
+    if (type.addressing == Addressing::range || type.addressing == Addressing::any_of) {
+        for (const char* alias : {"ip-address-first", "ip-address-last"}) names.push_back(alias);
+    }
     std::string near = nearest(given, names);
     throw Error(Code::invalid_parameter_name,
                 "Unrecognized parameter [" + std::string(given) + "]" +

@@ -254,7 +254,7 @@ void Service::add_domain(mgmt::Call& call, Then then) {
 }
 
 void Service::watch_domain_task(Uid task, const std::string& domain, int64_t deadline) {
-    watches_.push_back({task, domain, deadline});
+    watches_.push_back({task, domain, deadline, mono_ms()});
     check_watches();
 }
 
@@ -293,7 +293,9 @@ void Service::check_watches() {
             w.finish_task(watch.task, "succeeded");
             return true;
         }
-        bool only_silent = good + silent == row->servers.size() && good > 0;
+        // A server that was added a moment ago may not have been heard yet.
+        bool only_silent = good + silent == row->servers.size() && good > 0 &&
+                           mono_ms() - watch.begun > 10'000;
         if (only_silent || mono_ms() > watch.deadline) {
             std::string text = "not synchronized yet: " + join(waiting, ", ");
             w.finish_task(watch.task, good > 0 ? "succeeded with warnings" : "failed", {}, text);

@@ -142,7 +142,7 @@ class Service {
     struct Watch {
         Uid task;
         std::string domain;
-        int64_t deadline;
+        int64_t deadline, begun;
     };
     std::vector<Watch> watches_;
     std::string members_sent_;

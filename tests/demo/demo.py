@@ -31,7 +31,7 @@ def services(limit):
         for row in csv.reader(file):
             if len(row) < 3 or row[2] not in ("tcp", "udp") or not row[0] or not row[1]:
                 continue
-            name = f"{row[0]}-{row[2]}"
+            name = f"iana-{row[0]}-{row[2]}"
             if name.lower() in seen or len(seen) >= limit:
                 continue
             seen.add(name.lower())

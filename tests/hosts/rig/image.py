@@ -28,7 +28,7 @@ def dependencies(deb):
 def build(deb=None, suite="bookworm"):
     """Makes the image when it is not cached; returns its folder."""
     packages = sorted(set(BASE + (dependencies(deb) if deb else [])))
-    key = hashlib.sha256(" ".join([suite, "v2"] + packages).encode()).hexdigest()[:16]
+    key = hashlib.sha256(" ".join([suite, "v3"] + packages).encode()).hexdigest()[:16]
     cache = os.environ.get("OPENMDS_HOSTS_CACHE", "/var/cache/openmds-hosts")
     os.makedirs(cache, exist_ok=True)
     folder = f"{cache}/{suite}-{key}"
@@ -44,6 +44,9 @@ def build(deb=None, suite="bookworm"):
             "--dpkgopt=force-unsafe-io", "--include=" + ",".join(packages),
             '--customize-hook=chroot "$1" passwd -q -d root; '
             'rm -f "$1"/etc/hostname "$1"/etc/resolv.conf', suite, part, timeout=900)
+        # dpkg on a host flushes what it unpacks, as everywhere: a power cut must find the package.
+        for name in os.listdir(f"{part}/etc/dpkg/dpkg.cfg.d"):
+            os.remove(f"{part}/etc/dpkg/dpkg.cfg.d/{name}")
         for unit in MASKED:
             path = f"{part}/etc/systemd/system/{unit}"
             os.makedirs(os.path.dirname(path), exist_ok=True)
