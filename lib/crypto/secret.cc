@@ -18,7 +18,7 @@ void wipe(std::string& secret) {
 
 bool protect_process() {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+    return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }
 
 }  // namespace mds::crypto

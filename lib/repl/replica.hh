@@ -95,6 +95,8 @@ class Replica {
     struct Identity {
         Uid mds, server;
         std::string name, version;
+        /// Name of its Multi-Domain Server, for commands in "next" texts.
+        std::string mds_name;
         bool log_server = false;
         /// This server makes the history when there is none (first server of a Domain).
         bool founder = false;

@@ -62,7 +62,7 @@ void Replica::require_writable() const {
                     fmt::format("{} is a standby server and read-only; the Domain has no Active "
                                 "server{}", self_.name,
                                 active ? " (" + active->name + " does not answer)" : ""))
-            .refusal("RF-05", fmt::format("mdsctl ha set-active {} {}", self_.domain, self_.name));
+            .refusal("RF-05", fmt::format("mdsctl ha set-active {} {}", self_.domain, self_.mds_name));
     }
     throw Error(Code::standby, fmt::format("{} is a standby server and read-only; the Active "
                                            "server is {} ({}) on {}", self_.name, active->name,
@@ -98,7 +98,7 @@ void Replica::set_active(const std::string& by, Done done) {
         throw Error(Code::ha_invalid,
                     fmt::format("Active not responding: {} does not answer ({})",
                                 active ? active->name : "the Active server", last))
-            .refusal("RF-21", "mdsctl ha force-active " + self_.domain + " " + self_.mds.text());
+            .refusal("RF-21", "mdsctl ha force-active " + self_.domain + " " + self_.mds_name);
     }
     pending_ = {};
     pending_.what = Pending::What::become_active;
@@ -238,7 +238,7 @@ void Replica::force_active(const std::string& by) {
         if (!reachable(p)) continue;
         if (p.last.role == Role::active) {
             throw Error(Code::ha_invalid, p.peer.name + " is Active and answers")
-                .refusal("RF-29", fmt::format("mdsctl ha set-active {} {}", self_.domain, self_.name));
+                .refusal("RF-29", fmt::format("mdsctl ha set-active {} {}", self_.domain, self_.mds_name));
         }
         if (compare(history(), p.last.history).relation == Relation::behind) {
             throw Error(Code::ha_invalid,

@@ -81,7 +81,7 @@ Config Config::from_json(const json::object& o) {
     c.address = json::get_string(server, "address");
     c.beside = json::get_string(server, "beside");
     c.interface = json::get_string(server, "interface");
-    c.mds_name = json::get_string(server, "mds-name");
+    c.mds_name = c.self.mds_name = json::get_string(server, "mds-name");
     c.primary = json::get_bool(server, "primary");
     for (const json::value& row : json::get_array(o, "peers")) {
         const json::object& p = row.as_object();

@@ -125,7 +125,7 @@ server::Config Service::system_config() {
     c.domain_name = "System Data";
     c.domain_type = "mds";
     c.self.mds = c.self.server = me.uid;
-    c.self.name = c.mds_name = me.name;
+    c.self.name = c.self.mds_name = c.mds_name = me.name;
     c.self.version = k_version;
     c.self.log_server = me.log_server();
     c.self.founder = me.role == "primary";

@@ -163,7 +163,7 @@ class Net {
 
 void Node::boot(bool founder) {
     db = std::make_unique<store::PublicDb>(folder);
-    Replica::Identity self{mds, server, name, "1", false, founder, "London"};
+    Replica::Identity self{mds, server, name, "1", name, false, founder, "London"};
     replica = std::make_unique<Replica>(*db, *this, self, net_.peers_of(*this), Timing{});
     replica->start();
 }

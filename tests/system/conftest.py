@@ -1,0 +1,21 @@
+"""Booted hosts, shared by the tests of a module; a module that breaks them has its own."""
+
+import os
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, f"{ROOT}/tests/support")
+
+from deployment import Deployment  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def ex1():
+    """The reference deployment, whole at the beginning and end of every test that uses it."""
+    deployment = Deployment("sys")
+    deployment.build()
+    yield deployment
+    if not os.environ.get("OPENMDS_KEEP_HOSTS"):
+        deployment.down()
