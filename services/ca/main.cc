@@ -1,48 +1,22 @@
-// mds-ca: the authority keys of this server (docs/architecture.md).
-#include <sys/stat.h>
+// mds-ca: the authorities, without a network (docs/architecture.md).
+#include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "app/daemon.hh"
 #include "bus.hh"
-#include "crypto/secret.hh"
-#include "log/log.hh"
-#include "service.hh"
-
-namespace {
-
-constexpr int k_hour_ms = 3'600'000;
-
-struct Parts {
-    explicit Parts(mds::app::Daemon& daemon)
-        : service(daemon.state_folder()), object(daemon.bus(), service) {
-        service.refresh_lists();
-        daemon.every(k_hour_ms, [this] {
-            try {
-                service.refresh_lists();
-            } catch (const std::exception& e) {
-                mds::log::error(std::string("a revocation list could not be renewed: ") + e.what());
-            }
-        });
-        daemon.bus().own("org.openmds.Ca1");
-    }
-    mds::ca::Service service;
-    mds::ca::BusObject object;
-};
-
-}  // namespace
 
 int main(int argc, char** argv) {
-    umask(0077);
-    bool locked = mds::crypto::protect_process();
+    // Keys stay out of dumps and, where the limit allows it, out of swap.
+    prctl(PR_SET_DUMPABLE, 0);
+    mlockall(MCL_CURRENT | MCL_FUTURE);
     mds::app::Description description;
     description.word = "ca";
-    description.summary = "Holds the keys of the certificate authorities and signs by template.";
+    description.summary = "Certificate authorities of the deployment; no network.";
     description.state_folder = "/var/lib/mds/ca";
-    return mds::app::main(argc, argv, description, [locked](mds::app::Daemon& daemon) {
-        if (!locked) mds::log::info("memory could not be locked (LimitMEMLOCK)");
-        auto parts = std::make_shared<Parts>(daemon);
-        daemon.ready(parts->service.deployment().empty()
-                         ? "Not initialized"
-                         : "Authority of deployment " + parts->service.deployment());
-        return std::static_pointer_cast<void>(parts);
+    return mds::app::main(argc, argv, description, [](mds::app::Daemon& daemon) {
+        auto object = std::make_shared<mds::ca::BusObject>(daemon);
+        daemon.bus().own("org.openmds.Ca1");
+        daemon.ready(object->status_line());
+        return object;
     });
 }
