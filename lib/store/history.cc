@@ -139,10 +139,10 @@ Revision PublicDb::begin_term(const Term& wanted) {
 
 std::optional<Revision> PublicDb::revision(uint64_t rev) const {
     Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
-                     "author,time_ms,changes,meta,codec,payload FROM revision WHERE rev=?"));
+                     "author,time_ms,changes,meta,codec,payload,undo FROM revision WHERE rev=?"));
     s->bind(1, static_cast<int64_t>(rev));
     if (!s->executeStep()) return std::nullopt;
-    return impl_->read_revision(*s, true, false);
+    return impl_->read_revision(*s, true, true);
 }
 
 std::vector<Revision> PublicDb::revisions(uint64_t below, size_t limit) const {

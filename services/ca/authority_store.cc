@@ -1,6 +1,7 @@
 #include "authority_store.hh"
 
 #include <filesystem>
+#include <set>
 
 #include "base/clock.hh"
 #include "base/error.hh"
@@ -100,6 +101,12 @@ AuthorityStore::Server AuthorityStore::issue_server(const std::string& csr_ident
                                                     const std::string& name,
                                                     const std::string& uuid) {
     const pki::Issuer& ca = issuer("servers");
+    for (const std::string& csr : {csr_identity, csr_sealing}) {
+        pki::Request request = pki::Request::from_pem(csr);
+        if (request.name() != name || request.uuid() != uuid) {
+            throw Error(Code::forbidden, "the certificate request is for another server than " + name);
+        }
+    }
     pki::Subject subject;
     subject.name = name;
     subject.uuid = uuid;
@@ -125,6 +132,13 @@ void AuthorityStore::record(const std::string& authority, const pki::Certificate
 }
 
 void AuthorityStore::revoke(const std::string& serial, const std::string& reason) {
+    // Checked before it is stored: a list with an unknown reason could never be signed again.
+    static const std::set<std::string> k_reasons = {"", "unspecified", "key-compromise",
+                                                    "affiliation-changed", "superseded",
+                                                    "cessation-of-operation"};
+    if (!k_reasons.count(reason)) {
+        throw Error(Code::invalid_parameter, "Invalid parameter for [reason]. " + reason);
+    }
     SQLite::Statement find(*database_, "SELECT authority FROM issued WHERE serial=?");
     find.bind(1, fold(serial));
     if (!find.executeStep()) {

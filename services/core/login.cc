@@ -115,7 +115,11 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
                 if (json::get_string(s.as_object(), "mds") != identity_->uid.text()) continue;
                 std::string server = json::get_string(s.as_object(), "name");
                 call_domain(server, "OpenSession", json::text(request),
-                            [then](std::optional<Error> error, std::string reply) {
+                            [then, server](std::optional<Error> error, std::string reply) {
+                                if (error && error->code() == Code::unreachable) {
+                                    error = Error(Code::initializing, server + " is starting; try "
+                                                                      "again in a few seconds");
+                                }
                                 if (error) return then(mgmt::error_reply(*error));
                                 then({200, std::move(reply)});
                             });

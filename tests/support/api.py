@@ -79,7 +79,8 @@ class Api:
                 self.connection.request(method, self.prefix + command, body, all_headers)
                 response = self.connection.getresponse()
                 return response.status, json.loads(response.read() or b"null")
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError,
+                    ssl.SSLError):
                 self.connection.close()
                 if attempt == 2:
                     raise

@@ -42,7 +42,9 @@ def exported(api):
     out = {}
     for command in ("show-hosts", "show-networks", "show-groups", "show-services-tcp",
                     "show-address-ranges"):
-        out[command] = sorted((json.dumps({k: v for k, v in o.items() if k != "meta-info"},
+        out[command] = sorted((json.dumps({k: v for k, v in o.items()
+                                           if k not in ("meta-info", "available-actions",
+                                                        "read-only")},
                                           sort_keys=True)
                                for o in api.all(command, details_level="full")))
     return out
@@ -326,8 +328,13 @@ def test_SY_5_a_standby_that_was_away_catches_up(ex1, london):
 def test_HW_5_a_standby_killed_while_it_applies_is_at_one_revision(ex1, london):
     for i in range(200):
         london.send("add-host", host(f"hw5-{i}", f"198.18.0.{i + 1}", **{"ignore-warnings": True}))
+    pid = ex1["tokyo"].out("systemctl show -p MainPID --value mds-domain@London-2.service")
     london.call("publish")
     ex1["tokyo"].sh("systemctl kill -s KILL mds-domain@London-2.service")
+    wait_until(lambda: ex1["tokyo"].out("systemctl show -p MainPID --value "
+                                        "mds-domain@London-2.service") not in ("0", pid) and
+               ex1["tokyo"].sh("busctl status org.openmds.Domain1.London_2d2", check=False)
+               .returncode == 0, 20, "London-2 to be back")
     ex1.wait_synchronized("london", "London")
     tokyo = ex1.api("tokyo", "London")
     assert tokyo.call("show-host", name="hw5-199")["name"] == "hw5-199"

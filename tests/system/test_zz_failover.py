@@ -39,7 +39,7 @@ def test_AS_6_CA_10_ST_3_power_cut_of_the_active_forced_takeover_and_return(ex1)
     back = ex1.api("london", "London")
     assert back.call("show-host", name="after-cut")["name"] == "after-cut"
     assert back.info["standby"] is True
-    ex1.ctl("tokyo", "ha set-active London london")
+    ex1.ctl("london", "ha set-active London london")
     ex1.wait_role("london", "London", "active")
     ex1.wait_synchronized("london", "London")
 
@@ -68,7 +68,7 @@ def test_CA_10_a_returned_active_parks_what_it_had_not_sent(ex1):
     with pytest.raises(ApiError, match="object_not_found"):
         back.call("show-host", name="unsent")
     assert back.call("show-host", name="meanwhile")["name"] == "meanwhile"
-    ex1.ctl("tokyo", "ha set-active London london")
+    ex1.ctl("london", "ha set-active London london")
     ex1.wait_role("london", "London", "active")
     ex1.wait_synchronized("london", "London")
 

@@ -18,7 +18,7 @@ TEST_F(Objects, AddShowSetDelete) {
     EXPECT_EQ(added.at("tags").as_array().at(0).as_object().at("name"), "prod");
     EXPECT_EQ(added.at("groups"), json::array{});
     std::string uid = json::get_string(added, "uid");
-    EXPECT_EQ(good(sid, "show-host", R"({"name":"WEB1"})").at("uid"), uid);
+    EXPECT_EQ(good(sid, "show-host", R"({"name":"WEB1"})").at("uid"), json::value(uid));
     json::object changed =
         good(sid, "set-host", R"({"uid":")" + uid + R"(","new-name":"web2","comments":"c"})");
     EXPECT_EQ(changed.at("name"), "web2");
@@ -57,7 +57,7 @@ TEST_F(Objects, EveryTypeOfTheDomain) {
         std::string name(type);
         json::object added = good(sid, "add-" + name, body);
         std::string uid = json::get_string(added, "uid");
-        EXPECT_EQ(added.at("type"), name);
+        EXPECT_EQ(added.at("type"), json::value(name));
         EXPECT_EQ(good(sid, "show-" + name, R"({"uid":")" + uid + "\"}"), added) << name;
         EXPECT_EQ(ask(sid, "equals", R"({"type":")" + name + R"(","params":)" + body + "}").body,
                   (json::object{{"equals", true}}))
@@ -135,7 +135,7 @@ TEST_F(Objects, DuplicateNameNamesTheObject) {
     add_host(sid, "web1", "10.0.0.1");
     Answer answer = ask(sid, "add-host", R"({"name":"web1","ip-address":"10.0.0.2"})");
     EXPECT_EQ(answer.error(), "More than one object named 'web1' exists.");
-    EXPECT_EQ(json::get_array(answer.body, "errors")[0].as_object().at("current-session"), true);
+    EXPECT_EQ(json::get_array(answer.body, "errors")[0].as_object().at("current-session"), json::value(true));
     publish(sid);
     answer = ask(sid, "add-host", R"({"name":"web1","ip-address":"10.0.0.2"})");
     EXPECT_EQ(answer.error(), "More than one object named 'web1' exists.");
@@ -250,7 +250,7 @@ TEST_F(Objects, SetIfExistsUpdates) {
     std::string uid = add_host(sid, "h", "10.0.0.1");
     json::object set =
         good(sid, "add-host", R"({"name":"h","ip-address":"10.0.0.2","set-if-exists":true})");
-    EXPECT_EQ(set.at("uid"), uid);
+    EXPECT_EQ(set.at("uid"), json::value(uid));
     EXPECT_EQ(set.at("ipv4-address"), "10.0.0.2");
 }
 
@@ -258,7 +258,7 @@ TEST_F(Objects, PredefinedObjectsAreReadOnly) {
     std::string sid = login();
     json::object http = good(sid, "show-service-tcp", R"({"name":"http"})");
     EXPECT_EQ(http.at("port"), "80");
-    EXPECT_EQ(http.at("read-only"), true);
+    EXPECT_EQ(http.at("read-only"), json::value(true));
     EXPECT_EQ(http.at("domain").as_object().at("name"), "Check Point Data");
     EXPECT_EQ(ask(sid, "set-service-tcp", R"({"name":"http","port":81})").status, 403);
     EXPECT_EQ(ask(sid, "delete-service-tcp", R"({"name":"http"})").status, 403);

@@ -25,13 +25,13 @@ TEST_F(Publish, SE_4_PublishMakesARevisionAndFreesLocks) {
     EXPECT_EQ(first.at("progress-percentage"), 100);
     const json::object& details = first.at("task-details").as_array().at(0).as_object();
     EXPECT_EQ(details.at("publishResponse").as_object().at("numberOfPublishedChanges"), 2);
-    EXPECT_EQ(details.at("revision"), session);
+    EXPECT_EQ(details.at("revision"), json::value(session));
     json::object host = good(sid, "show-host", R"({"name":"a"})");
     EXPECT_EQ(host.at("meta-info").as_object().at("lock"), "unlocked");
     EXPECT_EQ(good(sid, "show-session").at("changes"), 0);
     json::object old = good(sid, "show-session", R"({"uid":")" + session + "\"}");
     EXPECT_EQ(old.at("state"), "published");
-    EXPECT_EQ(good(sid, "show-last-published-session").at("uid"), session);
+    EXPECT_EQ(good(sid, "show-last-published-session").at("uid"), json::value(session));
 }
 
 TEST_F(Publish, OV_5_PublishWithoutChangesMakesNoRevision) {
@@ -92,17 +92,17 @@ TEST_F(Publish, CrashBetweenTheTwoFilesIsHealedAtTheNextStart) {
     add_host(sid, "h", "10.0.0.1");
     Uid session = *Uid::parse(json::get_string(last_login, "uid"));
     // What the publish does in public.db, without what follows in work.db.
-    SQLite::Statement s(work->db(), "SELECT uid,type,scope,name,doc FROM overlay");
     store::PublicDb::PublishRequest request;
     request.session = session;
-    while (s.executeStep()) {
+    // The statement ends before the databases are closed.
+    for (SQLite::Statement s(work->db(), "SELECT uid,type,scope,name,doc FROM overlay");
+         s.executeStep();) {
         auto uid = s.getColumn(0);
         request.changes.push_back({store::Change::Op::put,
                                    *Uid::from_bytes({static_cast<const char*>(uid.getBlob()), 16}),
                                    s.getColumn(1).getString(), s.getColumn(2).getString(),
                                    s.getColumn(3).getString(), s.getColumn(4).getString()});
     }
-    s.reset();
     db->publish(request, {});
     reopen();
     EXPECT_EQ(good(sid, "show-session").at("changes"), 0);

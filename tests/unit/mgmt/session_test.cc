@@ -11,8 +11,8 @@ TEST_F(Sessions, LoginReply) {
     EXPECT_EQ(sid.size(), 8u + 43u);
     EXPECT_EQ(last_login.at("session-timeout"), 900);
     EXPECT_EQ(last_login.at("api-server-version"), "1.9.1");
-    EXPECT_EQ(last_login.at("read-only"), false);
-    EXPECT_EQ(last_login.at("standby"), false);
+    EXPECT_EQ(last_login.at("read-only"), json::value(false));
+    EXPECT_EQ(last_login.at("standby"), json::value(false));
     EXPECT_THROW(login({{"session-timeout", 5}}), Error);
 }
 
@@ -147,7 +147,7 @@ TEST_F(Sessions, SeveralContinuableSessionsAreAnError) {
 
 TEST_F(Sessions, ReadOnlySessionsCannotWrite) {
     std::string sid = login({{"read-only", true}});
-    EXPECT_EQ(last_login.at("read-only"), true);
+    EXPECT_EQ(last_login.at("read-only"), json::value(true));
     Answer answer = ask(sid, "add-host", R"({"name":"h","ip-address":"10.0.0.1"})");
     EXPECT_EQ(answer.status, 403);
     EXPECT_EQ(answer.code(), "generic_err_no_permissions");
@@ -159,8 +159,8 @@ TEST_F(Sessions, ReadOnlySessionsCannotWrite) {
 TEST_F(Sessions, AS_2_AS_3_StandbyIsReadOnlyAndNamesTheActive) {
     standby = true;
     std::string sid = login();
-    EXPECT_EQ(last_login.at("standby"), true);
-    EXPECT_EQ(last_login.at("read-only"), true);
+    EXPECT_EQ(last_login.at("standby"), json::value(true));
+    EXPECT_EQ(last_login.at("read-only"), json::value(true));
     for (const char* command : {"add-host", "publish", "set-group", "delete-tag"}) {
         Answer answer = ask(sid, command, R"({"name":"h"})");
         EXPECT_EQ(answer.status, 403) << command;
