@@ -91,7 +91,10 @@ void Replica::set_active(const std::string& by, Done done) {
     for (const PeerState& p : peers_) {
         if (active && p.peer.mds == active->mds) state = &p;
     }
-    if (!nobody && (!state || !reachable(*state) || state->last.role != Role::active)) {
+    // A server that has just started may not have heard the Active yet: it waits for it.
+    bool young = state && env_.mono_ms() - started_at_ < timing_.silent_ms;
+    if (!nobody && !young &&
+        (!state || !reachable(*state) || state->last.role != Role::active)) {
         std::string last = state && state->contact_wall
                                ? "last contact " + rfc3339(state->contact_wall)
                                : "no contact since this server started";
@@ -193,7 +196,12 @@ void Replica::progress_pending() {
         finish_pending(std::nullopt);
         return;
     }
-    if (now > pending_.deadline) {
+    const PeerState* target = find(pending_.target);
+    if (now - started_at_ >= timing_.silent_ms && (!target || !reachable(*target))) {
+        finish_pending(Error(Code::ha_invalid, "Active not responding: " +
+                                                   (target ? target->peer.name : "the Active server") +
+                                                   " does not answer"));
+    } else if (now > pending_.deadline) {
         finish_pending(Error(Code::ha_invalid, "the Active server did not hand over in time"));
     } else if (now - pending_.asked_at >= timing_.repeat_ms) {
         pending_.asked_at = now;
