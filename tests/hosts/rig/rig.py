@@ -57,7 +57,9 @@ class Rig:
         with open(path, encoding="ascii") as file:
             if int(file.read()) < 1024:
                 write(path, "1024")
-        self.image = image.build(deb)
+        # One image for all hosts of a rig: what lies below a disk must not change at its next boot.
+        if deb or not self.image:
+            self.image = image.build(deb)
         self.network.up()
         for name, address in hosts.items():
             if name not in self.hosts:
