@@ -94,7 +94,7 @@ json::object equals(WorkspaceImpl& impl, Call& call) {
     std::vector<Uid> groups;
     if (type.groups && params.contains("groups")) {
         for (const Uid& uid : call.users(view->uid)) {
-            auto user = call.get(uid);
+            auto user = impl.head(call, uid);
             if (user && user->type->name == type.group_type) groups.push_back(uid);
         }
     }

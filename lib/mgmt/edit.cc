@@ -1,4 +1,4 @@
-// Changes in a session: overlay, locks, names, warnings, memberships.
+// Changes in a session: overlay, locks, names, warnings.
 #include <algorithm>
 #include <set>
 
@@ -59,8 +59,15 @@ void refuse_predefined(const View& view) {
 void WorkspaceImpl::put_entry(const SessionPtr& session, const Uid& uid,
                               std::optional<Entry> entry) {
     Overlay& changes = overlay(*session);
+    const Entry* old = changes.find(uid);
     if (!session->transient) {
         begin_write();
+        if (old && old->member_edits > 0) {
+            SQLite::Statement& s = work.sql("DELETE FROM overlay_member WHERE session=? AND uid=?");
+            s.bindNoCopy(1, session->uid.bytes.data(), 16);
+            s.bindNoCopy(2, uid.bytes.data(), 16);
+            s.exec();
+        }
         if (entry) {
             SQLite::Statement& s = work.sql(
                 "INSERT OR REPLACE INTO overlay(session,uid,op,type,scope,name,doc,"
@@ -364,53 +371,6 @@ void Call::lock(const View& view, bool by_hand) {
     impl.atomically([&] { impl.take_lock(*this, view, by_hand); });
 }
 
-// ---- memberships ----
-
-void WorkspaceImpl::edit_groups(Call& call, const View& member, const json::value& given,
-                                bool is_new) {
-    const std::string& group_type = member.type->group_type;
-    SessionWorld world(call);
-    std::vector<Uid> present;
-    if (!is_new) {
-        for (const Uid& uid : call.users(member.uid)) {
-            auto user = call.get(uid);
-            if (user && user->type->name == group_type) present.push_back(uid);
-        }
-    }
-    json::array base;
-    for (const Uid& uid : present) base.push_back(json::value(store::make_reference(uid)));
-    model::Field field;
-    field.name = "groups";
-    field.kind = model::Kind::references;
-    field.choices = {group_type};
-    json::value wanted = model::coerce(field, given, "groups", base, world);
-    std::set<Uid> want;
-    for (const json::value& v : wanted.as_array())
-        want.insert(*store::parse_reference(v.as_string()));
-    json::value mark(store::make_reference(member.uid));
-    auto edit = [&](const Uid& uid, bool add) {
-        auto group = call.get(uid);
-        if (!group) return;
-        refuse_predefined(*group);
-        json::object document = std::move(group->document);
-        json::array& members = document["members"].is_array() ? document["members"].as_array()
-                                                              : document["members"].emplace_array();
-        auto found = std::find(members.begin(), members.end(), mark);
-        if (add == (found != members.end())) return;
-        if (add) {
-            members.push_back(mark);
-        } else {
-            members.erase(found);
-        }
-        View changed = call.put(group_type, uid, std::move(document));
-        if (add && member.document.contains("members")) check_cycle(call, changed);
-    };
-    for (const Uid& uid : present) {
-        if (!want.contains(uid)) edit(uid, false);
-    }
-    for (const Uid& uid : want) edit(uid, true);
-}
-
 void WorkspaceImpl::check_cycle(Call& call, const View& group) {
     std::set<Uid> members;
     for (const model::Reference& r : model::references_in(group.document)) {
@@ -430,7 +390,7 @@ void WorkspaceImpl::check_cycle(Call& call, const View& group) {
         }
         for (const Uid& user : call.users(uid)) {
             if (!seen.insert(user).second) continue;
-            auto view = call.get(user);
+            auto view = head(call, user);
             if (!view) continue;
             if (view->document.contains("members") || view->document.contains("include")) {
                 next.push_back(user);

@@ -99,6 +99,20 @@ std::optional<Entry> Overlay::put(const Uid& uid, std::optional<Entry> entry) {
     return before;
 }
 
+std::string Overlay::amend(const Uid& uid, std::string doc, const Uid& reference, bool added,
+                           int64_t edits) {
+    Entry& entry = entries_.at(uid);
+    std::swap(entry.doc, doc);
+    entry.member_edits = static_cast<uint64_t>(static_cast<int64_t>(entry.member_edits) + edits);
+    if (added) {
+        referrers_[reference].push_back(uid);
+    } else if (auto found = referrers_.find(reference); found != referrers_.end()) {
+        drop(found->second, uid);
+        if (found->second.empty()) referrers_.erase(found);
+    }
+    return doc;
+}
+
 namespace {
 const std::map<std::string, Uid> k_none;
 }  // namespace

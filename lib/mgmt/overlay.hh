@@ -17,6 +17,8 @@ struct Entry {
     /// The published object it replaces; base_rev 0: there is none, it is new in this session.
     uint64_t base_rev = 0;
     std::string base_type, base_name;
+    /// Memberships edited one by one since the document was stored as a whole.
+    uint64_t member_edits = 0;
 };
 
 /// The private changes of one session, indexed for reads through the session: by uid, by name, by
@@ -29,6 +31,11 @@ class Overlay {
     const Uid* find(const std::string& scope, const std::string& folded_name) const;
     /// Puts an entry; returns what was there. An empty `entry` takes it away.
     std::optional<Entry> put(const Uid& uid, std::optional<Entry> entry);
+
+    /// Replaces the document of an entry by one that has one reference more or less; returns the
+    /// document before. `edits` is added to Entry::member_edits.
+    std::string amend(const Uid& uid, std::string doc, const Uid& reference, bool added,
+                      int64_t edits);
 
     bool empty() const { return entries_.empty(); }
     size_t size() const { return entries_.size(); }

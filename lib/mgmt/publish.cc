@@ -58,8 +58,9 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
 void WorkspaceImpl::clear_changes(Session& session) {
     if (!session.transient) {
         for (const char* sql :
-             {"DELETE FROM overlay WHERE session=?", "DELETE FROM lock WHERE session=?"}) {
-            SQLite::Statement s(work.db(), sql);
+             {"DELETE FROM overlay_member WHERE session=?", "DELETE FROM overlay WHERE session=?",
+              "DELETE FROM lock WHERE session=?"}) {
+            SQLite::Statement& s = work.sql(sql);
             s.bind(1, session.uid.bytes.data(), 16);
             s.exec();
         }

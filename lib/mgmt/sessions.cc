@@ -14,6 +14,8 @@ constexpr int64_t k_use_precision_ms = 30'000;
 constexpr int64_t k_tasks_after_end_ms = 120'000, k_forget_ended_ms = 3'600'000;
 constexpr int64_t k_default_timeout_s = 600, k_shortest_s = 10, k_longest_s = 3600;
 constexpr uint64_t k_most_sessions = 1000;
+constexpr int64_t k_purge_interval_ms = 3'600'000, k_keep_tasks_ms = 7LL * 24 * 3'600'000;
+constexpr int64_t k_keep_published = 1000;
 
 std::string hash_of(const std::string& sid) {
     return std::string(store::raw(store::sha256(sid)));
@@ -178,8 +180,23 @@ SessionPtr WorkspaceImpl::by_sid(const std::string& sid) {
 
 Overlay& WorkspaceImpl::overlay(Session& session) {
     if (session.overlay) return *session.overlay;
-    session.overlay = std::make_unique<Overlay>();
-    if (session.transient) return *session.overlay;
+    auto loaded = std::make_unique<Overlay>();
+    if (session.transient) {
+        session.overlay = std::move(loaded);
+        return *session.overlay;
+    }
+    std::map<Uid, std::vector<MemberEdit>> edits;
+    {
+        SQLite::Statement& s = work.sql(
+            "SELECT uid,adds,member,time_ms,user FROM overlay_member WHERE session=? "
+            "ORDER BY uid,seq");
+        s.bind(1, session.uid.bytes.data(), 16);
+        while (s.executeStep()) {
+            edits[uid_at(s, 0)].push_back({uid_at(s, 2), s.getColumn(1).getInt() != 0,
+                                           s.getColumn(3).getInt64(), s.getColumn(4).getString()});
+        }
+        s.reset();
+    }
     SQLite::Statement& s = work.sql(
         "SELECT uid,op,type,scope,name,doc,base_rev,base_type,base_name FROM overlay "
         "WHERE session=?");
@@ -194,9 +211,15 @@ Overlay& WorkspaceImpl::overlay(Session& session) {
         entry.base_rev = static_cast<uint64_t>(s.getColumn(6).getInt64());
         entry.base_type = s.getColumn(7).getString();
         entry.base_name = s.getColumn(8).getString();
-        session.overlay->put(uid_at(s, 0), std::move(entry));
+        Uid uid = uid_at(s, 0);
+        if (auto found = edits.find(uid); found != edits.end()) {
+            entry.doc = with_edits(entry.doc, found->second);
+            entry.member_edits = found->second.size();
+        }
+        loaded->put(uid, std::move(entry));
     }
     s.reset();
+    session.overlay = std::move(loaded);
     session.changes = session.overlay->size();
     return *session.overlay;
 }
@@ -240,6 +263,22 @@ void WorkspaceImpl::expire() {
             old.push_back(session);
     }
     for (const SessionPtr& session : old) disconnect(*session, true);
+}
+
+void WorkspaceImpl::drop_old() {
+    int64_t time = now();
+    if (time < next_purge_ms) return;
+    next_purge_ms = time + k_purge_interval_ms;
+    SQLite::Statement& tasks =
+        work.sql("DELETE FROM task WHERE start_ms<? AND status<>'in progress'");
+    tasks.bind(1, time - k_keep_tasks_ms);
+    tasks.exec();
+    // The log of revisions keeps what was published; these rows only answer show-session.
+    SQLite::Statement& old = work.sql(
+        "DELETE FROM session WHERE state='published' AND uid NOT IN (SELECT uid FROM session WHERE "
+        "state='published' ORDER BY publish_ms DESC LIMIT ?)");
+    old.bind(1, k_keep_published);
+    old.exec();
 }
 
 bool Workspace::has_session(const std::string& sid) const {

@@ -20,7 +20,7 @@ const Shown::Known& Shown::known(const Uid& uid) {
     auto found = known_.find(uid);
     if (found != known_.end()) return found->second;
     Known known;
-    if (auto view = call_.get(uid)) {
+    if (auto view = WorkspaceImpl::of(call_).head(call_, uid)) {
         known.type = view->type->name;
         known.obj = obj(*view);
     } else {

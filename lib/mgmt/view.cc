@@ -165,18 +165,20 @@ std::optional<View> Call::get(const Uid& uid) {
 
 namespace {
 
-/// By name within one family.
-std::optional<View> find_in(WorkspaceImpl& impl, Call& call, Session& session,
-                            const std::string& family, std::string_view name) {
-    if (session.changes > 0) {
-        Overlay& overlay = impl.overlay(session);
-        if (const Uid* uid = overlay.find(family, fold(name))) return call.get(*uid);
-        auto object = impl.db.find(family, std::string(name));
-        if (object && !overlay.find(object->uid)) return view_of(impl.catalog(), *object);
-    } else if (auto object = impl.db.find(family, std::string(name))) {
+/// By name within one family; without the list of members when `head` is enough.
+std::optional<View> find_in(WorkspaceImpl& impl, Call& call, const std::string& family,
+                            std::string_view name, bool head) {
+    Session& session = call.session();
+    Overlay* overlay = session.changes > 0 ? &impl.overlay(session) : nullptr;
+    if (const Uid* uid = overlay ? overlay->find(family, fold(name)) : nullptr) {
+        return head ? impl.head(call, *uid) : call.get(*uid);
+    }
+    auto object = impl.db.find(family, std::string(name));
+    if (object && !(overlay && overlay->find(object->uid))) {
+        if (head) object->doc = without_members(object->doc);
         return view_of(impl.catalog(), *object);
     }
-    if (const auto* object = model::find_predefined(family, name)) return view_of(*object);
+    if (const auto* fixed = model::find_predefined(family, name)) return view_of(*fixed);
     return std::nullopt;
 }
 
@@ -185,7 +187,7 @@ std::optional<View> find_in(WorkspaceImpl& impl, Call& call, Session& session,
 std::optional<View> Call::find(std::string_view type, std::string_view name) {
     WorkspaceImpl& impl = WorkspaceImpl::of(*this);
     const model::Type& t = impl.catalog().require(type);
-    auto view = find_in(impl, *this, *session_, t.family, name);
+    auto view = find_in(impl, *this, t.family, name, false);
     if (view && view->type->name != t.name) return std::nullopt;
     return view;
 }
@@ -259,12 +261,11 @@ std::optional<Uid> SessionWorld::find(const std::vector<std::string>& types,
                std::find(types.begin(), types.end(), view.type->name) != types.end();
     };
     if (auto uid = Uid::parse(name)) {
-        auto view = call_.get(*uid);
+        auto view = impl.head(call_, *uid);
         if (view && fits(*view)) return view->uid;
     }
-    Session& session = *WorkspaceImpl::session_of(call_);
     for (const std::string& family : impl.catalog().families(types)) {
-        auto view = find_in(impl, call_, session, family, name);
+        auto view = find_in(impl, call_, family, name, true);
         if (view && fits(*view)) return view->uid;
     }
     const model::Predefined* any = model::find_predefined("any", name);

@@ -17,6 +17,7 @@ namespace mds::mgmt {
 /// private session, never a published revision.
 ///   session(uid BLOB PRIMARY KEY, sid_hash BLOB, user TEXT, state TEXT, ... )
 ///   overlay(session BLOB, uid BLOB, op, type, scope, name, doc, base_rev)
+///   overlay_member(session, uid, seq, adds, member, ...): memberships edited one by one
 ///   lock(uid BLOB PRIMARY KEY, session BLOB, since_ms, by_hand)
 ///   task(id BLOB PRIMARY KEY, ...)
 ///   parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT, session_name TEXT,

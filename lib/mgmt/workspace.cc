@@ -121,6 +121,11 @@ void WorkspaceImpl::commit() {
 
 void WorkspaceImpl::roll_back() {
     for (auto step = journal.rbegin(); step != journal.rend(); ++step) {
+        if (step->member) {
+            step->session->overlay->amend(step->uid, std::move(step->member->doc),
+                                          step->member->member, !step->member->added, -1);
+            continue;
+        }
         if (!step->is_lock) {
             step->session->overlay->put(step->uid, std::move(step->entry));
             step->session->changes = step->session->overlay->size();
@@ -327,6 +332,7 @@ void Workspace::inspect(const std::function<void(Call&)>& look) {
 void Workspace::tick() {
     impl_->expire();
     int64_t now = impl_->now();
+    impl_->drop_old();
     std::erase_if(impl_->ended, [&](const auto& e) { return e.second.forget_ms < now; });
 }
 

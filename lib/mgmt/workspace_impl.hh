@@ -23,6 +23,13 @@ struct Registered {
     CommandFlags flags;
 };
 
+/// A membership that was edited, with the group's document before.
+struct MemberUndo {
+    Uid member;
+    bool added = false;
+    std::string doc;
+};
+
 /// One step that can be taken back when a command fails.
 struct Undo {
     SessionPtr session;
@@ -30,6 +37,7 @@ struct Undo {
     bool is_lock = false;
     std::optional<Entry> entry;
     std::optional<Lock> lock;
+    std::optional<MemberUndo> member;
 };
 
 /// A session id that ended by the server: why, and until when its tasks can be asked for.
@@ -95,6 +103,8 @@ struct WorkspaceImpl {
     Overlay& overlay(Session& session);
     void disconnect(Session& session, bool expired);
     void expire();
+    /// Finished tasks after a week, rows of published sessions beyond the newest thousand.
+    void drop_old();
     std::string new_sid(Session& session);
     uint64_t lock_count(const Uid& session) const;
     SessionInfo info_of(const Session& session) const;
@@ -107,6 +117,11 @@ struct WorkspaceImpl {
     void drop_lock(const Uid& uid);
     std::vector<std::string> address_warnings(Call& call, const json::object& document,
                                               const Uid& self);
+    // ---- members.cc ----
+    /// As Call::get without the list `members`, however long it is.
+    std::optional<View> head(Call& call, const Uid& uid);
+    /// One membership more or less; false when that is how it is already.
+    bool edit_member(Call& call, const Uid& group, const Uid& member, bool add);
     void edit_groups(Call& call, const View& member, const json::value& given, bool is_new);
     void check_cycle(Call& call, const View& group);
 
@@ -141,13 +156,24 @@ struct WorkspaceImpl {
 
     std::vector<Undo> journal;
     std::unique_ptr<WorkDb::Transaction> writing;
-    int64_t next_upkeep_ms = 0;
+    int64_t next_upkeep_ms = 0, next_purge_ms = 0;
     /// Number of objects per type at this revision.
     struct Counts {
         store::Hash at{};
         std::unordered_map<std::string, uint64_t> of;
     } counts;
 };
+
+/// A canonical document with an empty list `members`.
+std::string without_members(std::string_view doc);
+/// One row of overlay_member.
+struct MemberEdit {
+    Uid member;
+    bool add = true;
+    int64_t time_ms = 0;
+    std::string user;
+};
+std::string with_edits(const std::string& doc, const std::vector<MemberEdit>& edits);
 
 /// model::World over a session.
 class SessionWorld : public model::World {

@@ -135,7 +135,8 @@ TEST_F(Objects, DuplicateNameNamesTheObject) {
     add_host(sid, "web1", "10.0.0.1");
     Answer answer = ask(sid, "add-host", R"({"name":"web1","ip-address":"10.0.0.2"})");
     EXPECT_EQ(answer.error(), "More than one object named 'web1' exists.");
-    EXPECT_EQ(json::get_array(answer.body, "errors")[0].as_object().at("current-session"), json::value(true));
+    EXPECT_EQ(json::get_array(answer.body, "errors")[0].as_object().at("current-session"),
+              json::value(true));
     publish(sid);
     answer = ask(sid, "add-host", R"({"name":"web1","ip-address":"10.0.0.2"})");
     EXPECT_EQ(answer.error(), "More than one object named 'web1' exists.");
@@ -199,6 +200,60 @@ TEST_F(Objects, GroupsOfAMemberEditTheGroup) {
     publish(sid);
     good(other, "set-group", R"({"name":"g1","comments":"mine"})");
     EXPECT_EQ(ask(sid, "set-host", R"({"name":"h","groups":["g1"]})").status, 409);
+}
+
+TEST_F(Objects, MembershipsEditedOneByOneSurviveARestartAndAFailure) {
+    std::string sid = login();
+    add_host(sid, "a", "10.0.0.1");
+    good(sid, "add-group", R"({"name":"g","members":["a"],"comments":"has \"members\":[ in it"})");
+    publish(sid);
+    for (int i = 0; i < 20; ++i) {
+        std::string n = std::to_string(i);
+        good(sid, "add-host",
+             R"({"name":"m)" + n + R"(","ip-address":"10.1.0.)" + n + R"(","groups":"g"})");
+    }
+    good(sid, "set-host", R"({"name":"m0","groups":[]})");
+    good(sid, "set-host", R"({"name":"a","groups":{"remove":"g"}})");
+    good(sid, "set-host", R"({"name":"m19","groups":{"remove":"g"}})");
+    std::string before = json::text(good(sid, "show-group", R"({"name":"g"})"));
+    EXPECT_EQ(good(sid, "show-group", R"({"name":"g"})").at("members").as_array().size(), 18u);
+    // The second group is not there, so the first one keeps its members.
+    EXPECT_EQ(ask(sid, "add-host",
+                  R"({"name":"z","ip-address":"10.2.0.1","groups":["g"],"tags":["t"],"color":1})")
+                  .status,
+              400);
+    EXPECT_EQ(ask(sid, "set-host", R"({"name":"m0","groups":["g","nobody"]})").status, 404);
+    EXPECT_EQ(json::text(good(sid, "show-group", R"({"name":"g"})")), before);
+    reopen();
+    EXPECT_EQ(json::text(good(sid, "show-group", R"({"name":"g"})")), before);
+    EXPECT_EQ(good(sid, "show-host", R"({"name":"m1"})").at("groups").as_array().size(), 1u);
+    good(sid, "set-host", R"({"name":"m2","groups":[]})");
+    good(sid, "set-group", R"({"name":"g","comments":"whole"})");
+    good(sid, "set-host", R"({"name":"m3","groups":[]})");
+    reopen();
+    EXPECT_EQ(good(sid, "show-group", R"({"name":"g"})").at("members").as_array().size(), 16u);
+    publish(sid);
+    EXPECT_EQ(good(sid, "show-group", R"({"name":"g"})").at("members").as_array().size(), 16u);
+    EXPECT_TRUE(db->verify());
+    good(sid, "set-host", R"({"name":"m4","groups":[]})");
+    good(sid, "discard");
+    EXPECT_EQ(good(sid, "show-group", R"({"name":"g"})").at("members").as_array().size(), 16u);
+}
+
+TEST_F(Objects, AFailureAfterAMembershipTakesItBack) {
+    std::string sid = login();
+    good(sid, "add-group", R"({"name":"g1"})");
+    good(sid, "add-group", R"({"name":"g2"})");
+    good(sid, "set-group", R"({"name":"g2","groups":["g1"]})");
+    // g1 would contain itself through g2; whichever edit came first is taken back.
+    good(sid, "add-group", R"({"name":"g0"})");
+    EXPECT_EQ(ask(sid, "set-group", R"({"name":"g1","groups":["g0","g2"]})").status, 400);
+    EXPECT_EQ(good(sid, "show-group", R"({"name":"g0"})").at("members"), json::array{});
+    EXPECT_EQ(good(sid, "show-group", R"({"name":"g2"})").at("members"), json::array{});
+    add_host(sid, "h", "10.0.0.1");
+    EXPECT_EQ(
+        good(sid, "set-host", R"({"name":"h","groups":["g0"]})").at("groups").as_array().size(),
+        1u);
 }
 
 TEST_F(Objects, GroupsMustNotContainThemselves) {

@@ -64,7 +64,8 @@ TEST_F(Commands, OtherServicesRegisterTheirOwn) {
         },
         write);
     std::string sid = login();
-    EXPECT_EQ(good(sid, "add-host", R"({"name":"h","ip-address":"10.0.0.1"})").at("wrapped"), json::value(true));
+    EXPECT_EQ(good(sid, "add-host", R"({"name":"h","ip-address":"10.0.0.1"})").at("wrapped"),
+              json::value(true));
 }
 
 TEST_F(Commands, FailureTakesBackWhatTheCommandDid) {
