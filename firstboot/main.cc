@@ -12,11 +12,8 @@
 #include "apply.hh"
 #include "base/error.hh"
 #include "base/text.hh"
+#include "base/version.hh"
 #include "face_plain.hh"
-
-#ifndef MDS_VERSION
-#define MDS_VERSION "0.1.0"
-#endif
 
 // mds-setup: first-time setup of this server. mds-setup(8).
 namespace {
@@ -254,7 +251,7 @@ int main(int argc, char** argv) {
             case k_plain: break;
             case k_first: options.firstboot = true; break;
             case k_console: options.console = true; break;
-            case k_version: std::puts("mds-setup " MDS_VERSION); return k_done;
+            case k_version: std::printf("mds-setup %s\n", mds::version()); return k_done;
             case 'h': print_help(); return k_done;
             default: return k_wrong;
         }

@@ -9,11 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/version.hh"
 #include "log/log.hh"
-
-#ifndef MDS_VERSION
-#define MDS_VERSION "0.1.0"
-#endif
 
 namespace mds::app {
 namespace asio = boost::asio;
@@ -115,7 +112,7 @@ int main(int argc, char** argv, const Description& d,
     for (int c; (c = getopt_long(argc, argv, "h", k_options, nullptr)) != -1;) {
         switch (c) {
             case 'h': print_help(d); return 0;
-            case 'V': std::printf("mds-%s %s\n", d.word.c_str(), MDS_VERSION); return 0;
+            case 'V': std::printf("mds-%s %s\n", d.word.c_str(), version()); return 0;
             case 's': state = optarg; break;
             case 'd': log::set_debug(true); break;
             default: return 2;

@@ -9,9 +9,7 @@ namespace mds::bus {
 Authority::Authority(Connection& connection)
     : polkit_(sdbus::createProxy(connection.raw(), ServiceName{"org.freedesktop.PolicyKit1"},
                                  sdbus::ObjectPath{"/org/freedesktop/PolicyKit1/Authority"})) {
-#if !__has_include(<sdbus-c++/VTableItems.h>)
-    polkit_->finishRegistration();
-#endif
+    finish(*polkit_);
 }
 
 Authority::~Authority() = default;

@@ -41,15 +41,9 @@ json::object show_validations(WorkspaceImpl&, Call&) {
 }  // namespace
 
 void WorkspaceImpl::register_misc_commands() {
-    auto add = [&](const char* name, auto function, const char* description) {
-        CommandFlags flags;
-        flags.description = description;
-        add_generic(
-            name, [this, function](Call& call) { return function(*this, call); }, flags);
-    };
-    add("show-api-versions", show_versions, "Shows the versions of the management API");
-    add("show-commands", show_commands, "Lists the commands");
-    add("show-validations", show_validations, "Shows what is wrong in the session");
+    add_simple("show-api-versions", show_versions, "Shows the versions of the management API");
+    add_simple("show-commands", show_commands, "Lists the commands");
+    add_simple("show-validations", show_validations, "Shows what is wrong in the session");
 }
 
 }  // namespace mds::mgmt

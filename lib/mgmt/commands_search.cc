@@ -154,19 +154,12 @@ json::object unlock_object(WorkspaceImpl& impl, Call& call) {
 }  // namespace
 
 void WorkspaceImpl::register_search_commands() {
-    auto add = [&](const char* name, auto function, const char* description, bool write = false) {
-        CommandFlags flags;
-        flags.description = description;
-        flags.write = write;
-        add_generic(
-            name, [this, function](Call& call) { return function(*this, call); }, flags);
-    };
-    add("show-object", show_object, "Shows any object by its uid");
-    add("show-objects", show_objects, "Lists objects of all types, with search");
-    add("show-unused-objects", show_unused, "Lists objects that nothing refers to");
-    add("where-used", where_used, "Shows what refers to an object");
-    add("lock-object", lock_object, "Locks an object for this session", true);
-    add("unlock-object", unlock_object, "Releases a lock on an unchanged object", true);
+    add_simple("show-object", show_object, "Shows any object by its uid");
+    add_simple("show-objects", show_objects, "Lists objects of all types, with search");
+    add_simple("show-unused-objects", show_unused, "Lists objects that nothing refers to");
+    add_simple("where-used", where_used, "Shows what refers to an object");
+    add_simple("lock-object", lock_object, "Locks an object for this session", true);
+    add_simple("unlock-object", unlock_object, "Releases a lock on an unchanged object", true);
 }
 
 }  // namespace mds::mgmt

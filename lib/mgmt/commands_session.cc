@@ -242,29 +242,22 @@ json::object logout(WorkspaceImpl& impl, Call& call) {
 }  // namespace
 
 void WorkspaceImpl::register_session_commands() {
-    auto add = [&](const char* name, auto function, const char* description, bool write = false) {
-        CommandFlags flags;
-        flags.description = description;
-        flags.write = write;
-        add_generic(
-            name, [this, function](Call& call) { return function(*this, call); }, flags);
-    };
-    add("logout", logout, "Ends the connection; unpublished changes stay in the session");
-    add(
+    add_simple("logout", logout, "Ends the connection; unpublished changes stay in the session");
+    add_simple(
         "keepalive",
         [](WorkspaceImpl&, Call&) {
             return json::object{{"message", "OK"}};
         },
         "Renews the session's timeout");
-    add("show-session", show_session, "Shows a session");
-    add("show-sessions", show_sessions, "Lists sessions");
-    add("set-session", set_session, "Changes name and description of the session");
-    add("switch-session", switch_session, "Goes on with another session of one's own", true);
-    add("take-over-session", take_over, "Goes on with a session of somebody else", true);
-    add("assign-session", assign_session, "Gives a session to another administrator");
-    add("disconnect", disconnect_other, "Disconnects a session");
-    add("show-last-published-session", show_last_published, "Shows the newest revision's session");
-    add("show-changes", show_changes, "Shows what revisions changed, as a task");
+    add_simple("show-session", show_session, "Shows a session");
+    add_simple("show-sessions", show_sessions, "Lists sessions");
+    add_simple("set-session", set_session, "Changes name and description of the session");
+    add_simple("switch-session", switch_session, "Goes on with another session of one's own", true);
+    add_simple("take-over-session", take_over, "Goes on with a session of somebody else", true);
+    add_simple("assign-session", assign_session, "Gives a session to another administrator");
+    add_simple("disconnect", disconnect_other, "Disconnects a session");
+    add_simple("show-last-published-session", show_last_published, "Shows the newest revision's session");
+    add_simple("show-changes", show_changes, "Shows what revisions changed, as a task");
 }
 
 }  // namespace mds::mgmt

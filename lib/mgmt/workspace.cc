@@ -64,6 +64,16 @@ void WorkspaceImpl::add_generic(const std::string& name, Command command, Comman
     commands[name] = {std::move(command), {}, std::move(flags)};
 }
 
+void WorkspaceImpl::add_simple(const std::string& name,
+                               json::object (*command)(WorkspaceImpl&, Call&),
+                               const std::string& description, bool write) {
+    CommandFlags flags;
+    flags.description = description;
+    flags.write = write;
+    add_generic(
+        name, [this, command](Call& call) { return command(*this, call); }, flags);
+}
+
 void Workspace::add_command(const std::string& name, Command command, CommandFlags flags) {
     impl_->commands[name] = {std::move(command), {}, std::move(flags)};
 }

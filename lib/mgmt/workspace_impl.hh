@@ -92,6 +92,9 @@ struct WorkspaceImpl {
     void commit();
     SessionPtr transient_session(const Principal& who);
     void add_generic(const std::string& name, Command command, CommandFlags flags);
+    /// A command on this workspace without flags but `write`.
+    void add_simple(const std::string& name, json::object (*command)(WorkspaceImpl&, Call&),
+                    const std::string& description, bool write = false);
 
     // ---- sessions.cc ----
     void load_sessions();

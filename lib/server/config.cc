@@ -4,11 +4,8 @@
 
 #include "base/error.hh"
 #include "base/text.hh"
+#include "base/version.hh"
 #include "store/hash.hh"
-
-#ifndef MDS_VERSION
-#define MDS_VERSION "0.1.0"
-#endif
 
 namespace mds::server {
 namespace {
@@ -74,7 +71,7 @@ Config Config::from_json(const json::object& o) {
     c.self.server = need_uid(server, "server", "uid");
     c.self.mds = need_uid(server, "server", "mds");
     c.self.name = need(server, "server", "name");
-    c.self.version = MDS_VERSION;
+    c.self.version = mds::version();
     c.self.log_server = json::get_string(server, "type") == "log server";
     c.self.founder = json::get_bool(server, "founder");
     c.self.domain = c.domain_name;

@@ -8,14 +8,6 @@ namespace {
 
 const bus::InterfaceName k_interface{"org.openmds.Sync1"};
 
-void finish(sdbus::IProxy& proxy) {
-#if !__has_include(<sdbus-c++/VTableItems.h>)
-    proxy.finishRegistration();
-#else
-    (void)proxy;
-#endif
-}
-
 }  // namespace
 
 struct SyncLink::Impl : std::enable_shared_from_this<SyncLink::Impl> {
@@ -30,7 +22,7 @@ struct SyncLink::Impl : std::enable_shared_from_this<SyncLink::Impl> {
             .onInterface(k_interface)
             .call([this](const std::string& uid, const std::string& state,
                          const std::string& reason) { told(uid, state, reason); });
-        finish(*sync);
+        bus::finish(*sync);
         daemon = sdbus::createProxy(connection.raw(), bus::ServiceName{"org.freedesktop.DBus"},
                                     sdbus::ObjectPath{"/org/freedesktop/DBus"});
         daemon->uponSignal(bus::MemberName{"NameOwnerChanged"})
@@ -38,7 +30,7 @@ struct SyncLink::Impl : std::enable_shared_from_this<SyncLink::Impl> {
             .call([this](const std::string& name, const std::string&, const std::string& now) {
                 if (name == "org.openmds.Sync1" && !now.empty()) enlist();
             });
-        finish(*daemon);
+        bus::finish(*daemon);
         enlist();
     }
 

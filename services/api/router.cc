@@ -50,14 +50,6 @@ std::string path_of(const std::string& owner) {
     return owner == k_core ? "/org/openmds/Core1" : "/org/openmds/Domain1";
 }
 
-void finish(sdbus::IProxy& proxy) {
-#if !__has_include(<sdbus-c++/VTableItems.h>)
-    proxy.finishRegistration();
-#else
-    (void)proxy;
-#endif
-}
-
 }  // namespace
 
 bool known_version(const std::string& version) {
@@ -93,7 +85,7 @@ void Router::start() {
         .call([this](const std::string& name, const std::string&, const std::string& now) {
             saw(name, !now.empty());
         });
-    finish(*bus_);
+    bus::finish(*bus_);
     bus_->callMethodAsync(bus::MemberName{"ListNames"})
         .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})
         .uponReplyInvoke([this](bus::ReplyError failed, const std::vector<std::string>& names) {
@@ -120,7 +112,7 @@ sdbus::IProxy& Router::proxy(const std::string& owner) {
     if (!slot) {
         slot = sdbus::createProxy(daemon_.bus().raw(), bus::ServiceName{owner},
                                   sdbus::ObjectPath{path_of(owner)});
-        finish(*slot);
+        bus::finish(*slot);
     }
     return *slot;
 }

@@ -158,7 +158,7 @@ void Service::add_mds(mgmt::Call& call, Then then) {
                         {"color", json::get_string(given, "color", "black")},
                         {"tags", json::array{}},
                         {"ipv4-address", address},
-                        {"version", json::get_string(enrolled, "version", k_version)},
+                        {"version", json::get_string(enrolled, "version", mds::version())},
                         {"os", json::get_string(given, "os",
                                                 json::get_string(enrolled, "platform", "Debian"))},
                         {"hardware", json::get_string(given, "hardware", "Open server")},

@@ -62,7 +62,7 @@ json::object Grid::own_row() {
     return {{"uid", me.uid.text()},
             {"name", me.name},
             {"role", me.role},
-            {"version", k_version},
+            {"version", mds::version()},
             {"clock", wall_ms()},
             {"revision", service_.system().db().position().rev},
             {"domain-servers", std::move(servers)}};
@@ -118,7 +118,7 @@ json::object Grid::json() {
     for (const Service::MdsRow& m : mdss) {
         bool self = m.uid == me.uid;
         bool quiet = !self && silent(m.uid);
-        std::string version = k_version, reason;
+        std::string version = mds::version(), reason;
         if (!self) {
             auto it = remote_.find(m.uid);
             version = it == remote_.end() ? "?" : json::get_string(it->second.row, "version", "?");

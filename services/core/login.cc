@@ -111,29 +111,31 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
             }
             auto row = find_domain(domain);
             if (!row) return then(mgmt::error_reply(login_failed()));
-            for (const json::value& s : row->servers) {
-                if (json::get_string(s.as_object(), "mds") != identity_->uid.text()) continue;
-                std::string server = json::get_string(s.as_object(), "name");
-                call_domain(server, "OpenSession", json::text(request),
-                            [then, server](std::optional<Error> error, std::string reply) {
-                                if (error && error->code() == Code::unreachable) {
-                                    error = Error(Code::initializing, server + " is starting; try "
-                                                                      "again in a few seconds");
-                                }
-                                if (error) return then(mgmt::error_reply(*error));
-                                then({200, std::move(reply)});
-                            });
-                return;
-            }
-            std::vector<std::string> hosts;
-            for (const json::value& s : row->servers) {
-                hosts.push_back(json::get_string(s.as_object(), "mds-name"));
-            }
-            then(mgmt::error_reply(Error(Code::login_failed,
-                                         fmt::format("Domain {} has no server here; it is on {}",
-                                                     row->name, join(hosts, ", ")))));
+            open_session_here(*row, request, then);
         });
     });
+}
+
+void Service::open_session_here(const DomainRow& row, const json::object& request, Then then) {
+    std::vector<std::string> hosts;
+    for (const json::value& s : row.servers) {
+        hosts.push_back(json::get_string(s.as_object(), "mds-name"));
+        if (json::get_string(s.as_object(), "mds") != identity_->uid.text()) continue;
+        std::string server = json::get_string(s.as_object(), "name");
+        call_domain(server, "OpenSession", json::text(request),
+                    [then, server](std::optional<Error> error, std::string reply) {
+                        if (error && error->code() == Code::unreachable) {
+                            error = Error(Code::initializing,
+                                          server + " is starting; try again in a few seconds");
+                        }
+                        if (error) return then(mgmt::error_reply(*error));
+                        then({200, std::move(reply)});
+                    });
+        return;
+    }
+    then(mgmt::error_reply(
+        Error(Code::login_failed, fmt::format("Domain {} has no server here; it is on {}", row.name,
+                                              join(hosts, ", ")))));
 }
 
 void Service::login_local(const json::object& body, Then then) {
@@ -144,16 +146,7 @@ void Service::login_local(const json::object& body, Then then) {
     }
     auto row = find_domain(domain);
     if (!row) throw Error(Code::object_not_found, "Requested object [" + domain + "] not found");
-    for (const json::value& s : row->servers) {
-        if (json::get_string(s.as_object(), "mds") != identity_->uid.text()) continue;
-        call_domain(json::get_string(s.as_object(), "name"), "OpenSession", json::text(request),
-                    [then](std::optional<Error> error, std::string reply) {
-                        if (error) return then(mgmt::error_reply(*error));
-                        then({200, std::move(reply)});
-                    });
-        return;
-    }
-    throw Error(Code::login_failed, "Domain " + row->name + " has no server on this host");
+    open_session_here(*row, request, then);
 }
 
 void Service::login_to_domain(mgmt::Call& call, Then then) {
@@ -164,16 +157,7 @@ void Service::login_to_domain(mgmt::Call& call, Then then) {
                     "Requested object [" + call.text("domain") + "] not found");
     }
     json::object request = session_request(call.params(), call.user(), call.client());
-    for (const json::value& s : row->servers) {
-        if (json::get_string(s.as_object(), "mds") != identity_->uid.text()) continue;
-        call_domain(json::get_string(s.as_object(), "name"), "OpenSession", json::text(request),
-                    [then](std::optional<Error> error, std::string reply) {
-                        if (error) return then(mgmt::error_reply(*error));
-                        then({200, std::move(reply)});
-                    });
-        return;
-    }
-    throw Error(Code::login_failed, "Domain " + row->name + " has no server on this host");
+    open_session_here(*row, request, then);
 }
 
 }  // namespace mds::core

@@ -110,7 +110,7 @@ server::Config domain_config(const Identity& me, const Service::DomainRow& domai
             c.self.mds = *mds;
             c.self.server = *uid;
             c.self.name = json::get_string(s, "name");
-            c.self.version = k_version;
+            c.self.version = mds::version();
             c.self.log_server = log_server;
             c.self.founder = json::get_bool(s, "primary");
             c.self.domain = domain.name;

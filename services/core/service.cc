@@ -18,14 +18,6 @@ std::unique_ptr<sdbus::IProxy> proxy_to(bus::Connection& connection, const char*
     return sdbus::createProxy(connection.raw(), bus::ServiceName{service}, sdbus::ObjectPath{path});
 }
 
-void finish(sdbus::IProxy& proxy) {
-#if !__has_include(<sdbus-c++/VTableItems.h>)
-    proxy.finishRegistration();
-#else
-    (void)proxy;
-#endif
-}
-
 }  // namespace
 
 Service::Service(app::Daemon& daemon)
@@ -42,12 +34,12 @@ Service::Service(app::Daemon& daemon)
             if (auto mds = Uid::parse(uid)) grid_->link(*mds, state, reason);
             if (state == "connected") confirm_trust();
         });
-    finish(*sync_);
+    bus::finish(*sync_);
     sic_ = proxy_to(daemon.bus(), "org.openmds.Sic1", "/org/openmds/Sic1");
     sic_->uponSignal(bus::MemberName{"Enrolled"})
         .onInterface(bus::InterfaceName{"org.openmds.Sic1"})
         .call([this](const std::string&) { daemon_.work([this] { take_over_trust(); }); });
-    finish(*sic_);
+    bus::finish(*sic_);
     dbus_ = proxy_to(daemon.bus(), "org.freedesktop.DBus", "/org/freedesktop/DBus");
     dbus_->uponSignal(bus::MemberName{"NameOwnerChanged"})
         .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})
@@ -68,7 +60,7 @@ Service::Service(app::Daemon& daemon)
                 }
             }
         });
-    finish(*dbus_);
+    bus::finish(*dbus_);
     // One match for all Domain Servers: a match by well-known sender would reach every handler.
     status_match_ = daemon.bus().raw().addMatch(
         "type='signal',interface='org.openmds.Domain1',member='StatusChanged'",
@@ -126,7 +118,7 @@ server::Config Service::system_config() {
     c.domain_type = "mds";
     c.self.mds = c.self.server = me.uid;
     c.self.name = c.self.mds_name = c.mds_name = me.name;
-    c.self.version = k_version;
+    c.self.version = mds::version();
     c.self.log_server = me.log_server();
     c.self.founder = me.role == "primary";
     c.self.domain = "System Data";
@@ -265,7 +257,7 @@ sdbus::IProxy& Service::domain_proxy(const std::string& server) {
         slot = sdbus::createProxy(daemon_.bus().raw(),
                                   bus::ServiceName{server::domain_bus_name(server)},
                                   sdbus::ObjectPath{"/org/openmds/Domain1"});
-        finish(*slot);
+        bus::finish(*slot);
     }
     return *slot;
 }

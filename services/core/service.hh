@@ -7,6 +7,7 @@
 #include <string>
 
 #include "app/daemon.hh"
+#include "base/version.hh"
 #include "grid.hh"
 #include "identity.hh"
 #include "server/server.hh"
@@ -19,7 +20,6 @@ class BusObject;
 /// Uids of the built-in domains (management-api.md 9).
 inline const char k_system_data_uid[] = "a0eebc99-afed-4ef8-bb6d-fedfedfedfed";
 inline const char k_global_uid[] = "1e294ce0-367a-11e3-aa6e-0800200c9a66";
-inline const char k_version[] = "0.1.0";
 
 /// The owner of mds-core's state. Everything runs on the loop thread unless it says "worker".
 class Service {
@@ -90,6 +90,9 @@ class Service {
     /// Calls an internal method of a Domain Server on this host.
     void call_domain(const std::string& server, const std::string& method, const std::string& text,
                      std::function<void(std::optional<Error>, std::string)> then);
+    /// Opens a session in the Domain Server of `row` on this host; says where the Domain is when
+    /// none is here.
+    void open_session_here(const DomainRow& row, const json::object& request, Then then);
     void execute_in_domain(const std::string& server, const std::string& sid,
                            const std::string& command, const std::string& body, Then then);
     /// Throws RF-13 unless this is the Primary.

@@ -43,7 +43,7 @@ json::object mds_document(const Identity& me) {
             {"color", "black"},
             {"tags", json::array{}},
             {"ipv4-address", me.address},
-            {"version", k_version},
+            {"version", mds::version()},
             {"os", "Debian"},
             {"hardware", "Open server"},
             {"server-type",

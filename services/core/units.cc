@@ -20,9 +20,7 @@ class SystemdUnits final : public UnitControl {
     explicit SystemdUnits(bus::Connection& connection)
         : manager_(sdbus::createProxy(connection.raw(), bus::ServiceName{"org.freedesktop.systemd1"},
                                       sdbus::ObjectPath{"/org/freedesktop/systemd1"})) {
-#if !__has_include(<sdbus-c++/VTableItems.h>)
-        manager_->finishRegistration();
-#endif
+        bus::finish(*manager_);
     }
     void start(const std::string& server, std::function<void(std::string)> then) override {
         order("StartUnit", server, std::move(then));

@@ -53,9 +53,7 @@ void Service::bring_address_up() {
     if (c.address.empty() || c.address == c.beside) return;
     helper_ = sdbus::createProxy(daemon_.bus().raw(), bus::ServiceName{"org.openmds.Helper1"},
                                  sdbus::ObjectPath{"/org/openmds/Helper1"});
-#if !__has_include(<sdbus-c++/VTableItems.h>)
-    helper_->finishRegistration();
-#endif
+    bus::finish(*helper_);
     auto report = [](const char* what) {
         return [what](bus::ReplyError error) {
             if (const sdbus::Error* e = bus::error_ptr(error)) {

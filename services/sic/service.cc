@@ -7,6 +7,7 @@
 #include "base/clock.hh"
 #include "base/ids.hh"
 #include "base/text.hh"
+#include "base/version.hh"
 #include "log/log.hh"
 
 namespace mds::sic {
@@ -54,7 +55,7 @@ enrol::Hello Service::self() const {
     } catch (const sdbus::Error& e) {
         throw bus::from_bus_error(e);
     }
-    hello.version = "0.1.0";
+    hello.version = mds::version();
     hello.platform = enrol::this_platform();
     hello.clock_ms = wall_ms();
     if (hello.uuid.empty()) {

@@ -1,6 +1,7 @@
 #include "enrol_peer.hh"
 
 #include "base/clock.hh"
+#include "base/version.hh"
 #include "bus/connection.hh"
 #include "enrol/initiator.hh"
 
@@ -18,7 +19,7 @@ std::string enrol_peer(const json::object& request, const std::string& own_deplo
     params.self.role = "primary";
     params.self.name = json::get_string(own, "server-name", json::get_string(own, "server"));
     params.self.uuid = json::get_string(own, "uuid");
-    params.self.version = "0.1.0";
+    params.self.version = mds::version();
     params.self.platform = enrol::this_platform();
     params.self.clock_ms = wall_ms();
     params.self.deployment = json::get_string(deployment, "id");

@@ -7,11 +7,8 @@
 #include <cstring>
 
 #include "base/text.hh"
+#include "base/version.hh"
 #include "verbs.hh"
-
-#ifndef MDS_VERSION
-#define MDS_VERSION "0.1.0"
-#endif
 
 namespace {
 
@@ -77,7 +74,7 @@ int main(int argc, char** argv) {
     app.add_flag("--ascii", o.ascii, "no symbols beyond ASCII");
     app.add_flag("--no-headers", no_headers, "tables without their first line");
     app.add_flag("-q,--quiet", o.quiet, "only errors");
-    app.set_version_flag("--version", std::string("mdsctl ") + MDS_VERSION);
+    app.set_version_flag("--version", std::string("mdsctl ") + mds::version());
 
     std::function<int(Client&)> verb;
     auto leaf = [&](CLI::App* noun, const char* name, const char* text,
@@ -191,7 +188,7 @@ int main(int argc, char** argv) {
          [&](Client& c) { return env(c, o, name); })
         ->add_option("NAME", name);
     leaf(&app, "version", "the version", [](Client&) {
-        std::printf("mdsctl %s\n", MDS_VERSION);
+        std::printf("mdsctl %s\n", mds::version());
         return 0;
     });
 
