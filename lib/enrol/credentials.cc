@@ -123,6 +123,8 @@ void Credentials::install(const Issued& issued) {
     if (!before.empty() && before.starts_with("set-")) fs::remove_all(folder_ + "/" + before);
 }
 
+bool Credentials::waiting() const { return fs::exists(folder_ + k_pending + "/who.json"); }
+
 bool Credentials::present() const { return fs::exists(folder_ + "/deployment.json"); }
 
 json::object Credentials::deployment() const {

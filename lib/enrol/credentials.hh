@@ -32,6 +32,8 @@ class Credentials {
 
     /// Makes two new keys in the folder `enrol-pending` and their requests. Nothing in use changes.
     Requests prepare(const std::string& name, const std::string& uuid);
+    /// Whether keys of a prepare() wait for install().
+    bool waiting() const;
     /// Checks that the certificates are for the keys of the last prepare(), for this uuid and of one
     /// chain to the root, then puts keys and certificates in use in one step. Throws
     /// mds::Error(forbidden) when they do not fit; nothing has changed then.

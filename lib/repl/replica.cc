@@ -21,7 +21,8 @@ Replica::Replica(store::PublicDb& db, Env& env, Identity self, std::vector<Peer>
 void Replica::start() {
     started_at_ = env_.mono_ms();
     role_ = Role::starting;
-    if (!db_.has_history() && self_.founder) {
+    // A founder whose database was damaged must not begin a second history of its Domain.
+    if (!db_.has_history() && self_.founder && !db_.was_damaged()) {
         db_.create(self_.server, "setup");
         set_role(Role::active, "first server of this Domain");
     } else if (self_.log_server || !db_.has_history() || db_.term().active != self_.server) {

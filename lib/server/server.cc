@@ -45,6 +45,13 @@ struct Server::Impl {
           env(daemon, link, db, work, options.folder, options.config.domain_name),
           replica(db, env, options.config.self, options.config.peers,
                   timing_from(daemon.config())) {
+        if (!db.set_aside().empty()) {
+            log::error(fmt::format("the database of {} is damaged; a full copy comes from another "
+                                   "server: {}",
+                                   options.config.self.name, db.set_aside()),
+                       {{"MDS_DOMAIN", options.config.domain_name},
+                        {"MDS_SERVER", options.config.self.name}});
+        }
         env.on_role = [this](repl::Role role, const std::string& why) { role_changed(role, why); };
         env.on_content = [this](const std::vector<store::Revision>&, bool) {
             workspace.content_changed();

@@ -15,6 +15,8 @@ namespace mds::store {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr char k_damaged[] = "damaged-";
+
 std::string name_of(int number) { return fmt::format("gen-{:06}", number); }
 
 void flush_file(const std::string& path) {
@@ -66,6 +68,27 @@ std::string Generations::switch_to(const std::string& path) {
     replace_file(folder_ + "/current", name_of(next) + "\n");
     number_ = next;
     return live();
+}
+
+std::string Generations::set_aside() {
+    std::string kept = fmt::format("{}/{}{:06}", folder_, k_damaged, number_);
+    fs::remove_all(kept);
+    fs::rename(folder_ + "/" + name_of(number_), kept);
+    ++number_;
+    fs::create_directories(folder_ + "/" + name_of(number_));
+    sync_folder(folder_);
+    replace_file(folder_ + "/current", name_of(number_) + "\n");
+    return kept;
+}
+
+std::vector<std::string> Generations::damaged() const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+        if (entry.path().filename().string().rfind(k_damaged, 0) == 0) {
+            found.push_back(entry.path());
+        }
+    }
+    return found;
 }
 
 }  // namespace mds::store

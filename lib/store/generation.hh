@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 namespace mds::store {
 
@@ -17,6 +18,11 @@ class Generations {
     /// Moves the finished file at `path` into a new generation and makes it the live one, durably
     /// (flushed file, folder, name). Returns its public.db path.
     std::string switch_to(const std::string& path);
+    /// Puts the live generation, which cannot be read, aside as "damaged-NNNNNN" and begins an empty
+    /// one. Returns the folder where the damaged files are.
+    std::string set_aside();
+    /// The folders that set_aside() made and nobody has removed since.
+    std::vector<std::string> damaged() const;
 
   private:
     std::string folder_;

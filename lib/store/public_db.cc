@@ -1,6 +1,7 @@
 #include "store/public_db.hh"
 
 #include <fmt/core.h>
+#include <sqlite3.h>
 
 #include "base/clock.hh"
 #include "base/error.hh"
@@ -55,8 +56,18 @@ SQLite::Statement& Live::sql(const char* text) {
 }
 
 void PublicDb::Impl::open() {
-    live = std::make_unique<Live>(generations.live());
-    load();
+    try {
+        live = std::make_unique<Live>(generations.live());
+        load();
+    } catch (const SQLite::Exception& e) {
+        // Only what another try cannot read either; a full disk or a lock is no damage.
+        if (e.getErrorCode() != SQLITE_CORRUPT && e.getErrorCode() != SQLITE_NOTADB) throw;
+        set_aside = generations.live() + ": " + e.what();
+        live.reset();
+        set_aside += "; kept in " + generations.set_aside();
+        live = std::make_unique<Live>(generations.live());
+        load();
+    }
 }
 
 void PublicDb::Impl::load() {
@@ -105,6 +116,10 @@ void PublicDb::Impl::load() {
 PublicDb::PublicDb(std::string folder) : impl_(std::make_unique<Impl>(folder)) {}
 
 PublicDb::~PublicDb() = default;
+
+std::string PublicDb::set_aside() const { return impl_->set_aside; }
+
+bool PublicDb::was_damaged() const { return !impl_->generations.damaged().empty(); }
 
 bool PublicDb::has_history() const { return !impl_->incarnation.is_nil(); }
 

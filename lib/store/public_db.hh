@@ -90,6 +90,12 @@ class PublicDb {
     explicit PublicDb(std::string folder);
     ~PublicDb();
 
+    /// Empty, or which damaged database was put aside when this one was opened, why, and where it is
+    /// kept (HW-4). This replica has no history then and takes a full copy from another server.
+    std::string set_aside() const;
+    /// Whether a damaged database was ever put aside here and is still kept.
+    bool was_damaged() const;
+
     /// False until create() or a full copy has given this replica a history.
     bool has_history() const;
     /// Starts a new history with term 1 and this server as Active. Throws when there is one.

@@ -82,6 +82,7 @@ struct PublicDb::Impl {
 
     std::string folder;
     Generations generations;
+    std::string set_aside;
     std::unique_ptr<Live> live;
     Hasher hasher;
     std::string digest_key;

@@ -119,10 +119,12 @@ json::object Grid::json() {
         bool self = m.uid == me.uid;
         bool quiet = !self && silent(m.uid);
         std::string version = mds::version(), reason;
+        uint32_t round_trip = 0;
         if (!self) {
             auto it = remote_.find(m.uid);
             version = it == remote_.end() ? "?" : json::get_string(it->second.row, "version", "?");
             if (quiet) reason = link_reason(m.uid);
+            else if (it != remote_.end()) round_trip = it->second.round_trip_us;
         }
         servers.push_back(json::object{{"uid", m.uid.text()},
                                        {"name", m.name},
@@ -132,6 +134,7 @@ json::object Grid::json() {
                                        {"state", quiet ? "silent" : "running"},
                                        {"last-contact", self ? wall_ms() : last_contact(m.uid)},
                                        {"reason", reason},
+                                       {"round-trip-us", round_trip},
                                        {"version", version},
                                        {"active", counts[m.uid].first},
                                        {"standby", counts[m.uid].second}});

@@ -28,6 +28,8 @@ class Grid {
     /// What mds-sync says about the link.
     void link(const Uid& mds, const std::string& state, const std::string& reason);
     std::string link_reason(const Uid& mds) const;
+    /// Round trip that mds-sync measured, in microseconds; 0 = not known.
+    void round_trip(const Uid& mds, uint32_t us) { remote_[mds].round_trip_us = us; }
 
     /// The Status JSON of the server of a Domain on an MDS; null when nothing is known.
     json::value cell(const Uid& mds, const Uid& domain) const;
@@ -41,6 +43,7 @@ class Grid {
         json::object row;
         int64_t heard_mono = 0, heard_wall = 0;
         std::string link_state, link_reason;
+        uint32_t round_trip_us = 0;
     };
     json::object domain_row(const json::object& domain, json::array& problems);
     Service& service_;

@@ -231,6 +231,20 @@ void Service::update_status() {
     bus_->changed();
 }
 
+void Service::ask_round_trips() {
+    using Row = sdbus::Struct<std::string, std::string, std::string, std::string, int64_t, int64_t,
+                              std::string, uint32_t>;
+    if (system_->config().peers.empty()) return;
+    sync_->callMethodAsync(bus::MemberName{"Peers"})
+        .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
+        .uponReplyInvoke([this](bus::ReplyError failed, const std::vector<Row>& rows) {
+            if (bus::error_ptr(failed)) return;
+            for (const Row& row : rows) {
+                if (auto mds = Uid::parse(row.get<0>())) grid_->round_trip(*mds, row.get<7>());
+            }
+        });
+}
+
 void Service::heartbeat() {
     if (!system_) return;
     if (members_sent_.empty()) set_members();
@@ -238,6 +252,7 @@ void Service::heartbeat() {
     for (const repl::Peer& p : system_->config().peers) {
         system_->send(p.mds, 101, row);
     }
+    ask_round_trips();
     check_watches();
     int64_t now = mono_ms();
     for (auto it = requests_.begin(); it != requests_.end();) {

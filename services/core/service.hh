@@ -105,6 +105,8 @@ class Service {
     server::Config system_config();
     void set_members();
     void update_status();
+    /// EX-4: how far the other servers are, by the measure of mds-sync.
+    void ask_round_trips();
     void heartbeat();
     sdbus::IProxy& domain_proxy(const std::string& server);
     void register_mds_commands();

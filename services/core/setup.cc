@@ -30,9 +30,7 @@ void make_sync_identity(BlockingBus& bus, const Identity& me) {
             "org.openmds.Ca1", "IssueServer", csr_identity, csr_sealing, me.name, me.uid.text(),
             me.role);
     json::object deployment{{"id", me.deployment_id},
-                            {"name", me.deployment_name},
-                            {"uuid", me.uid.text()},
-                            {"server", me.name}};
+                            {"name", me.deployment_name}};
     bus.call<>("org.openmds.Sync1", "InstallIdentity", identity, sealing, chain, root, crl,
                json::text(deployment));
 }

@@ -17,7 +17,7 @@ std::string enrol_peer(const json::object& request, const std::string& own_deplo
     params.expected_role = json::get_string(request, "role");
     params.key = json::get_string(request, "key");
     params.self.role = "primary";
-    params.self.name = json::get_string(own, "server-name", json::get_string(own, "server"));
+    params.self.name = json::get_string(own, "server-name");
     params.self.uuid = json::get_string(own, "uuid");
     params.self.version = mds::version();
     params.self.platform = enrol::this_platform();

@@ -151,7 +151,16 @@ void Service::InstallIdentity(const std::string& identity_pem, const std::string
                               const std::string& crl_pem, const std::string& deployment_json) {
     bus::guarded([&] {
         callers_.require(current());
-        trust_.install({identity_pem, sealing_pem, chain_pem, root_pem, crl_pem, deployment_json});
+        json::object deployment = json::parse_object(deployment_json);
+        enrol::Issued issued;
+        issued.identity_cert_pem = identity_pem;
+        issued.sealing_cert_pem = sealing_pem;
+        issued.chain_pem = chain_pem;
+        issued.root_pem = root_pem;
+        issued.crl_pem = crl_pem;
+        issued.deployment_id = json::get_string(deployment, "id");
+        issued.deployment_name = json::get_string(deployment, "name");
+        trust_.install(issued);
         load_trust();
     });
 }

@@ -66,9 +66,9 @@ class TestCa:
         return self._path(f"{name}.pem").read_text()
 
     def sign(self, csr, name, uid, issuer="chain", days=180, usage="serverAuth,clientAuth",
-             deployment=None, names=None):
-        """A server certificate (PEM) for a certificate request."""
-        uri = f"mds://{name}.servers.{deployment or self.deployment}.mds.internal/server/{uid}"
+             deployment=None, names=None, kind="server"):
+        """A server's certificate (PEM) of a kind (server or sealing) for a certificate request."""
+        uri = f"mds://{name}.servers.{deployment or self.deployment}.mds.internal/{kind}/{uid}"
         extensions = SERVER_EXTENSIONS.format(usage=usage, names=names or f"URI:{uri}")
         return self._sign(csr.encode(), f"server-{name}", issuer, extensions, days)
 

@@ -73,7 +73,27 @@ def test_CA_10_a_returned_active_parks_what_it_had_not_sent(ex1):
     ex1.wait_synchronized("london", "London")
 
 
-def test_HW_4_ST_4_a_damaged_database_is_not_shown_as_ok(ex1):
+def test_HW_4_a_damaged_database_is_refused_and_replaced(ex1):
+    """Bytes of the Standby's database are altered on disk: it never serves or hides them."""
+    host = ex1["tokyo"]
+    unit = "mds-domain@London-2.service"
+    before = ex1.peer("london", "London", "London-2")
+    host.sh(f"systemctl stop {unit}")
+    base = host.out("find /var/lib/mds/servers/London-2 -name public.db | head -1").strip()
+    assert base, "the database of the Domain Server"
+    size = int(host.out(f"stat -c %s {base}"))
+    # Every page but the first: what SQLite reads next is not what was written.
+    host.sh(f"dd if=/dev/urandom of={base} bs=4096 seek=1 count={size // 4096 - 1} conv=notrunc "
+            "status=none")
+    host.sh(f"systemctl start {unit}", check=False)
+    ex1.wait_synchronized("london", "London", 60)
+    after = ex1.peer("london", "London", "London-2")
+    assert after["revision"] >= before["revision"]
+    journal = host.out(f"journalctl -u {unit} -p warning --no-pager -n 50")
+    assert "damage" in journal, journal
+
+
+def test_ST_4_a_stopped_standby_is_not_shown_as_ok(ex1):
     host = ex1["tokyo"]
     host.sh("systemctl stop mds-domain@London-2.service")
     ex1.wait_role("london", "London", "active")

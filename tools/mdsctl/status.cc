@@ -15,6 +15,23 @@ std::string role_word(const std::string& role) {
     return role;
 }
 
+std::string trip_text(int64_t us) {
+    return us == 0 ? "-" : fmt::format("{:.1f} ms", static_cast<double>(us) / 1000);
+}
+
+/// The other server that answers soonest (EX-4).
+void print_nearest(const json::array& servers) {
+    const json::object* nearest = nullptr;
+    for (const json::value& v : servers) {
+        const json::object& s = v.as_object();
+        int64_t us = json::get_int(s, "round-trip-us");
+        if (us > 0 && (!nearest || us < json::get_int(*nearest, "round-trip-us"))) nearest = &s;
+    }
+    if (!nearest) return;
+    std::printf("\n  Nearest  %s, %s\n", safe(json::get_string(*nearest, "name")).c_str(),
+                trip_text(json::get_int(*nearest, "round-trip-us")).c_str());
+}
+
 }  // namespace
 
 int status(Client& client, const Options& options) {
@@ -39,7 +56,7 @@ int status(Client& client, const Options& options) {
                 safe(json::get_string(grid, "deployment")).c_str(),
                 count(servers.size() - logs, "server").c_str(), count(logs, "log server").c_str(),
                 count(domains.size(), "Domain").c_str());
-    Table table({"SERVER", "ROLE", "STATE", "ACTIVE", "STANDBY", "LAST CONTACT", "VERSION"});
+    Table table({"SERVER", "ROLE", "STATE", "ACTIVE", "STANDBY", "CONTACT", "TRIP", "VERSION"});
     for (const json::value& v : servers) {
         const json::object& s = v.as_object();
         bool self = json::get_bool(s, "self");
@@ -49,16 +66,18 @@ int status(Client& client, const Options& options) {
                    state_text(options, state, state),
                    log ? "-" : std::to_string(json::get_int(s, "active")),
                    log ? "-" : std::to_string(json::get_int(s, "standby")),
-                   self ? "this server" : since_text(json::get_int(s, "last-contact")),
+                   self ? "here" : since_text(json::get_int(s, "last-contact")),
+                   trip_text(json::get_int(s, "round-trip-us")),
                    json::get_string(s, "version")});
     }
     table.print(options, "  ");
+    print_nearest(servers);
     size_t synchronized = 0;
     for (const json::value& v : domains) {
         std::string sync = json::get_string(v.as_object(), "sync");
         if (sync == "synchronized" || sync == "single") ++synchronized;
     }
-    std::printf("\n  Sync     %zu of %s synchronized everywhere\n", synchronized,
+    std::printf("  Sync     %zu of %s synchronized everywhere\n", synchronized,
                 count(domains.size(), "Domain").c_str());
     const json::object& tasks = json::get_object(grid, "tasks");
     std::printf("  Tasks    %lld running, %lld failed\n",

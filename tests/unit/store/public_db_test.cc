@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "base/error.hh"
 #include "store/refs.hh"
@@ -157,6 +158,33 @@ TEST_F(PublicDbTest, HW_4_ADamagedCopyIsRefusedAndTheOldStateStays) {
     EXPECT_THROW(replica->adopt(file, p), Error);
     EXPECT_EQ(replica->position().rev, before);
     EXPECT_TRUE(replica->verify());
+}
+
+TEST_F(PublicDbTest, HW_4_ADamagedDatabaseIsPutAsideAndNeverBeginsAnotherHistory) {
+    Position before;
+    {
+        PublicDb db(folder.path);
+        create(db);
+        publish(db, {host("a")});
+        before = db.position();
+    }
+    std::string file = folder.path + "/gen-000001/public.db";
+    for (const char* tail : {"-wal", "-shm"}) std::filesystem::remove(file + tail);
+    auto size = std::filesystem::file_size(file);
+    ASSERT_GT(size, 8192u);
+    {
+        std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+        bytes.seekp(4096);
+        for (auto i = size - 4096; i > 0; --i) bytes.put('\x5a');
+    }
+    PublicDb db(folder.path);
+    EXPECT_NE(db.set_aside().find("damaged-000001"), std::string::npos) << db.set_aside();
+    EXPECT_FALSE(db.has_history());
+    EXPECT_TRUE(std::filesystem::exists(folder.path + "/damaged-000001/public.db"));
+    // The next start finds nothing new to put aside, and remembers.
+    PublicDb again(folder.path);
+    EXPECT_EQ(again.set_aside(), "");
+    EXPECT_TRUE(again.was_damaged());
 }
 
 TEST_F(PublicDbTest, UndoGivesTheRecordedDigest) {
