@@ -75,6 +75,12 @@ json::object equals(WorkspaceImpl& impl, Call& call) {
         const json::value* v = json::find(params, key);
         return v && !v->is_null() ? model::coerce_string(*v, key) : std::string();
     };
+    if (!type.within.empty()) {
+        View view = ordered_object(call, type, params);
+        SessionWorld world(call);
+        return {{"equals", model::equals_document(type, view.document,
+                                                  same_as_stored(type, params), {}, world)}};
+    }
     std::string uid_text = text_of("uid"), name = text_of("name");
     if (uid_text.empty() && name.empty()) {
         throw Error(Code::missing_parameters, "Missing parameter: [name]");
@@ -193,6 +199,7 @@ void WorkspaceImpl::register_object_commands() {
     CommandFlags write;
     write.write = true;
     for (const model::Type& type : catalog().types()) {
+        if (!type.within.empty()) continue;  // commands_rule.cc
         const model::Type* t = &type;
         if (type.add) {
             write.description = "Adds an object of the type " + type.name;

@@ -41,7 +41,10 @@ PageRequest object_list(WorkspaceImpl& impl, Call& call) {
     read_paging(call, request);
     std::string type = call.text_or("type", "object");
     if (type == "object") {
-        for (const model::Type& t : impl.catalog().types()) request.types.push_back(&t);
+        for (const model::Type& t : impl.catalog().types()) {
+            // Rules and what they stand in are shown by their own commands.
+            if (t.within.empty() && t.family != "policy") request.types.push_back(&t);
+        }
     } else {
         request.types = {&impl.catalog().require(type)};
     }
@@ -88,17 +91,27 @@ json::object show_unused(WorkspaceImpl& impl, Call& call) {
                       call.level(model::Level::standard));
 }
 
-json::object users_reply(Call& call, const std::vector<Uid>& users, model::Level level) {
+/// `used`: the object that rules refer to; nil when it is one of many (indirect use).
+json::object users_reply(Call& call, const std::vector<Uid>& users, const Uid& used,
+                         model::Level level) {
     Shown shown(call, model::Level::standard);
-    json::array objects;
+    json::array objects, rules, nat_rules;
     for (const Uid& uid : users) {
         auto view = call.get(uid);
-        if (view) objects.push_back(shown.item(*view, level));
+        if (!view) continue;
+        if (view->type->name == "access-rule") {
+            rules.push_back(rule_usage(call, *view, used));
+        } else if (view->type->name == "nat-rule") {
+            nat_rules.push_back(rule_usage(call, *view, used));
+        } else if (view->type->within.empty()) {
+            objects.push_back(shown.item(*view, level));
+        }
     }
-    return {{"total", objects.size()},
-            {"objects", objects},
-            {"access-control-rules", json::array{}},
-            {"nat-rules", json::array{}},
+    size_t total = objects.size() + rules.size() + nat_rules.size();
+    return {{"total", total},
+            {"objects", std::move(objects)},
+            {"access-control-rules", std::move(rules)},
+            {"nat-rules", std::move(nat_rules)},
             {"threat-prevention-rules", json::array{}},
             {"https-rules", json::array{}}};
 }
@@ -108,7 +121,7 @@ json::object where_used(WorkspaceImpl& impl, Call& call) {
     View view = by_uid_or_name(impl, call);
     model::Level level = call.level(model::Level::standard);
     std::vector<Uid> direct = call.users(view.uid);
-    json::object reply{{"used-directly", users_reply(call, direct, level)}};
+    json::object reply{{"used-directly", users_reply(call, direct, view.uid, level)}};
     if (!call.flag("indirect")) return reply;
     int64_t depth = call.integer("indirect-max-depth", 5);
     std::set<Uid> seen(direct.begin(), direct.end());
@@ -124,7 +137,7 @@ json::object where_used(WorkspaceImpl& impl, Call& call) {
         indirect.insert(indirect.end(), next.begin(), next.end());
         layer = std::move(next);
     }
-    reply["used-indirectly"] = users_reply(call, indirect, level);
+    reply["used-indirectly"] = users_reply(call, indirect, {}, level);
     return reply;
 }
 

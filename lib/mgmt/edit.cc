@@ -183,7 +183,7 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
     return impl.atomically([&]() -> View {
         const model::Type& t = impl.catalog().require(type);
         int64_t now = impl.now();
-        std::string name = json::get_string(document, "name");
+        std::string name = model::index_name(t, document);
 
         Entry entry;
         entry.type = t.name;
@@ -204,6 +204,8 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
             entry.base_name = object->name;
             before.name = object->name;
         }
+        std::string shown = json::get_string(document, "name");
+        if (!t.within.empty()) before.name = shown;
         if (entry.base_rev != 0) impl.take_lock(*this, before, false);
 
         // The name must be free in the session's view of the family.
@@ -241,7 +243,7 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
         View view;
         view.uid = uid;
         view.type = &t;
-        view.name = std::move(name);
+        view.name = std::move(shown);
         view.rev = rev;
         view.document = std::move(document);
         return view;
@@ -351,7 +353,7 @@ void Call::remove(const View& view) {
         entry.removed = true;
         entry.type = view.type->name;
         entry.scope = view.type->family;
-        entry.name = view.name;
+        entry.name = model::index_name(*view.type, view.document);
         if (mine) {
             entry.base_rev = mine->base_rev;
             entry.base_type = mine->base_type;
@@ -359,7 +361,7 @@ void Call::remove(const View& view) {
         } else {
             entry.base_rev = view.rev;
             entry.base_type = view.type->name;
-            entry.base_name = view.name;
+            entry.base_name = entry.name;
         }
         impl.put_entry(session_, view.uid, std::move(entry));
     });

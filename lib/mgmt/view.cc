@@ -140,6 +140,7 @@ std::optional<View> view_of(const model::Catalog& catalog, const store::Object& 
     view.name = object.name;
     view.rev = object.rev;
     view.document = json::parse_object(object.doc);
+    if (!view.type->within.empty()) view.name = json::get_string(view.document, "name");
     return view;
 }
 
@@ -155,6 +156,7 @@ std::optional<View> Call::get(const Uid& uid) {
             view.name = entry->name;
             view.rev = entry->base_rev;
             view.document = json::parse_object(entry->doc);
+            if (!view.type->within.empty()) view.name = json::get_string(view.document, "name");
             return view;
         }
     }
@@ -270,6 +272,13 @@ std::optional<Uid> SessionWorld::find(const std::vector<std::string>& types,
     }
     const model::Predefined* any = model::find_predefined("any", name);
     if (any && fits(view_of(*any))) return any->uid;
+    // Actions, tracks and the like are of types that no catalogue lists.
+    for (const std::string& type : types) {
+        if (impl.catalog().find(type)) continue;
+        for (const model::Predefined& fixed : model::predefined_objects()) {
+            if (fixed.type == type && fold(fixed.name) == fold(name)) return fixed.uid;
+        }
+    }
     return std::nullopt;
 }
 

@@ -18,7 +18,8 @@ WorkspaceImpl::WorkspaceImpl(Workspace& self_, store::PublicDb& db_, WorkDb& wor
       work(work_),
       settings(std::move(s)),
       hooks(std::move(h)),
-      addresses(db_) {
+      addresses(db_),
+      rules(db_) {
     if (!hooks.now_ms) hooks.now_ms = [] { return wall_ms(); };
     if (!hooks.require_writable) hooks.require_writable = [] {};
     if (!hooks.is_standby) hooks.is_standby = [] { return false; };
@@ -30,6 +31,7 @@ Workspace::Workspace(store::PublicDb& db, WorkDb& work, Settings settings, Hooks
     db.set_predefined(model::is_predefined);
     impl_->load_sessions();
     impl_->register_object_commands();
+    impl_->register_rule_commands();
     impl_->register_search_commands();
     impl_->register_session_commands();
     impl_->register_changes_commands();

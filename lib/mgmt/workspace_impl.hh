@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mgmt/address_index.hh"
+#include "mgmt/rule_index.hh"
 #include "mgmt/session.hh"
 #include "mgmt/workspace.hh"
 #include "model/predefined.hh"
@@ -137,6 +138,7 @@ struct WorkspaceImpl {
 
     // ---- commands_*.cc ----
     void register_object_commands();
+    void register_rule_commands();
     void register_search_commands();
     void register_session_commands();
     void register_changes_commands();
@@ -149,6 +151,7 @@ struct WorkspaceImpl {
     Settings settings;
     Hooks hooks;
     AddressIndex addresses;
+    RuleIndex rules;
 
     std::map<std::string, Registered> commands, generics;
     std::map<Uid, SessionPtr> sessions;
@@ -188,6 +191,13 @@ class SessionWorld : public model::World {
   private:
     Call& call_;
 };
+
+/// A rule or section by its layer or package and uid, name or rule-number (commands_rule.cc).
+View ordered_object(Call& call, const model::Type& type, const json::object& params);
+/// The parameters of a rule as its document is compared with them.
+json::object same_as_stored(const model::Type& type, const json::object& params);
+/// Item of access-control-rules or nat-rules in the reply of where-used.
+json::object rule_usage(Call& call, const View& rule, const Uid& used);
 
 /// Versions of the management API that are understood, oldest first (commands_misc.cc).
 const std::vector<std::string>& api_versions();

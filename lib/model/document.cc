@@ -38,7 +38,7 @@ void put_field(const Type& type, json::object& document, std::string_view name,
             given.is_null() ? json::value("") : json::value(coerce_string(given, "comments", true));
         return;
     }
-    if (name == "color") {
+    if (name == "color" && type.within.empty()) {
         bool clear = given.is_null() || (given.is_string() && given.as_string().empty());
         document["color"] =
             clear ? json::value("black") : json::value(coerce_colour(given, "color"));
@@ -222,6 +222,12 @@ bool is_common_parameter(std::string_view name) {
     return std::find(k_names.begin(), k_names.end(), name) != k_names.end();
 }
 
+std::string index_name(const Type& type, const json::object& document) {
+    if (type.within.empty()) return json::get_string(document, "name");
+    auto uid = store::parse_reference(json::get_string(document, type.within));
+    return (uid ? uid->text() : "") + "/" + json::get_string(document, "order");
+}
+
 void check_name(std::string_view name) {
     size_t characters = 0;
     bool visible = false;
@@ -241,14 +247,15 @@ void check_name(std::string_view name) {
 json::object make_document(const Type& type, const json::object& params, World& world) {
     json::object document;
     const json::value* name = json::find(params, "name");
-    if (!name || name->is_null()) {
+    bool given = name && !name->is_null();
+    if (!given && type.within.empty()) {
         throw Error(Code::missing_parameters, "Missing parameter: [name]");
     }
-    std::string name_text = coerce_string(*name, "name");
-    check_name(name_text);
+    std::string name_text = given ? coerce_string(*name, "name", !type.within.empty()) : "";
+    if (!name_text.empty() || type.within.empty()) check_name(name_text);
     document["name"] = name_text;
     document["comments"] = "";
-    document["color"] = "black";
+    if (type.within.empty()) document["color"] = "black";
     if (type.tags) document["tags"] = json::array{};
     json::object expanded = expand_addresses(type.addressing, params, nullptr, "");
     for (const auto& member : expanded) {
@@ -260,6 +267,7 @@ json::object make_document(const Type& type, const json::object& params, World& 
         if (f.write_only || document.contains(f.name) || f.fallback.is_null()) continue;
         document[f.name] = f.fallback;
     }
+    if (type.normalise) type.normalise(document);
     check_document(type, document);
     return document;
 }
@@ -272,13 +280,14 @@ bool update_document(const Type& type, json::object& document, const json::objec
         std::string_view key = member.key();
         if (key == "name" || key == "uid" || key == "groups" || is_common_parameter(key)) continue;
         if (key == "new-name") {
-            std::string name = coerce_string(member.value(), "new-name");
-            check_name(name);
+            std::string name = coerce_string(member.value(), "new-name", !type.within.empty());
+            if (!name.empty() || type.within.empty()) check_name(name);
             document["name"] = name;
             continue;
         }
         put_field(type, document, key, member.value(), world);
     }
+    if (type.normalise) type.normalise(document);
     check_document(type, document);
     return document != before;
 }

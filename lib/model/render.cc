@@ -111,8 +111,10 @@ json::object render_standard(const Type& type, const Uid& uid, const json::objec
     out["name"] = member_or(document, "name", "");
     out["type"] = type.name;
     out["domain"] = domain;
-    out["icon"] = type.icon;
-    out["color"] = member_or(document, "color", "black");
+    if (type.within.empty()) {
+        out["icon"] = type.icon;
+        out["color"] = member_or(document, "color", "black");
+    }
     for (const Field& f : type.fields) {
         if (!f.key) continue;
         if (const json::value* v = json::find(document, f.name)) out[f.name] = *v;
@@ -147,8 +149,10 @@ json::object render_full(const Type& type, const Uid& uid, const json::object& d
             json::object{{"edit", allowed}, {"delete", allowed}, {"clone", "not_supported"}};
     }
     out["comments"] = member_or(document, "comments", "");
-    out["color"] = member_or(document, "color", "black");
-    out["icon"] = type.icon;
+    if (type.within.empty()) {
+        out["color"] = member_or(document, "color", "black");
+        out["icon"] = type.icon;
+    }
     if (context.groups) out["groups"] = *context.groups;
     for (const Field& f : type.fields) {
         const json::value* v = json::find(document, f.name);

@@ -84,6 +84,11 @@ struct Type {
     bool set_if_exists = false;
     std::string since = "1";
     std::vector<Field> fields;
+    /// Objects stand in an order inside the object that this field refers to ("layer", "package"):
+    /// their names may be empty or repeat; the hidden field `order` says where (management-api.md 13).
+    std::string within;
+    /// Puts a whole document in normal form after every change; may be null.
+    void (*normalise)(json::object& document) = nullptr;
     /// A last check of a whole document; throws mds::Error.
     void (*check)(const json::object& document) = nullptr;
 
@@ -115,6 +120,7 @@ const Catalog& system_catalog();
 /// Tables of one theme each.
 std::vector<Type> network_types();
 std::vector<Type> service_types();
+std::vector<Type> policy_types();
 std::vector<Type> system_types();
 
 /// The colour names of the management API.
