@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/text.hh"
+#include "mgmt/policy.hh"
 #include "mgmt/rulebase.hh"
 #include "model/coerce.hh"
 #include "model/document.hh"
@@ -17,7 +18,7 @@ namespace {
 
 std::string text_of(const json::object& params, std::string_view name) {
     const json::value* v = json::find(params, name);
-    return v && !v->is_null() ? model::coerce_string(*v, std::string(name), true) : std::string();
+    return v && !v->is_null() ? model::coerce_string(*v, std::string(name)) : std::string();
 }
 
 std::string needed(const json::object& params, std::string_view name) {
@@ -531,6 +532,12 @@ void register_kind(WorkspaceImpl& impl) {
 }
 
 }  // namespace
+
+void add_standard_policy(Call& call) {
+    View layer = add_layer(call, {{"name", "Network"}});
+    json::array layers{json::value(store::make_reference(layer.uid))};
+    call.add("package", {{"name", "Standard"}}, {{"access-layers", std::move(layers)}});
+}
 
 View ordered_object(Call& call, const model::Type& type, const json::object& params) {
     const RuleKind& kind = type.within == "layer" ? k_access_kind : k_nat_kind;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hh"
+#include "json/json.hh"
 #include "store/refs.hh"
 
 namespace mds::mgmt {
@@ -13,6 +14,12 @@ void drop(std::vector<Uid>& list, const Uid& uid) {
     if (found == list.end()) return;
     *found = list.back();
     list.pop_back();
+}
+
+/// Folded name of a rule or section; empty for everything else.
+std::string title_of(const Entry& entry) {
+    if (entry.scope != "rulebase") return "";
+    return fold(json::get_string(json::parse_object(entry.doc), "name"));
 }
 
 }  // namespace
@@ -43,6 +50,11 @@ const Uid* Overlay::find(const std::string& scope, const std::string& folded_nam
     return found == names->second.end() ? nullptr : &found->second;
 }
 
+std::vector<Uid> Overlay::titled(const std::string& name) const {
+    auto found = titles_.find(fold(name));
+    return found == titles_.end() ? std::vector<Uid>{} : found->second;
+}
+
 void Overlay::index(const Uid& uid, const Entry& entry) {
     if (entry.base_rev != 0) hidden_[entry.base_type][fold(entry.base_name)] = uid;
     if (entry.removed) return;
@@ -53,11 +65,16 @@ void Overlay::index(const Uid& uid, const Entry& entry) {
     for (std::string& address : addresses_of(entry.doc)) {
         addresses_[std::move(address)].push_back(uid);
     }
+    if (std::string title = title_of(entry); !title.empty()) titles_[title].push_back(uid);
 }
 
 void Overlay::unindex(const Uid& uid, const Entry& entry) {
     if (entry.base_rev != 0) hidden_[entry.base_type].erase(fold(entry.base_name));
     if (entry.removed) return;
+    if (auto titled = titles_.find(title_of(entry)); titled != titles_.end()) {
+        drop(titled->second, uid);
+        if (titled->second.empty()) titles_.erase(titled);
+    }
     std::string folded = fold(entry.name);
     auto forget = [&](auto& names) {
         auto found = names.find(folded);

@@ -46,6 +46,8 @@ class Overlay {
     const std::map<std::string, Uid>& hidden(const std::string& type) const;
     /// Visible objects here that refer to `uid`.
     std::vector<Uid> referrers(const Uid& uid) const;
+    /// Visible rules and sections here with this name (any case); their `name` is their order.
+    std::vector<Uid> titled(const std::string& name) const;
     /// Visible objects here with this address.
     std::vector<Uid> with_address(const std::string& address) const;
 
@@ -57,7 +59,7 @@ class Overlay {
     std::unordered_map<std::string, std::unordered_map<std::string, Uid>> names_;
     std::unordered_map<std::string, std::map<std::string, Uid>> by_type_, hidden_;
     std::unordered_map<Uid, std::vector<Uid>> referrers_;
-    std::unordered_map<std::string, std::vector<Uid>> addresses_;
+    std::unordered_map<std::string, std::vector<Uid>> addresses_, titles_;
 };
 
 /// Values of "ipv4-address" and "ipv6-address" at the top level of a canonical document.

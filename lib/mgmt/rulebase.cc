@@ -207,8 +207,10 @@ std::optional<View> Rulebase::named(const std::string& uid_or_name, const std::s
     if (uid_or_name.empty()) return std::nullopt;
     std::string folded = fold(uid_or_name);
     std::vector<Uid> candidates = WorkspaceImpl::of(call_).rules.named(uid_or_name);
-    for (const auto& [path, uid] : changes_of(call_, type, false)) {
-        if (path.starts_with(prefix_)) candidates.push_back(uid);
+    if (Session& session = call_.session(); session.changes > 0) {
+        for (const Uid& uid : WorkspaceImpl::of(call_).overlay(session).titled(uid_or_name)) {
+            candidates.push_back(uid);
+        }
     }
     for (const Uid& uid : candidates) {
         auto view = here(uid);

@@ -58,6 +58,8 @@ const Catalog& domain_catalog() {
     static const Catalog k_catalog = [] {
         std::vector<Type> types = network_types();
         for (Type& type : service_types()) types.push_back(std::move(type));
+        for (Type& type : gateway_types()) types.push_back(std::move(type));
+        for (Type& type : time_types()) types.push_back(std::move(type));
         for (Type& type : policy_types()) types.push_back(std::move(type));
         return Catalog(std::move(types));
     }();

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 
+#include "base/clock.hh"
 #include "base/error.hh"
 #include "base/text.hh"
 #include "model/address.hh"
@@ -232,6 +234,43 @@ json::value date_of(const json::value& given, const std::string& path) {
     invalid(path, "A date is expected: {\"posix\": milliseconds}.");
 }
 
+/// {"date": "24-Nov-2014", "time": "21:22"}, {"posix": ms} or {"iso-8601": "2014-11-24T21:22"}.
+json::value moment_of(const json::value& given, const std::string& path) {
+    const json::object* o = given.if_object();
+    std::string why = "A time is expected: {\"date\": \"24-Nov-2014\", \"time\": \"21:22\"}, "
+                      "{\"posix\": milliseconds} or {\"iso-8601\": \"2014-11-24T21:22\"}.";
+    if (!o) invalid(path, why);
+    for (const auto& member : *o) {
+        std::string_view name = member.key();
+        if (name == "date" || name == "time" || name == "posix" || name == "iso-8601") continue;
+        throw Error(Code::invalid_parameter_name,
+                    "Unrecognized parameter [" + path + "." + std::string(name) + "]");
+    }
+    std::tm parts{};
+    const char* rest = nullptr;
+    if (const json::value* ms = json::find(*o, "posix")) {
+        std::time_t seconds = coerce_integer(*ms, path + ".posix") / 1000;
+        if (!gmtime_r(&seconds, &parts) || parts.tm_year > 8099) invalid(path, why);
+    } else if (const json::value* iso = json::find(*o, "iso-8601")) {
+        std::string text = coerce_string(*iso, path + ".iso-8601");
+        rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M", &parts);
+        if (!rest) invalid(path + ".iso-8601", why);
+    } else {
+        std::string date = json::get_string(*o, "date"), time = json::get_string(*o, "time", "00:00");
+        rest = strptime(date.c_str(), "%d-%b-%Y", &parts);
+        if (!rest || *rest) invalid(path + ".date", why);
+        rest = strptime(time.c_str(), "%H:%M", &parts);
+        if (!rest || *rest) invalid(path + ".time", why);
+    }
+    parts.tm_sec = 0;
+    int64_t ms = static_cast<int64_t>(timegm(&parts)) * 1000;
+    char date[32], time[16];
+    std::strftime(date, sizeof date, "%d-%b-%Y", &parts);
+    std::strftime(time, sizeof time, "%H:%M", &parts);
+    return json::object{
+        {"date", date}, {"time", time}, {"posix", ms}, {"iso-8601", iso_minutes(ms)}};
+}
+
 bool clears(const json::value& given) {
     return given.is_null() || (given.is_string() && given.as_string().empty());
 }
@@ -361,6 +400,9 @@ json::value coerce(const Field& field, const json::value& given, const std::stri
             return edit_list(given, base, path, [&](const json::value& v) {
                 return json::value(coerce_string(v, path));
             });
+        case Kind::moment:
+            if (clears(given)) return nullptr;
+            return moment_of(given, path);
         case Kind::map:
             if (clears(given)) return nullptr;
             return map_of(field, given, path, base, world);

@@ -251,7 +251,7 @@ json::object make_document(const Type& type, const json::object& params, World& 
     if (!given && type.within.empty()) {
         throw Error(Code::missing_parameters, "Missing parameter: [name]");
     }
-    std::string name_text = given ? coerce_string(*name, "name", !type.within.empty()) : "";
+    std::string name_text = given ? coerce_string(*name, "name") : "";
     if (!name_text.empty() || type.within.empty()) check_name(name_text);
     document["name"] = name_text;
     document["comments"] = "";
@@ -280,7 +280,7 @@ bool update_document(const Type& type, json::object& document, const json::objec
         std::string_view key = member.key();
         if (key == "name" || key == "uid" || key == "groups" || is_common_parameter(key)) continue;
         if (key == "new-name") {
-            std::string name = coerce_string(member.value(), "new-name", !type.within.empty());
+            std::string name = coerce_string(member.value(), "new-name");
             if (!name.empty() || type.within.empty()) check_name(name);
             document["name"] = name;
             continue;

@@ -20,6 +20,7 @@ enum class Kind {
     ports,       ///< "80", "1024-2048", ">1023", "<1024"
     colour,      ///< one of colours()
     date,        ///< {"posix": ms}; rendered with iso-8601
+    moment,      ///< {"date": "24-Nov-2014", "time": "21:22", "posix": ms, "iso-8601"}, in UTC
     reference,   ///< marked string of lib/store/refs.hh, to a type of `choices`
     references,  ///< array of marked strings without repetition
     strings,     ///< array of strings
@@ -121,6 +122,8 @@ const Catalog& system_catalog();
 std::vector<Type> network_types();
 std::vector<Type> service_types();
 std::vector<Type> policy_types();
+std::vector<Type> gateway_types();
+std::vector<Type> time_types();
 std::vector<Type> system_types();
 
 /// The colour names of the management API.

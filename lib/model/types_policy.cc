@@ -29,6 +29,8 @@ const std::vector<std::string> k_places = {"host",
                                            "dns-domain",
                                            "dynamic-object",
                                            "security-zone",
+                                           "simple-gateway",
+                                           "checkpoint-host",
                                            "CpmiAnyObject"};
 const std::vector<std::string> k_services = {
     "service-tcp",  "service-udp",     "service-icmp", "service-icmp6", "service-other",
@@ -105,7 +107,7 @@ Type access_rule() {
         flag("destination-negate", false),
         flag("enabled", true),
         reference("inline-layer", {"access-layer"}),
-        references("install-on", {"Global"}),
+        references("install-on", {"simple-gateway", "Global"}),
         references("service", k_services),
         flag("service-negate", false),
         text("service-resource"),
@@ -135,7 +137,7 @@ Type nat_rule() {
     json::value any = json::value(marked(k_any)), original = json::value(marked(k_original));
     std::vector<Field> fields = {
         flag("enabled", true),
-        references("install-on", {"Global"}),
+        references("install-on", {"simple-gateway", "Global"}),
         with(choice("method", {"static", "hide", "nat64", "nat46", "cgnat"}), "static"),
         with(reference("original-destination", k_places), any),
         with(reference("original-service", k_services), any),

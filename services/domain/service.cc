@@ -4,6 +4,7 @@
 
 #include "bus.hh"
 #include "log/log.hh"
+#include "mgmt/policy.hh"
 #include "model/predefined.hh"
 #include "model/type.hh"
 #include "server/ha_commands.hh"
@@ -25,7 +26,10 @@ Service::Service(app::Daemon& daemon) : daemon_(daemon) {
     server::register_ha_commands(*server_);
     bus_ = std::make_unique<BusObject>(daemon.bus(), *this);
     server_->on_status = [this] { announce(); };
-    server_->on_role = [this](repl::Role) { announce(); };
+    server_->on_role = [this](repl::Role role) {
+        if (role == repl::Role::active) daemon_.post([this] { begin_policy(); });
+        announce();
+    };
     server_->start();
     daemon.bus().own(options.bus_name);
     bring_address_up();
@@ -34,6 +38,19 @@ Service::Service(app::Daemon& daemon) : daemon_(daemon) {
 }
 
 Service::~Service() = default;
+
+void Service::begin_policy() {
+    // Revision 1 is the beginning of the history, which has no content yet.
+    if (server_->db().position().rev != 1) return;
+    try {
+        mgmt::Principal who;
+        who.user = "System";
+        who.session_name = "Standard policy";
+        server_->workspace().transact(who, mgmt::add_standard_policy);
+    } catch (const Error& e) {
+        log::error("the standard policy was not made: " + e.message());
+    }
+}
 
 void Service::announce() {
     json::object status = server_->status();

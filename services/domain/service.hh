@@ -21,6 +21,8 @@ class Service {
     void reload();
 
   private:
+    /// A new Domain's first revision with content.
+    void begin_policy();
     void bring_address_up();
     void announce();
 

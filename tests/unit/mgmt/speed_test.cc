@@ -67,5 +67,44 @@ TEST_F(Speed, DISABLED_ImportListsEquals) {
     std::printf("publish: %.0f ms\n", ms([&] { publish(sid); }));
 }
 
+/// A rulebase of 100,000 rules: what one edit and one page cost in it.
+TEST_F(Speed, DISABLED_Rulebase) {
+    std::string sid = login();
+    good(sid, "add-access-layer", R"({"name":"L"})");
+    auto add = [&](int i, const std::string& position) {
+        good(sid, "add-access-rule",
+             R"({"layer":"L","service":["http","https"],"name":"r)" + std::to_string(i) +
+                 R"(","position":)" + position + "}");
+    };
+    for (int at : {10000, 100000}) {
+        int before = at == 10000 ? 0 : 10000;
+        std::printf("%d adds above the cleanup rule: %.0f ms\n", at - before, ms([&] {
+                        for (int i = before; i < at; ++i) add(i, R"({"above":"Cleanup rule"})");
+                    }));
+        std::printf("publish: %.0f ms\n", ms([&] { publish(sid); }));
+        std::printf("first look at the index: %.0f ms\n", ms([&] {
+                        good(sid, "show-access-rulebase", R"({"name":"L","limit":1})");
+                    }));
+        std::printf("with %d rules, 100 adds in the middle: %.1f ms\n", at, ms([&] {
+                        for (int i = 0; i < 100; ++i) add(at * 2 + i, std::to_string(at / 2));
+                    }));
+        std::printf("100 moves: %.1f ms\n", ms([&] {
+                        for (int i = 0; i < 100; ++i) {
+                            good(sid, "set-access-rule",
+                                 R"({"layer":"L","rule-number":)" + std::to_string(i * 7 + 1) +
+                                     R"(,"new-position":)" + std::to_string(at - i) + "}");
+                        }
+                    }));
+        std::printf("publish of these: %.1f ms\n", ms([&] { publish(sid); }));
+        for (int offset : {0, at / 2, at - 500}) {
+            std::printf("page of 500 from %d: %.1f ms\n", offset, ms([&] {
+                            good(sid, "show-access-rulebase",
+                                 R"({"name":"L","limit":500,"offset":)" + std::to_string(offset) +
+                                     "}");
+                        }));
+        }
+    }
+}
+
 }  // namespace
 }  // namespace mds::mgmt
