@@ -33,7 +33,7 @@ def test_a_rulebase_is_the_same_on_the_standby(ex1, london):
     london.send("set-access-rule", {"layer": "Branch", "name": "rule-119", "new-position": 1})
     london.publish()
     ex1.wait_synchronized("london", "London")
-    tokyo = ex1.api("tokyo", "London", read_only=True)
+    tokyo = ex1.api("tokyo", "London")
     pages = [[], []]
     for api, names in zip((london, tokyo), pages):
         offset, total = 0, 1

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <random>
 
+#include "mgmt/policy.hh"
 #include "mgmt/rulebase.hh"
 #include "rig.hh"
 
@@ -215,6 +216,15 @@ TEST_F(Rules, PackagesBringTheirLayerAndTakeItAlong) {
     EXPECT_EQ(good(sid, "show-access-layer", R"({"name":"L"})").at("name"), "L");
     good(sid, "publish");
     EXPECT_EQ(good(sid, "show-packages").at("packages").as_array().size(), 0u);
+}
+
+TEST_F(Rules, TheStandardPolicyIsOnePublish) {
+    uint64_t before = db->position().rev;
+    workspace->transact({}, add_standard_policy);
+    EXPECT_EQ(db->position().rev, before + 1);
+    json::object base = good(sid, "show-access-rulebase", R"({"name":"Network"})");
+    EXPECT_EQ(base.at("total"), 1);
+    EXPECT_EQ(good(sid, "show-package", R"({"name":"Standard"})").at("name"), "Standard");
 }
 
 TEST_F(Rules, ALayerThatCannotGoKeepsItsRules) {
