@@ -141,6 +141,11 @@ void Replica::tick() {
 void Replica::resolve_start() {
     // The role on the disk is only believed when no peer knows a newer history (replication.md 7).
     History mine = history();
+    if (db_.term().active != self_.server) {
+        // What a peer sent while this server waited for the others brought another one's term.
+        set_role(Role::standby, "another server became Active meanwhile");
+        return;
+    }
     for (PeerState& p : peers_) {
         if (!p.heard_at || p.last.history.terms.empty()) continue;
         Comparison c = compare(mine, p.last.history);

@@ -309,6 +309,30 @@ TEST(Replica, CA_10_ARestartedOldActiveStepsDownAlsoWhenItSawNobodyAtItsStart) {
     expect_equal(net[0], net[1]);
 }
 
+// It may pull the new Active's records while it still waits to hear its other peers: what it then has
+// is not its own term.
+TEST(Replica, CA_10_AReturnedActiveThatCatchesUpBeforeItHasHeardAllDoesNotTakeTheRoleBack) {
+    Net net(3);
+    net[0].publish("before");
+    net.run(100);
+    net[0].power_off();
+    net.run(6000);
+    net[1].replica->force_active("anna");
+    net[1].publish("new");
+    net.run(100);
+    net.partition(0, 2);
+    net[0].boot(true);
+    net.run(1000);
+    EXPECT_TRUE(net[0].has("new"));
+    net.cut.clear();
+    net.run(6000);
+    EXPECT_EQ(net[0].replica->role(), Role::standby);
+    EXPECT_EQ(net[1].replica->role(), Role::active);
+    EXPECT_TRUE(net[1].has("new"));
+    expect_equal(net[0], net[1]);
+    expect_equal(net[2], net[1]);
+}
+
 TEST(Replica, ARestartedActiveResumesAndAStandbyStaysStandby) {
     Net net(2);
     net[0].publish("a");
