@@ -1,9 +1,8 @@
-// Rules, sections, rulebases, layers and packages (management-api.md 13).
+// Rules, sections and rulebases (management-api.md 13).
 #include <algorithm>
 #include <set>
 
 #include "base/text.hh"
-#include "mgmt/policy.hh"
 #include "mgmt/rulebase.hh"
 #include "model/coerce.hh"
 #include "model/document.hh"
@@ -51,7 +50,8 @@ View rule_of(Call& call, const RuleKind& kind, const json::object& params) {
     auto view = at ? call.get(at->uid) : std::nullopt;
     if (!view) {
         throw Error(Code::object_not_found, "Rule number [" + number + "] not found in " +
-                                                kind.within + " '" + container.name + "', which has " +
+                                                kind.within + " '" + container.name +
+                                                "', which has " +
                                                 std::to_string(base.rules.size()) + " rules");
     }
     return std::move(*view);
@@ -68,8 +68,9 @@ View section_of(Call& call, const RuleKind& kind, const json::object& params) {
 /// The parameters that make the document: without those that say where, and with the short forms of
 /// track and action spelled out.
 json::object content_of(const RuleKind& kind, json::object params) {
-    for (const std::string& name : {kind.within, std::string("position"), std::string("new-position"),
-                                    std::string("rule-number"), std::string("uid")}) {
+    for (const std::string& name :
+         {kind.within, std::string("position"), std::string("new-position"),
+          std::string("rule-number"), std::string("uid")}) {
         params.erase(name);
     }
     if (json::value* track = params.if_contains("track"); track && track->is_string()) {
@@ -88,15 +89,6 @@ const json::value& position_of(const json::object& params, const char* name) {
         throw Error(Code::missing_parameters, std::string("Missing parameter: [") + name + "]");
     }
     return *position;
-}
-
-View add_in_order(Call& call, const RuleKind& kind, const std::string& type,
-                  const json::object& params) {
-    View container = container_of(call, kind, params);
-    Rulebase base(call, kind, container.uid);
-    std::string order = base.order_for(position_of(params, "position"), std::nullopt);
-    return call.add(type, content_of(kind, params),
-                    {{kind.within, store::make_reference(container.uid)}, {"order", order}});
 }
 
 View set_in_order(Call& call, const RuleKind& kind, const View& view, const json::object& params) {
@@ -118,7 +110,8 @@ std::string uid_text(const View& view, const std::string& field) {
 
 json::object show_rule(Shown& shown, const RuleKind& kind, const View& view) {
     json::object out = shown.full(view);
-    if (view.document.contains("inline-layer")) out["inline-layer"] = uid_text(view, "inline-layer");
+    if (view.document.contains("inline-layer"))
+        out["inline-layer"] = uid_text(view, "inline-layer");
     out[kind.within] = uid_text(view, kind.within);
     return out;
 }
@@ -212,28 +205,20 @@ std::function<bool(const View&)> filter_of(Call& call, const std::string& text) 
 }
 
 json::object show_rulebase(Call& call, const RuleKind& kind, View container) {
-    int64_t limit = call.integer("limit", 50), offset = call.integer("offset", 0);
-    if (limit < 0 || limit > 500) {
-        throw Error(Code::invalid_parameter,
-                    "Invalid parameter for [limit]. The value must be between 0 and 500.");
-    }
-    if (offset < 0) {
-        throw Error(Code::invalid_parameter,
-                    "Invalid parameter for [offset]. The value must not be negative.");
-    }
+    PageRequest page;
+    read_paging(call, page);
     bool dictionary = call.flag("use-object-dictionary", true);
     model::Level level = call.level(model::Level::standard);
     Rulebase base(call, kind, container.uid);
     size_t total = 0, count = 0;
-    auto blocks =
-        blocks_of(call, base, static_cast<size_t>(offset), static_cast<size_t>(limit),
-                  filter_of(call, call.text_or("filter", "")), total, count);
+    auto blocks = blocks_of(call, base, page.offset, page.limit,
+                            filter_of(call, call.text_or("filter", "")), total, count);
 
     Shown shown(call, dictionary ? model::Level::uid : level);
     Shown objects(call, model::Level::standard);
     std::set<Uid> used;
     json::array rulebase;
-    size_t index = static_cast<size_t>(offset);
+    size_t index = page.offset;
     for (Block& block : blocks) {
         json::array rules;
         size_t from = index + 1;
@@ -273,7 +258,7 @@ json::object show_rulebase(Call& call, const RuleKind& kind, View container) {
         for (const Uid& uid : used) list.push_back(objects.obj(uid));
         reply["objects-dictionary"] = std::move(list);
     }
-    put_range(reply, static_cast<uint64_t>(offset), count, total);
+    put_range(reply, page.offset, count, total);
     return reply;
 }
 
@@ -292,16 +277,11 @@ json::object show_nat_rulebase(WorkspaceImpl&, Call& call) {
 json::object show_layer_structure(WorkspaceImpl&, Call& call) {
     call.only({"uid", "name", "package", "limit", "offset"});
     View layer = call.object("access-layer");
-    int64_t limit = call.integer("limit", 500), offset = call.integer("offset", 0);
-    if (limit < 0 || limit > 500 || offset < 0) {
-        throw Error(Code::invalid_parameter,
-                    "Invalid parameter for [limit]. The value must be between 0 and 500, and the "
-                    "offset must not be negative.");
-    }
+    PageRequest page;
+    read_paging(call, page);
     Rulebase base(call, k_access_kind, layer.uid);
     size_t total = 0, count = 0;
-    auto blocks = blocks_of(call, base, static_cast<size_t>(offset), static_cast<size_t>(limit), {},
-                            total, count);
+    auto blocks = blocks_of(call, base, page.offset, page.limit, {}, total, count);
     Shown shown(call, model::Level::standard);
     json::array children;
     for (Block& block : blocks) {
@@ -324,15 +304,88 @@ json::object show_layer_structure(WorkspaceImpl&, Call& call) {
         children.push_back(std::move(section));
     }
     json::object reply = shown.obj(layer);
-    put_range(reply, static_cast<uint64_t>(offset), count, total);
+    put_range(reply, page.offset, count, total);
     reply["root-section"] =
         json::object{{"uid", layer.uid.text()}, {"children", std::move(children)}};
     return reply;
 }
 
-// ---- layers and packages ----
+template <const RuleKind& kind>
+void register_kind(WorkspaceImpl& impl) {
+    using Function = json::object (*)(WorkspaceImpl&, Call&);
+    auto add = [&](const std::string& name, Function f, const std::string& description,
+                   bool write) { impl.add_simple(name, f, description, write); };
+    add(
+        "add-" + kind.rule,
+        [](WorkspaceImpl&, Call& call) {
+            return rule_reply(call, kind, add_in_order(call, kind, kind.rule, call.params()));
+        },
+        "Adds a rule at a position", true);
+    add(
+        "set-" + kind.rule,
+        [](WorkspaceImpl&, Call& call) {
+            View view = rule_of(call, kind, call.params());
+            return rule_reply(call, kind, set_in_order(call, kind, view, call.params()));
+        },
+        "Changes or moves a rule", true);
+    add(
+        "delete-" + kind.rule,
+        [](WorkspaceImpl&, Call& call) {
+            call.only({"uid", "name", "rule-number", kind.within});
+            call.remove(rule_of(call, kind, call.params()));
+            return json::object{{"message", "OK"}};
+        },
+        "Deletes a rule", true);
+    add(
+        "show-" + kind.rule,
+        [](WorkspaceImpl&, Call& call) {
+            call.only(
+                {"uid", "name", "rule-number", "layer", "package", "show-hits", "hits-settings"});
+            return rule_reply(call, kind, rule_of(call, kind, call.params()));
+        },
+        "Shows a rule", false);
+    add(
+        "add-" + kind.section,
+        [](WorkspaceImpl&, Call& call) {
+            View view = add_in_order(call, kind, kind.section, call.params());
+            return rule_reply(call, kind, view);
+        },
+        "Adds a section at a position", true);
+    add(
+        "set-" + kind.section,
+        [](WorkspaceImpl&, Call& call) {
+            View view = section_of(call, kind, call.params());
+            return rule_reply(call, kind, set_in_order(call, kind, view, call.params()));
+        },
+        "Changes or moves a section", true);
+    add(
+        "delete-" + kind.section,
+        [](WorkspaceImpl&, Call& call) {
+            call.only({"uid", "name", kind.within});
+            call.remove(section_of(call, kind, call.params()));
+            return json::object{{"message", "OK"}};
+        },
+        "Deletes a section; its rules stay", true);
+    add(
+        "show-" + kind.section,
+        [](WorkspaceImpl&, Call& call) {
+            call.only({"uid", "name", kind.within});
+            return rule_reply(call, kind, section_of(call, kind, call.params()));
+        },
+        "Shows a section", false);
+}
 
-/// Takes out all rules and sections.
+}  // namespace
+
+View add_in_order(Call& call, const RuleKind& kind, const std::string& type,
+                  const json::object& params) {
+    View container = container_of(call, kind, params);
+    Rulebase base(call, kind, container.uid);
+    std::string order = base.order_for(position_of(params, "position"), std::nullopt);
+    return call.add(type, content_of(kind, params),
+                    {{kind.within, store::make_reference(container.uid)}, {"order", order}});
+}
+
 void empty_rulebase(Call& call, const RuleKind& kind, const Uid& within) {
     std::vector<Uid> all;
     {
@@ -346,197 +399,6 @@ void empty_rulebase(Call& call, const RuleKind& kind, const Uid& within) {
     for (const Uid& uid : all) {
         if (auto view = call.get(uid)) call.remove(*view);
     }
-}
-
-View add_layer(Call& call, const json::object& params) {
-    const json::value* rule = json::find(params, "add-default-rule");
-    bool with_rule = !rule || rule->is_null() || fold(model::coerce_string(*rule, "add-default-rule")) != "false";
-    View layer = call.add("access-layer", params);
-    if (with_rule) {
-        add_in_order(call, k_access_kind, "access-rule",
-                     {{"layer", layer.uid.text()},
-                      {"position", "top"},
-                      {"name", "Cleanup rule"},
-                      {"action", "Drop"},
-                      {"track", "None"}});
-    }
-    return layer;
-}
-
-json::object add_layer_command(WorkspaceImpl& impl, Call& call) {
-    return impl.atomically([&] { return call.render(add_layer(call, call.params())); });
-}
-
-/// Refuses when anything but its own rules and `except` refers to the layer.
-void remove_layer(WorkspaceImpl& impl, Call& call, const View& layer) {
-    impl.atomically([&] {
-        empty_rulebase(call, k_access_kind, layer.uid);
-        call.remove(layer);
-    });
-}
-
-json::object delete_layer(WorkspaceImpl& impl, Call& call) {
-    call.only({"uid", "name"});
-    remove_layer(impl, call, call.object("access-layer"));
-    return {{"message", "OK"}};
-}
-
-json::object package_reply(Call& call, const View& view) {
-    json::object out = call.render(view);
-    Shown shown(call, model::Level::standard);
-    json::array layers;
-    for (const json::value& v : json::get_array(view.document, "access-layers")) {
-        if (auto uid = store::parse_reference(v.as_string())) layers.push_back(shown.obj(*uid));
-    }
-    out["access-layers"] = std::move(layers);
-    return out;
-}
-
-json::object add_package(WorkspaceImpl& impl, Call& call) {
-    return impl.atomically([&] {
-        json::array layers;
-        if (call.flag("access", true)) {
-            View layer = add_layer(call, {{"name", call.text("name") + " Network"}});
-            layers.push_back(json::value(store::make_reference(layer.uid)));
-        }
-        return package_reply(
-            call, call.add("package", call.params(), {{"access-layers", std::move(layers)}}));
-    });
-}
-
-/// The list of layers after {"add": [{name, position}], "remove": [...], "value": [...]}.
-json::array edited_layers(Call& call, const View& package, const json::value& given) {
-    json::array layers = json::get_array(package.document, "access-layers");
-    auto mark_of = [&](const json::value& item) {
-        std::string text = item.is_object() ? needed(item.as_object(), "name")
-                                            : model::coerce_string(item, "access-layers");
-        return json::value(store::make_reference(call.object("access-layer", text).uid));
-    };
-    auto each = [&](const json::value& list, auto&& action) {
-        if (list.is_array()) {
-            for (const json::value& item : list.as_array()) action(item);
-        } else if (!list.is_null()) {
-            action(list);
-        }
-    };
-    auto without = [&](const json::value& mark) {
-        layers.erase(std::remove(layers.begin(), layers.end(), mark), layers.end());
-    };
-    auto add = [&](const json::value& item) {
-        json::value mark = mark_of(item);
-        without(mark);
-        size_t at = layers.size();
-        if (item.is_object()) {
-            std::string position = text_of(item.as_object(), "position");
-            if (fold(position) == "top") at = 0;
-            int number = std::atoi(position.c_str());
-            if (number > 0) at = std::min(at, static_cast<size_t>(number) - 1);
-        }
-        layers.insert(layers.begin() + static_cast<std::ptrdiff_t>(at), mark);
-    };
-    const json::object* edit = given.if_object();
-    if (!edit) {
-        layers.clear();
-        each(given, add);
-        return layers;
-    }
-    if (const json::value* value = json::find(*edit, "value")) {
-        layers.clear();
-        each(*value, add);
-    }
-    if (const json::value* out = json::find(*edit, "remove")) {
-        each(*out, [&](const json::value& item) { without(mark_of(item)); });
-    }
-    if (const json::value* more = json::find(*edit, "add")) each(*more, add);
-    return layers;
-}
-
-json::object set_package(WorkspaceImpl& impl, Call& call) {
-    return impl.atomically([&] {
-        View package = call.object("package");
-        json::object params = call.params(), internal;
-        if (const json::value* given = json::find(params, "access-layers")) {
-            internal["access-layers"] = edited_layers(call, package, *given);
-            params.erase("access-layers");
-        }
-        return package_reply(call, call.set(package, params, internal));
-    });
-}
-
-json::object show_package(WorkspaceImpl&, Call& call) {
-    call.only({"uid", "name"});
-    return package_reply(call, call.object("package"));
-}
-
-json::object delete_package(WorkspaceImpl& impl, Call& call) {
-    call.only({"uid", "name"});
-    impl.atomically([&] {
-        View package = call.object("package");
-        empty_rulebase(call, k_nat_kind, package.uid);
-        call.remove(package);
-        // A layer that only this package had goes with it.
-        for (const json::value& v : json::get_array(package.document, "access-layers")) {
-            auto uid = store::parse_reference(v.as_string());
-            auto layer = uid ? call.get(*uid) : std::nullopt;
-            if (!layer || json::get_bool(layer->document, "shared")) continue;
-            bool used = false;
-            for (const Uid& user : call.users(layer->uid)) {
-                auto view = call.get(user);
-                used = used || !view || view->type->within != "layer" ||
-                       Call::reference(view->document, "layer") != layer->uid;
-            }
-            if (!used) remove_layer(impl, call, *layer);
-        }
-    });
-    return {{"message", "OK"}};
-}
-
-template <const RuleKind& kind>
-void register_kind(WorkspaceImpl& impl) {
-    using Function = json::object (*)(WorkspaceImpl&, Call&);
-    auto add = [&](const std::string& name, Function f, const std::string& description,
-                   bool write) { impl.add_simple(name, f, description, write); };
-    add("add-" + kind.rule, [](WorkspaceImpl&, Call& call) {
-        return rule_reply(call, kind, add_in_order(call, kind, kind.rule, call.params()));
-    }, "Adds a rule at a position", true);
-    add("set-" + kind.rule, [](WorkspaceImpl&, Call& call) {
-        View view = rule_of(call, kind, call.params());
-        return rule_reply(call, kind, set_in_order(call, kind, view, call.params()));
-    }, "Changes or moves a rule", true);
-    add("delete-" + kind.rule, [](WorkspaceImpl&, Call& call) {
-        call.only({"uid", "name", "rule-number", kind.within});
-        call.remove(rule_of(call, kind, call.params()));
-        return json::object{{"message", "OK"}};
-    }, "Deletes a rule", true);
-    add("show-" + kind.rule, [](WorkspaceImpl&, Call& call) {
-        call.only({"uid", "name", "rule-number", "layer", "package", "show-hits", "hits-settings"});
-        return rule_reply(call, kind, rule_of(call, kind, call.params()));
-    }, "Shows a rule", false);
-    add("add-" + kind.section, [](WorkspaceImpl&, Call& call) {
-        View view = add_in_order(call, kind, kind.section, call.params());
-        return rule_reply(call, kind, view);
-    }, "Adds a section at a position", true);
-    add("set-" + kind.section, [](WorkspaceImpl&, Call& call) {
-        View view = section_of(call, kind, call.params());
-        return rule_reply(call, kind, set_in_order(call, kind, view, call.params()));
-    }, "Changes or moves a section", true);
-    add("delete-" + kind.section, [](WorkspaceImpl&, Call& call) {
-        call.only({"uid", "name", kind.within});
-        call.remove(section_of(call, kind, call.params()));
-        return json::object{{"message", "OK"}};
-    }, "Deletes a section; its rules stay", true);
-    add("show-" + kind.section, [](WorkspaceImpl&, Call& call) {
-        call.only({"uid", "name", kind.within});
-        return rule_reply(call, kind, section_of(call, kind, call.params()));
-    }, "Shows a section", false);
-}
-
-}  // namespace
-
-void add_standard_policy(Call& call) {
-    View layer = add_layer(call, {{"name", "Network"}});
-    json::array layers{json::value(store::make_reference(layer.uid))};
-    call.add("package", {{"name", "Standard"}}, {{"access-layers", std::move(layers)}});
 }
 
 View ordered_object(Call& call, const model::Type& type, const json::object& params) {
@@ -579,15 +441,10 @@ void WorkspaceImpl::register_rule_commands() {
     if (!catalog().find("access-rule")) return;  // the system data has no policy
     register_kind<k_access_kind>(*this);
     register_kind<k_nat_kind>(*this);
+    register_policy_commands();
     add_simple("show-access-rulebase", show_access_rulebase, "Shows the rules of a layer");
     add_simple("show-nat-rulebase", show_nat_rulebase, "Shows the NAT rules of a package");
     add_simple("show-layer-structure", show_layer_structure, "Shows sections and rules of a layer");
-    add_simple("add-access-layer", add_layer_command, "Adds an access layer", true);
-    add_simple("delete-access-layer", delete_layer, "Deletes a layer with its rules", true);
-    add_simple("add-package", add_package, "Adds a policy package with its layer", true);
-    add_simple("set-package", set_package, "Changes a policy package", true);
-    add_simple("show-package", show_package, "Shows a policy package");
-    add_simple("delete-package", delete_package, "Deletes a policy package", true);
 }
 
 }  // namespace mds::mgmt

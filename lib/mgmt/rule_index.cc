@@ -10,9 +10,13 @@ namespace {
 
 constexpr const char* k_types[] = {"access-rule", "access-section", "nat-rule", "nat-section"};
 
-bool is_section(const std::string& type) { return type.ends_with("-section"); }
+bool is_section(const std::string& type) {
+    return type.ends_with("-section");
+}
 
-bool earlier(const RuleIndex::Item& item, const std::string& path) { return item.path < path; }
+bool earlier(const RuleIndex::Item& item, const std::string& path) {
+    return item.path < path;
+}
 
 }  // namespace
 

@@ -32,8 +32,8 @@ class RuleIndex : private LogFollower {
     void build() override;
     void take(const store::Change& change) override;
     /// Sorts every lane; build() fills them unsorted.
-    void put(const Uid& uid, const std::string& type, const std::string& path,
-             std::string_view doc, bool in_order);
+    void put(const Uid& uid, const std::string& type, const std::string& path, std::string_view doc,
+             bool in_order);
     std::vector<Item>* list_of(const std::string& type, const std::string& path);
 
     struct Known {

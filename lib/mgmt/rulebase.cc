@@ -241,14 +241,14 @@ std::pair<std::string, std::string> Rulebase::gap(const json::value& position,
         auto found = section(text);
         bool is_section = found.has_value();
         if (!found) found = rule(text);
-        if (!found) throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
+        if (!found)
+            throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
         std::string at = path(*found);
         if (where == "above") return {previous(at), at};
         if (where == "below" || (where == "top" && is_section)) return {at, next(at)};
         if (where == "bottom" && is_section) {
             auto following = sections.after(at);
-            return {previous(following ? following->path : end),
-                    following ? following->path : ""};
+            return {previous(following ? following->path : end), following ? following->path : ""};
         }
         if (where == "top" || where == "bottom") bad_position("'" + text + "' is not a section.");
         bad_position("One of top, bottom, above, below is expected.");

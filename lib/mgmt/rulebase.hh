@@ -84,4 +84,10 @@ class Rulebase {
     std::string prefix_;
 };
 
+/// Adds a rule or section of `type` at the position that `params` give (commands_rule.cc).
+View add_in_order(Call& call, const RuleKind& kind, const std::string& type,
+                  const json::object& params);
+/// Takes out all rules and sections.
+void empty_rulebase(Call& call, const RuleKind& kind, const Uid& within);
+
 }  // namespace mds::mgmt

@@ -139,6 +139,7 @@ struct WorkspaceImpl {
     // ---- commands_*.cc ----
     void register_object_commands();
     void register_rule_commands();
+    void register_policy_commands();
     void register_search_commands();
     void register_session_commands();
     void register_changes_commands();

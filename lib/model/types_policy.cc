@@ -10,8 +10,8 @@ using namespace table;
 
 namespace {
 
-// Uids of management-api.md 15; the table of predefined objects is made from the types, so it cannot
-// be asked here.
+// Uids of management-api.md 15; the table of predefined objects is made from the types, so it
+// cannot be asked here.
 constexpr char k_any[] = "97aeb369-9aea-11d5-bd16-0090272ccb30";
 constexpr char k_drop[] = "6c488338-8eec-4103-ad21-cd461ac2c473";
 constexpr char k_policy_targets[] = "6c488338-8eec-4103-ad21-cd461ac2c476";
@@ -19,18 +19,12 @@ constexpr char k_original[] = "85c0f50f-6d8a-4528-88ab-5fb11d8fe16c";
 constexpr char k_log[] = "598ead32-aa42-4615-90ed-f51a5928d41d";
 constexpr char k_none[] = "29e53e3d-23bf-48fe-b6b1-d59bd88036f9";
 
-const std::vector<std::string> k_places = {"host",
-                                           "network",
-                                           "address-range",
-                                           "multicast-address-range",
-                                           "group",
-                                           "group-with-exclusion",
-                                           "wildcard",
-                                           "dns-domain",
-                                           "dynamic-object",
-                                           "security-zone",
-                                           "simple-gateway",
-                                           "checkpoint-host",
+const std::vector<std::string> k_places = {"host",           "network",
+                                           "address-range",  "multicast-address-range",
+                                           "group",          "group-with-exclusion",
+                                           "wildcard",       "dns-domain",
+                                           "dynamic-object", "security-zone",
+                                           "simple-gateway", "checkpoint-host",
                                            "CpmiAnyObject"};
 const std::vector<std::string> k_services = {
     "service-tcp",  "service-udp",     "service-icmp", "service-icmp6", "service-other",
@@ -48,8 +42,8 @@ std::vector<std::string> also(std::vector<std::string> types, const char* more) 
 /// A column: never empty, and what stands for everything stands alone.
 void normalise_cell(json::object& document, const char* name, const char* everything) {
     std::string all = marked(everything);
-    json::array& cell = document[name].is_array() ? document[name].as_array()
-                                                  : document[name].emplace_array();
+    json::array& cell =
+        document[name].is_array() ? document[name].as_array() : document[name].emplace_array();
     if (cell.size() > 1) {
         cell.erase(std::remove(cell.begin(), cell.end(), json::value(all)), cell.end());
     }
@@ -86,8 +80,9 @@ void normalise_nat_rule(json::object& document) {
 
 Type ordered(std::string name, std::string plural, std::string within, std::string icon,
              std::vector<Field> fields) {
-    Type t = type(std::move(name), std::move(plural), "rulebase", std::move(icon),
-                  std::vector<Field>{hidden(reference(within, {})), hidden(text("order"))} + fields);
+    Type t =
+        type(std::move(name), std::move(plural), "rulebase", std::move(icon),
+             std::vector<Field>{hidden(reference(within, {})), hidden(text("order"))} + fields);
     t.within = std::move(within);
     return t;
 }
@@ -100,8 +95,8 @@ Type access_rule() {
         references("content", {"CpmiAnyObject"}),
         with(choice("content-direction", {"any", "up", "down"}), "any"),
         flag("content-negate", false),
-        with(map("custom-fields", {with(text("field-1"), ""), with(text("field-2"), ""),
-                                   with(text("field-3"), "")}),
+        with(map("custom-fields",
+                 {with(text("field-1"), ""), with(text("field-2"), ""), with(text("field-3"), "")}),
              json::object{{"field-1", ""}, {"field-2", ""}, {"field-3", ""}}),
         references("destination", k_places),
         flag("destination-negate", false),
@@ -114,18 +109,18 @@ Type access_rule() {
         references("source", k_places),
         flag("source-negate", false),
         references("time", {"time", "time-group", "CpmiAnyObject"}),
-        map("track", {reference("type", {"Track"}), flag("accounting"),
-                      choice("alert", {"none", "alert", "snmp", "mail", "user alert 1",
-                                       "user alert 2", "user alert 3"}),
-                      flag("enable-firewall-session"), flag("per-connection"),
-                      flag("per-session")}),
+        map("track",
+            {reference("type", {"Track"}), flag("accounting"),
+             choice("alert", {"none", "alert", "snmp", "mail", "user alert 1", "user alert 2",
+                              "user alert 3"}),
+             flag("enable-firewall-session"), flag("per-connection"), flag("per-session")}),
         map("user-check",
-            {choice("confirm", {"per rule", "per category", "per application/site",
-                                "per data type"}),
-             map("custom-frequency", {number("every", 1, 1000),
-                                      choice("unit", {"hours", "days", "weeks", "months"})}),
-             choice("frequency", {"once a day", "once a week", "once a month",
-                                  "custom frequency..."}),
+            {choice("confirm",
+                    {"per rule", "per category", "per application/site", "per data type"}),
+             map("custom-frequency",
+                 {number("every", 1, 1000), choice("unit", {"hours", "days", "weeks", "months"})}),
+             choice("frequency",
+                    {"once a day", "once a week", "once a month", "custom frequency..."}),
              text("interaction")}),
         references("vpn", {"CpmiAnyObject", "Global"})};
     Type t = ordered("access-rule", "access-rules", "layer", "General/rule", std::move(fields));
@@ -154,22 +149,22 @@ Type nat_rule() {
 
 std::vector<Type> policy_types() {
     std::vector<Type> types;
-    Type layer = type("access-layer", "access-layers", "policy", "ApplicationFirewall/rulebase",
-                      {secret(flag("add-default-rule", true)),
-                       flag("applications-and-url-filtering", false),
-                       flag("content-awareness", false),
-                       flag("detect-using-x-forward-for", false), flag("firewall", true),
-                       with(choice("implicit-cleanup-action", {"drop", "accept"}), "drop"),
-                       flag("mobile-access", false), flag("shared", false)});
+    Type layer =
+        type("access-layer", "access-layers", "policy", "ApplicationFirewall/rulebase",
+             {secret(flag("add-default-rule", true)), flag("applications-and-url-filtering", false),
+              flag("content-awareness", false), flag("detect-using-x-forward-for", false),
+              flag("firewall", true),
+              with(choice("implicit-cleanup-action", {"drop", "accept"}), "drop"),
+              flag("mobile-access", false), flag("shared", false)});
     layer.container = "access-layers";
     types.push_back(layer);
 
     Type package =
         type("package", "packages", "package", "Blades/Access",
              {flag("access", true), hidden(references("access-layers", {"access-layer"})),
-              flag("desktop-security", false),
-              with(choice("installation-targets", {"all"}), "all"), given(flag("nat-policy", true)),
-              flag("qos", false), choice("qos-policy-type", {"recommended", "express"}),
+              flag("desktop-security", false), with(choice("installation-targets", {"all"}), "all"),
+              given(flag("nat-policy", true)), flag("qos", false),
+              choice("qos-policy-type", {"recommended", "express"}),
               flag("threat-prevention", true), flag("vpn-traditional-mode", false)});
     package.container = "packages";
     types.push_back(package);

@@ -19,3 +19,12 @@ def ex1():
     yield deployment
     if not os.environ.get("OPENMDS_KEEP_HOSTS"):
         deployment.down()
+
+
+@pytest.fixture(name="london")
+def london_session(ex1):
+    """A read-write session in Domain London on its Active server; discarded at the end."""
+    api = ex1.api("london", "London")
+    yield api
+    api.raw("discard")
+    api.close()

@@ -14,15 +14,6 @@ def host(name, address, **more):
     return {"name": name, "ip-address": address, **more}
 
 
-@pytest.fixture(name="london")
-def london_session(ex1):
-    """A read-write session in Domain London on its Active server; discarded at the end."""
-    api = ex1.api("london", "London")
-    yield api
-    api.raw("discard")
-    api.close()
-
-
 def refused(action, refusal=None, code=None, words=()):
     """The action is refused with this refusal id or code, and its message has the words."""
     with pytest.raises(ApiError) as caught:

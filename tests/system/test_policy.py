@@ -7,14 +7,6 @@ import pytest
 from api import ApiError
 
 
-@pytest.fixture(name="london")
-def london_session(ex1):
-    api = ex1.api("london", "London")
-    yield api
-    api.call("discard")
-    api.close()
-
-
 def test_every_domain_starts_with_package_standard_and_a_cleanup_rule(london):
     package = london.call("show-package", name="Standard")
     assert [layer["name"] for layer in package["access-layers"]] == ["Network"]

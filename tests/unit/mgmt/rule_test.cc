@@ -163,13 +163,15 @@ TEST_F(Rules, DefaultsAndColumns) {
     EXPECT_EQ(name_of(rules[0].as_object().at("layer")), "L");
 
     auto equals = [&](const std::string& params) {
-        return good(sid, "equals", R"({"type":"access-rule","params":)" + params + "}").at("equals");
+        return good(sid, "equals", R"({"type":"access-rule","params":)" + params + "}")
+            .at("equals");
     };
     EXPECT_EQ(equals(R"({"layer":"L","name":"full","action":"Accept","track":"Log"})"), true);
     EXPECT_EQ(equals(R"({"layer":"L","name":"full","action":"Drop"})"), false);
     EXPECT_EQ(equals(R"({"layer":"L","name":"full","position":9,"destination":["h1"]})"), true);
-    EXPECT_EQ(ask(sid, "equals",
-                  R"({"type":"access-rule","params":{"layer":"L","name":"nobody"}})").status, 404);
+    EXPECT_EQ(ask(sid, "equals", R"({"type":"access-rule","params":{"layer":"L","name":"nobody"}})")
+                  .status,
+              404);
 }
 
 TEST_F(Rules, DictionaryAndFilter) {
@@ -188,8 +190,8 @@ TEST_F(Rules, DictionaryAndFilter) {
     EXPECT_TRUE(first.at("action").is_string());
     EXPECT_EQ(shown(R"(,"filter":"needle")"), "1 one (1..1 of 1)");
     EXPECT_EQ(shown(R"(,"filter":"two")"), "2 two (1..1 of 1)");
-    json::object plain = good(sid, "show-access-rulebase",
-                              R"({"name":"L","use-object-dictionary":false})");
+    json::object plain =
+        good(sid, "show-access-rulebase", R"({"name":"L","use-object-dictionary":false})");
     EXPECT_FALSE(plain.contains("objects-dictionary"));
     EXPECT_TRUE(plain.at("rulebase").as_array()[0].as_object().at("action").is_object());
 }
@@ -200,8 +202,8 @@ TEST_F(Rules, PackagesBringTheirLayerAndTakeItAlong) {
     json::object base = good(sid, "show-access-rulebase", R"({"name":"P Network"})");
     EXPECT_EQ(base.at("total"), 1);
     EXPECT_EQ(base.at("rulebase").as_array()[0].as_object().at("name"), "Cleanup rule");
-    json::object set =
-        good(sid, "set-package", R"({"name":"P","access-layers":{"add":[{"name":"L","position":1}]}})");
+    json::object set = good(sid, "set-package",
+                            R"({"name":"P","access-layers":{"add":[{"name":"L","position":1}]}})");
     EXPECT_EQ(set.at("access-layers").as_array()[0].as_object().at("name"), "L");
     good(sid, "add-nat-rule",
          R"({"package":"P","position":1,"original-source":"Any","method":"hide"})");

@@ -25,11 +25,12 @@ TEST_F(Types, TimesInEveryFormAndTheirChecks) {
     json::object open = good(sid, "add-time", R"({"name":"always"})");
     EXPECT_EQ(open.at("start-now"), true);
     EXPECT_EQ(open.at("end-never"), true);
-    for (const char* bad : {R"({"name":"x","start":{"date":"24-Foo-2026"}})",
-                            R"({"name":"x","start":{"date":"24-Nov-2026","time":"25:00"}})",
-                            R"({"name":"x","start":"now"})",
-                            R"({"name":"x","hours-ranges":[{"index":1,"from":"9:30"}]})",
-                            R"({"name":"x","start":{"date":"24-Nov-2026"},"end":{"date":"23-Nov-2026"}})"}) {
+    for (const char* bad :
+         {R"({"name":"x","start":{"date":"24-Foo-2026"}})",
+          R"({"name":"x","start":{"date":"24-Nov-2026","time":"25:00"}})",
+          R"({"name":"x","start":"now"})",
+          R"({"name":"x","hours-ranges":[{"index":1,"from":"9:30"}]})",
+          R"({"name":"x","start":{"date":"24-Nov-2026"},"end":{"date":"23-Nov-2026"}})"}) {
         EXPECT_EQ(ask(sid, "add-time", bad).status, 400) << bad;
     }
     good(sid, "add-time-group", R"({"name":"g","members":["t"]})");
@@ -54,14 +55,16 @@ TEST_F(Types, GatewaysAndCheckpointHosts) {
     const json::object& eth0 = gateway.at("interfaces").as_array()[0].as_object();
     EXPECT_EQ(eth0.at("ipv4-address"), "192.0.2.1");
     EXPECT_EQ(eth0.at("topology"), "automatic");
-    good(sid, "add-checkpoint-host",
-         R"({"name":"log1","ipv4-address":"192.0.2.2","management-blades":{"logging-and-status":true}})");
-    json::object set = good(sid, "set-simple-gateway",
-                            R"({"name":"gw","send-logs-to-server":["log1"]})");
+    good(
+        sid, "add-checkpoint-host",
+        R"({"name":"log1","ipv4-address":"192.0.2.2","management-blades":{"logging-and-status":true}})");
+    json::object set =
+        good(sid, "set-simple-gateway", R"({"name":"gw","send-logs-to-server":["log1"]})");
     EXPECT_EQ(set.at("send-logs-to-server").as_array().size(), 1u);
     good(sid, "add-package", R"({"name":"P"})");
-    json::object rule = good(sid, "add-access-rule",
-                             R"({"layer":"P Network","position":"top","name":"r","install-on":"gw"})");
+    json::object rule =
+        good(sid, "add-access-rule",
+             R"({"layer":"P Network","position":"top","name":"r","install-on":"gw"})");
     EXPECT_EQ(rule.at("install-on").as_array()[0].as_object().at("name"), "gw");
     EXPECT_EQ(ask(sid, "add-simple-gateway", R"({"name":"gw2","ip-address":"x"})").status, 400);
 }
