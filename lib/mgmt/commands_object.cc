@@ -71,17 +71,13 @@ json::object equals(WorkspaceImpl& impl, Call& call) {
         throw Error(Code::invalid_parameter,
                     "Invalid parameter for [params]. An object is expected.");
     }
-    auto text_of = [&](const char* key) {
-        const json::value* v = json::find(params, key);
-        return v && !v->is_null() ? model::coerce_string(*v, key) : std::string();
-    };
     if (!type.within.empty()) {
         View view = ordered_object(call, type, params);
         SessionWorld world(call);
         return {{"equals", model::equals_document(type, view.document,
                                                   same_as_stored(type, params), {}, world)}};
     }
-    std::string uid_text = text_of("uid"), name = text_of("name");
+    std::string uid_text = text_of(params, "uid"), name = text_of(params, "name");
     if (uid_text.empty() && name.empty()) {
         throw Error(Code::missing_parameters, "Missing parameter: [name]");
     }

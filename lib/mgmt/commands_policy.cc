@@ -10,15 +10,9 @@
 namespace mds::mgmt {
 namespace {
 
-std::string text_in(const json::object& o, std::string_view name) {
-    const json::value* v = json::find(o, name);
-    return v && !v->is_null() ? model::coerce_string(*v, std::string(name)) : std::string();
-}
-
 View add_layer(Call& call, const json::object& params) {
     const json::value* rule = json::find(params, "add-default-rule");
-    bool with_rule = !rule || rule->is_null() ||
-                     fold(model::coerce_string(*rule, "add-default-rule")) != "false";
+    bool with_rule = !rule || rule->is_null() || model::coerce_boolean(*rule, "add-default-rule");
     View layer = call.add("access-layer", params);
     if (with_rule) {
         add_in_order(call, k_access_kind, "access-rule",
@@ -35,7 +29,7 @@ json::object add_layer_command(WorkspaceImpl& impl, Call& call) {
     return impl.atomically([&] { return call.render(add_layer(call, call.params())); });
 }
 
-/// Refuses when anything but its own rules and `except` refers to the layer.
+/// Refuses when anything but its own rules refers to the layer.
 void remove_layer(WorkspaceImpl& impl, Call& call, const View& layer) {
     impl.atomically([&] {
         empty_rulebase(call, k_access_kind, layer.uid);
@@ -76,7 +70,7 @@ json::object add_package(WorkspaceImpl& impl, Call& call) {
 json::array edited_layers(Call& call, const View& package, const json::value& given) {
     json::array layers = json::get_array(package.document, "access-layers");
     auto mark_of = [&](const json::value& item) {
-        std::string text = item.is_object() ? text_in(item.as_object(), "name")
+        std::string text = item.is_object() ? text_of(item.as_object(), "name")
                                             : model::coerce_string(item, "access-layers");
         return json::value(store::make_reference(call.object("access-layer", text).uid));
     };
@@ -95,7 +89,7 @@ json::array edited_layers(Call& call, const View& package, const json::value& gi
         without(mark);
         size_t at = layers.size();
         if (item.is_object()) {
-            std::string position = text_in(item.as_object(), "position");
+            std::string position = text_of(item.as_object(), "position");
             if (fold(position) == "top") at = 0;
             int number = std::atoi(position.c_str());
             if (number > 0) at = std::min(at, static_cast<size_t>(number) - 1);

@@ -4,21 +4,11 @@
 
 #include "base/text.hh"
 #include "mgmt/rulebase.hh"
-#include "model/coerce.hh"
 #include "model/document.hh"
 #include "store/refs.hh"
 
 namespace mds::mgmt {
 namespace {
-
-[[noreturn]] void not_found(const std::string& text) {
-    throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
-}
-
-std::string text_of(const json::object& params, std::string_view name) {
-    const json::value* v = json::find(params, name);
-    return v && !v->is_null() ? model::coerce_string(*v, std::string(name)) : std::string();
-}
 
 std::string needed(const json::object& params, std::string_view name) {
     std::string text = text_of(params, name);
@@ -26,6 +16,10 @@ std::string needed(const json::object& params, std::string_view name) {
         throw Error(Code::missing_parameters, "Missing parameter: [" + std::string(name) + "]");
     }
     return text;
+}
+
+const RuleKind& kind_of(const model::Type& type) {
+    return type.within == k_access_kind.within ? k_access_kind : k_nat_kind;
 }
 
 View container_of(Call& call, const RuleKind& kind, const json::object& params) {
@@ -310,69 +304,47 @@ json::object show_layer_structure(WorkspaceImpl&, Call& call) {
     return reply;
 }
 
-template <const RuleKind& kind>
-void register_kind(WorkspaceImpl& impl) {
-    using Function = json::object (*)(WorkspaceImpl&, Call&);
-    auto add = [&](const std::string& name, Function f, const std::string& description,
-                   bool write) { impl.add_simple(name, f, description, write); };
-    add(
-        "add-" + kind.rule,
+/// add-, set-, delete- and show- of the rules or of the sections of a kind.
+template <const RuleKind& kind, bool sections>
+void register_ordered(WorkspaceImpl& impl) {
+    static const std::string type = sections ? kind.section : kind.rule;
+    static constexpr auto find = sections ? section_of : rule_of;
+    std::string word = sections ? "section" : "rule";
+    impl.add_simple(
+        "add-" + type,
         [](WorkspaceImpl&, Call& call) {
-            return rule_reply(call, kind, add_in_order(call, kind, kind.rule, call.params()));
+            return rule_reply(call, kind, add_in_order(call, kind, type, call.params()));
         },
-        "Adds a rule at a position", true);
-    add(
-        "set-" + kind.rule,
+        "Adds a " + word + " at a position", true);
+    impl.add_simple(
+        "set-" + type,
         [](WorkspaceImpl&, Call& call) {
-            View view = rule_of(call, kind, call.params());
+            View view = find(call, kind, call.params());
             return rule_reply(call, kind, set_in_order(call, kind, view, call.params()));
         },
-        "Changes or moves a rule", true);
-    add(
-        "delete-" + kind.rule,
+        "Changes or moves a " + word, true);
+    impl.add_simple(
+        "delete-" + type,
         [](WorkspaceImpl&, Call& call) {
-            call.only({"uid", "name", "rule-number", kind.within});
-            call.remove(rule_of(call, kind, call.params()));
+            std::vector<std::string> known{"uid", "name", kind.within};
+            if (!sections) known.push_back("rule-number");
+            call.only(known);
+            call.remove(find(call, kind, call.params()));
             return json::object{{"message", "OK"}};
         },
-        "Deletes a rule", true);
-    add(
-        "show-" + kind.rule,
+        sections ? "Deletes a section; its rules stay" : "Deletes a rule", true);
+    impl.add_simple(
+        "show-" + type,
         [](WorkspaceImpl&, Call& call) {
-            call.only(
-                {"uid", "name", "rule-number", "layer", "package", "show-hits", "hits-settings"});
-            return rule_reply(call, kind, rule_of(call, kind, call.params()));
+            std::vector<std::string> known{"uid", "name", kind.within};
+            if (!sections) {
+                known.insert(known.end(),
+                             {"rule-number", "layer", "package", "show-hits", "hits-settings"});
+            }
+            call.only(known);
+            return rule_reply(call, kind, find(call, kind, call.params()));
         },
-        "Shows a rule", false);
-    add(
-        "add-" + kind.section,
-        [](WorkspaceImpl&, Call& call) {
-            View view = add_in_order(call, kind, kind.section, call.params());
-            return rule_reply(call, kind, view);
-        },
-        "Adds a section at a position", true);
-    add(
-        "set-" + kind.section,
-        [](WorkspaceImpl&, Call& call) {
-            View view = section_of(call, kind, call.params());
-            return rule_reply(call, kind, set_in_order(call, kind, view, call.params()));
-        },
-        "Changes or moves a section", true);
-    add(
-        "delete-" + kind.section,
-        [](WorkspaceImpl&, Call& call) {
-            call.only({"uid", "name", kind.within});
-            call.remove(section_of(call, kind, call.params()));
-            return json::object{{"message", "OK"}};
-        },
-        "Deletes a section; its rules stay", true);
-    add(
-        "show-" + kind.section,
-        [](WorkspaceImpl&, Call& call) {
-            call.only({"uid", "name", kind.within});
-            return rule_reply(call, kind, section_of(call, kind, call.params()));
-        },
-        "Shows a section", false);
+        "Shows a " + word);
 }
 
 }  // namespace
@@ -402,18 +374,18 @@ void empty_rulebase(Call& call, const RuleKind& kind, const Uid& within) {
 }
 
 View ordered_object(Call& call, const model::Type& type, const json::object& params) {
-    const RuleKind& kind = type.within == "layer" ? k_access_kind : k_nat_kind;
+    const RuleKind& kind = kind_of(type);
     return type.name == kind.rule ? rule_of(call, kind, params) : section_of(call, kind, params);
 }
 
 json::object same_as_stored(const model::Type& type, const json::object& params) {
-    json::object content = content_of(type.within == "layer" ? k_access_kind : k_nat_kind, params);
+    json::object content = content_of(kind_of(type), params);
     content.erase("name");
     return content;
 }
 
 json::object rule_usage(Call& call, const View& rule, const Uid& used) {
-    const RuleKind& kind = rule.type->within == "layer" ? k_access_kind : k_nat_kind;
+    const RuleKind& kind = kind_of(*rule.type);
     Shown shown(call, model::Level::standard);
     json::array columns;
     for (const model::Reference& r : model::references_in(rule.document)) {
@@ -439,8 +411,10 @@ json::object rule_usage(Call& call, const View& rule, const Uid& used) {
 
 void WorkspaceImpl::register_rule_commands() {
     if (!catalog().find("access-rule")) return;  // the system data has no policy
-    register_kind<k_access_kind>(*this);
-    register_kind<k_nat_kind>(*this);
+    register_ordered<k_access_kind, false>(*this);
+    register_ordered<k_access_kind, true>(*this);
+    register_ordered<k_nat_kind, false>(*this);
+    register_ordered<k_nat_kind, true>(*this);
     register_policy_commands();
     add_simple("show-access-rulebase", show_access_rulebase, "Shows the rules of a layer");
     add_simple("show-nat-rulebase", show_nat_rulebase, "Shows the NAT rules of a package");

@@ -7,10 +7,6 @@
 namespace mds::mgmt {
 namespace {
 
-[[noreturn]] void not_found(const std::string& text) {
-    throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
-}
-
 View by_uid_or_name(WorkspaceImpl& impl, Call& call) {
     std::string uid_text = call.text_or("uid", "");
     if (!uid_text.empty()) {

@@ -117,26 +117,16 @@ std::string with_edits(const std::string& doc, const std::vector<MemberEdit>& ed
 std::optional<View> WorkspaceImpl::head(Call& call, const Uid& uid) {
     Session& session = call.session();
     const Entry* entry = session.changes > 0 ? overlay(session).find(uid) : nullptr;
-    View view;
-    view.uid = uid;
     if (entry) {
         if (entry->removed) return std::nullopt;
-        view.type = catalog().find(entry->type);
-        view.name = entry->name;
-        view.rev = entry->base_rev;
-        view.document = json::parse_object(without_members(entry->doc));
-    } else if (model::is_predefined(uid)) {
-        return call.get(uid);
-    } else {
-        auto object = db.get(uid);
-        if (!object) return std::nullopt;
-        view.type = catalog().find(object->type);
-        view.name = object->name;
-        view.rev = object->rev;
-        view.document = json::parse_object(without_members(object->doc));
+        return view_of(catalog(), uid, entry->type, entry->name, entry->base_rev,
+                       without_members(entry->doc));
     }
-    if (!view.type) return std::nullopt;
-    return view;
+    if (model::is_predefined(uid)) return call.get(uid);
+    auto object = db.get(uid);
+    if (!object) return std::nullopt;
+    object->doc = without_members(object->doc);
+    return view_of(catalog(), *object);
 }
 
 bool WorkspaceImpl::edit_member(Call& call, const Uid& group, const Uid& member, bool add) {

@@ -135,7 +135,7 @@ std::optional<Merged::Item> Merged::at(size_t index) const {
     }
     size_t at = base + (index - position);
     if (at >= base_.size()) return std::nullopt;
-    return Item{base_[at].path, base_[at].uid};
+    return base_[at];
 }
 
 std::optional<Merged::Item> Merged::after(const std::string& path) const {
@@ -150,7 +150,7 @@ std::optional<Merged::Item> Merged::after(const std::string& path) const {
         return Item{own->first, own->second};
     }
     if (published == base_.end()) return std::nullopt;
-    return Item{published->path, published->uid};
+    return *published;
 }
 
 std::optional<Merged::Item> Merged::before(const std::string& path) const {
@@ -163,7 +163,7 @@ std::optional<Merged::Item> Merged::before(const std::string& path) const {
         return Item{std::prev(own)->first, std::prev(own)->second};
     }
     if (published == base_.begin()) return std::nullopt;
-    return Item{std::prev(published)->path, std::prev(published)->uid};
+    return *std::prev(published);
 }
 
 // ---- Rulebase ----

@@ -28,10 +28,7 @@ class Merged {
     Merged(const std::vector<RuleIndex::Item>& base, const Own& own, const Own& hidden,
            const std::string& prefix);
 
-    struct Item {
-        std::string path;
-        Uid uid;
-    };
+    using Item = RuleIndex::Item;
     size_t size() const;
     /// How many stand before this path.
     size_t rank(const std::string& path) const;

@@ -5,6 +5,7 @@
 
 #include "base/text.hh"
 #include "mgmt/workspace_impl.hh"
+#include "model/coerce.hh"
 #include "store/refs.hh"
 
 namespace mds::mgmt {
@@ -59,6 +60,15 @@ std::string loose_text(const json::value& v, std::string_view name) {
 }
 
 }  // namespace
+
+void not_found(const std::string& what) {
+    throw Error(Code::object_not_found, "Requested object [" + what + "] not found");
+}
+
+std::string text_of(const json::object& params, std::string_view name) {
+    const json::value* v = json::find(params, name);
+    return v && !v->is_null() ? model::coerce_string(*v, std::string(name)) : std::string();
+}
 
 std::string Call::text(std::string_view name) const {
     const json::value* v = json::find(params_, name);
@@ -132,16 +142,20 @@ View view_of(const model::Predefined& object) {
     return view;
 }
 
-std::optional<View> view_of(const model::Catalog& catalog, const store::Object& object) {
+std::optional<View> view_of(const model::Catalog& catalog, const Uid& uid, const std::string& type,
+                            const std::string& name, uint64_t rev, std::string_view doc) {
     View view;
-    view.type = catalog.find(object.type);
+    view.type = catalog.find(type);
     if (!view.type) return std::nullopt;
-    view.uid = object.uid;
-    view.name = object.name;
-    view.rev = object.rev;
-    view.document = json::parse_object(object.doc);
-    if (!view.type->within.empty()) view.name = json::get_string(view.document, "name");
+    view.uid = uid;
+    view.rev = rev;
+    view.document = json::parse_object(doc);
+    view.name = view.type->within.empty() ? name : json::get_string(view.document, "name");
     return view;
+}
+
+std::optional<View> view_of(const model::Catalog& catalog, const store::Object& object) {
+    return view_of(catalog, object.uid, object.type, object.name, object.rev, object.doc);
 }
 
 std::optional<View> Call::get(const Uid& uid) {
@@ -149,15 +163,8 @@ std::optional<View> Call::get(const Uid& uid) {
     if (session_->changes > 0) {
         if (const Entry* entry = impl.overlay(*session_).find(uid)) {
             if (entry->removed) return std::nullopt;
-            View view;
-            view.type = impl.catalog().find(entry->type);
-            if (!view.type) return std::nullopt;
-            view.uid = uid;
-            view.name = entry->name;
-            view.rev = entry->base_rev;
-            view.document = json::parse_object(entry->doc);
-            if (!view.type->within.empty()) view.name = json::get_string(view.document, "name");
-            return view;
+            return view_of(impl.catalog(), uid, entry->type, entry->name, entry->base_rev,
+                           entry->doc);
         }
     }
     if (const model::Predefined* object = model::find_predefined(uid)) return view_of(*object);
@@ -209,7 +216,7 @@ View Call::object(std::string_view type) {
     } else if (auto view = find(type, text)) {
         return std::move(*view);
     }
-    throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
+    not_found(text);
 }
 
 View Call::object(std::string_view type, std::string_view uid_or_name) {
@@ -218,8 +225,7 @@ View Call::object(std::string_view type, std::string_view uid_or_name) {
         if (view && view->type->name == type) return std::move(*view);
     }
     if (auto view = find(type, uid_or_name)) return std::move(*view);
-    throw Error(Code::object_not_found,
-                "Requested object [" + std::string(uid_or_name) + "] not found");
+    not_found(std::string(uid_or_name));
 }
 
 std::vector<View> Call::all(std::string_view type) {

@@ -203,10 +203,18 @@ json::object rule_usage(Call& call, const View& rule, const Uid& used);
 /// Versions of the management API that are understood, oldest first (commands_misc.cc).
 const std::vector<std::string>& api_versions();
 
+[[noreturn]] void not_found(const std::string& what);
+/// A parameter as text, however it was given; empty when it is absent or null.
+std::string text_of(const json::object& params, std::string_view name);
+
 /// A type by name, of the catalogue or of a predefined object; null when unknown.
 const model::Type* type_of(const model::Catalog& catalog, const std::string& name);
 View view_of(const model::Predefined& object);
-/// From a published object; the document is parsed.
+/// From a stored row; the document is parsed. `name` is the row's index name: the view of a rule has
+/// the name in its document. Nothing for a type that the catalogue does not know.
+std::optional<View> view_of(const model::Catalog& catalog, const Uid& uid, const std::string& type,
+                            const std::string& name, uint64_t rev, std::string_view doc);
+/// From a published object.
 std::optional<View> view_of(const model::Catalog& catalog, const store::Object& object);
 
 /// Rendering for one reply; remembers what it has rendered (shown.cc).

@@ -112,6 +112,9 @@ inline std::vector<Field> operator+(std::vector<Field> a, std::vector<Field> b) 
     for (Field& f : b) a.push_back(std::move(f));
     return a;
 }
+/// Types of what stands for places and for services: members of groups, columns of rules.
+const std::vector<std::string>& network_members();
+const std::vector<std::string>& service_members();
 inline Field nat_settings() {
     return with(addressed(map("nat-settings",
                               std::vector<Field>{flag("auto-rule", false)} +

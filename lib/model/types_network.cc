@@ -6,15 +6,18 @@ namespace mds::model {
 
 using namespace table;
 
-namespace {
+const std::vector<std::string>& table::network_members() {
+    static const std::vector<std::string> k_members = {"host",           "network",
+                                                       "address-range",  "multicast-address-range",
+                                                       "group",          "group-with-exclusion",
+                                                       "wildcard",       "dns-domain",
+                                                       "dynamic-object", "security-zone",
+                                                       "simple-gateway", "checkpoint-host",
+                                                       "CpmiAnyObject"};
+    return k_members;
+}
 
-const std::vector<std::string> k_members = {"host",           "network",
-                                            "address-range",  "multicast-address-range",
-                                            "group",          "group-with-exclusion",
-                                            "wildcard",       "dns-domain",
-                                            "dynamic-object", "security-zone",
-                                            "simple-gateway", "checkpoint-host",
-                                            "CpmiAnyObject"};
+namespace {
 
 void check_dns_domain(const json::object& document) {
     if (json::get_string(document, "name").starts_with('.')) return;
@@ -87,12 +90,13 @@ std::vector<Type> network_types() {
     multicast.since = "1.1";
     types.push_back(multicast);
 
-    types.push_back(network_object(
-        type("group", "groups", "network", "General/group", {references("members", k_members)})));
+    types.push_back(network_object(type("group", "groups", "network", "General/group",
+                                        {references("members", network_members())})));
 
-    Type exclusion = network_object(type(
-        "group-with-exclusion", "groups-with-exclusion", "network", "General/group",
-        {required(reference("include", k_members)), required(reference("except", k_members))}));
+    Type exclusion = network_object(type("group-with-exclusion", "groups-with-exclusion", "network",
+                                         "General/group",
+                                         {required(reference("include", network_members())),
+                                          required(reference("except", network_members()))}));
     types.push_back(exclusion);
 
     Type wildcard =

@@ -19,17 +19,6 @@ constexpr char k_original[] = "85c0f50f-6d8a-4528-88ab-5fb11d8fe16c";
 constexpr char k_log[] = "598ead32-aa42-4615-90ed-f51a5928d41d";
 constexpr char k_none[] = "29e53e3d-23bf-48fe-b6b1-d59bd88036f9";
 
-const std::vector<std::string> k_places = {"host",           "network",
-                                           "address-range",  "multicast-address-range",
-                                           "group",          "group-with-exclusion",
-                                           "wildcard",       "dns-domain",
-                                           "dynamic-object", "security-zone",
-                                           "simple-gateway", "checkpoint-host",
-                                           "CpmiAnyObject"};
-const std::vector<std::string> k_services = {
-    "service-tcp",  "service-udp",     "service-icmp", "service-icmp6", "service-other",
-    "service-sctp", "service-dce-rpc", "service-rpc",  "service-group", "CpmiAnyObject"};
-
 std::string marked(const char* uid) {
     return store::make_reference(*Uid::parse(uid));
 }
@@ -98,15 +87,15 @@ Type access_rule() {
         with(map("custom-fields",
                  {with(text("field-1"), ""), with(text("field-2"), ""), with(text("field-3"), "")}),
              json::object{{"field-1", ""}, {"field-2", ""}, {"field-3", ""}}),
-        references("destination", k_places),
+        references("destination", network_members()),
         flag("destination-negate", false),
         flag("enabled", true),
         reference("inline-layer", {"access-layer"}),
         references("install-on", {"simple-gateway", "Global"}),
-        references("service", k_services),
+        references("service", service_members()),
         flag("service-negate", false),
         text("service-resource"),
-        references("source", k_places),
+        references("source", network_members()),
         flag("source-negate", false),
         references("time", {"time", "time-group", "CpmiAnyObject"}),
         map("track",
@@ -134,12 +123,12 @@ Type nat_rule() {
         flag("enabled", true),
         references("install-on", {"simple-gateway", "Global"}),
         with(choice("method", {"static", "hide", "nat64", "nat46", "cgnat"}), "static"),
-        with(reference("original-destination", k_places), any),
-        with(reference("original-service", k_services), any),
-        with(reference("original-source", k_places), any),
-        with(reference("translated-destination", also(k_places, "Global")), original),
-        with(reference("translated-service", also(k_services, "Global")), original),
-        with(reference("translated-source", also(k_places, "Global")), original)};
+        with(reference("original-destination", network_members()), any),
+        with(reference("original-service", service_members()), any),
+        with(reference("original-source", network_members()), any),
+        with(reference("translated-destination", also(network_members(), "Global")), original),
+        with(reference("translated-service", also(service_members(), "Global")), original),
+        with(reference("translated-source", also(network_members(), "Global")), original)};
     Type t = ordered("nat-rule", "nat-rules", "package", "General/rule", std::move(fields));
     t.normalise = normalise_nat_rule;
     return t;

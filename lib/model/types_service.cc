@@ -5,11 +5,14 @@ namespace mds::model {
 
 using namespace table;
 
-namespace {
+const std::vector<std::string>& table::service_members() {
+    static const std::vector<std::string> k_services = {
+        "service-tcp",   "service-udp",  "service-icmp",    "service-icmp6", "service-other",
+        "service-group", "service-sctp", "service-dce-rpc", "service-rpc",   "CpmiAnyObject"};
+    return k_services;
+}
 
-const std::vector<std::string> k_services = {
-    "service-tcp",   "service-udp",  "service-icmp",    "service-icmp6", "service-other",
-    "service-group", "service-sctp", "service-dce-rpc", "service-rpc",   "CpmiAnyObject"};
+namespace {
 
 Field aging() {
     return with(map("aggressive-aging",
@@ -84,7 +87,7 @@ std::vector<Type> service_types() {
     types.push_back(service("service-rpc", "services-rpc", "Services/RPCService",
                             {key(number("program-number", 0, 4294967295)), keep_open()}));
     types.push_back(service("service-group", "service-groups", "Services/ServiceGroup",
-                            {references("members", k_services)}));
+                            {references("members", service_members())}));
     return types;
 }
 

@@ -80,6 +80,7 @@ Service::Service(app::Daemon& daemon)
     if (identity_ && identity_->joined()) open_system();
     daemon.bus().own("org.openmds.Core1");
     daemon.every(1000, [this] { heartbeat(); });
+    daemon.every(5000, [this] { ask_round_trips(); });
     daemon.ready("");
     update_status();
     if (identity_ && !identity_->joined() && identity_->role != "primary") {
@@ -234,7 +235,7 @@ void Service::update_status() {
 void Service::ask_round_trips() {
     using Row = sdbus::Struct<std::string, std::string, std::string, std::string, int64_t, int64_t,
                               std::string, uint32_t>;
-    if (system_->config().peers.empty()) return;
+    if (!system_ || system_->config().peers.empty()) return;
     sync_->callMethodAsync(bus::MemberName{"Peers"})
         .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
         .uponReplyInvoke([this](bus::ReplyError failed, const std::vector<Row>& rows) {
@@ -252,7 +253,6 @@ void Service::heartbeat() {
     for (const repl::Peer& p : system_->config().peers) {
         system_->send(p.mds, 101, row);
     }
-    ask_round_trips();
     check_watches();
     int64_t now = mono_ms();
     for (auto it = requests_.begin(); it != requests_.end();) {

@@ -67,8 +67,8 @@ def raw_connection(ex1):
     connection.close()
 
 
-def serial(deployment):
-    """The certificates of the door: a list of DER, as a client sees the chain."""
+def certificate(deployment):
+    """The certificate of the door, DER."""
     connection = Raw(deployment)
     try:
         return connection.socket.getpeercert(True)
@@ -166,9 +166,9 @@ def test_connections_that_only_look_at_the_certificate_are_quiet(ex1):
 
 def test_the_certificate_is_kept_over_a_restart_and_on_all_names(ex1):
     """Traps 19 and 20."""
-    before = serial(ex1)
+    before = certificate(ex1)
     ex1["london"].sh("systemctl restart mds-api.service")
-    assert serial(ex1) == before
+    assert certificate(ex1) == before
     chain = ex1["london"].out("openssl s_client -connect 127.0.0.1:443 -showcerts </dev/null "
                               "2>/dev/null | grep -c BEGIN.CERTIFICATE")
     assert chain.strip() == "1"
