@@ -174,11 +174,9 @@ def test_EX_4_status_shows_the_round_trip_to_each_server(ex1):
     wait_until(lambda: all(s["self"] or s["round-trip-us"] > 0
                            for s in ex1.ctl_json("london", "status")["servers"]),
                10, "the round trips to be measured")
-    servers = [s for s in ex1.ctl_json("london", "status")["servers"] if not s["self"]]
-    nearest = min(servers, key=lambda s: s["round-trip-us"])
     out = ex1.ctl("london", "status", check=False).stdout
-    # Between the two calls the measure may turn when both are equally near.
-    assert re.search(r"^  Nearest  (tokyo|logs), [0-9.]+ ms$", out, re.MULTILINE), (out, nearest)
+    # The log server may be nearer; it is no server to work on.
+    assert re.search(r"^  Nearest  tokyo, [0-9.]+ ms$", out, re.MULTILINE), out
     assert max(map(len, out.splitlines())) <= 80, out
 
 
