@@ -64,6 +64,11 @@ class Call {
     bool read_only() const;
     /// A permission of open_session's `permissions`; local superusers have all.
     bool permitted(std::string_view permission) const;
+    /// Whether the profile gives the right to see, or to change, an area (model::Type::area).
+    /// Sessions without "areas" in their permissions have all.
+    bool may(const std::string& area, bool write) const;
+    /// Throws Error(no_permissions) naming the type and its area.
+    void require_area(const model::Type& type, bool write) const;
     /// Throws Error(no_permissions) naming the permission.
     void require(std::string_view permission) const;
     Session& session() { return *session_; }

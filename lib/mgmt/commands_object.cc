@@ -32,18 +32,24 @@ json::object set_object(Call& call, const model::Type& type) {
 
 json::object delete_object(Call& call, const model::Type& type) {
     // Clients name objects in different ways; nothing else means anything here.
-    call.only({"uid", "name", "url"});
+    std::vector<std::string> known = {"uid", "name", "url"};
+    known.insert(known.end(), type.pair.begin(), type.pair.end());
+    call.only(known);
     call.remove(call.object(type.name));
     return {{"message", "OK"}};
 }
 
 json::object show_object_of(Call& call, const model::Type& type) {
-    call.only({"uid", "name"});
+    call.require_area(type, false);
+    std::vector<std::string> known = {"uid", "name"};
+    known.insert(known.end(), type.pair.begin(), type.pair.end());
+    call.only(known);
     model::Level level = call.level(model::Level::standard);
     return call.render(call.object(type.name), level);
 }
 
 json::object show_list(WorkspaceImpl& impl, Call& call, const model::Type& type) {
+    call.require_area(type, false);
     call.only({"limit", "offset", "order", "filter"});
     PageRequest request;
     request.types = {&type};
@@ -74,10 +80,16 @@ json::object equals(WorkspaceImpl& impl, Call& call) {
     if (!type.within.empty()) {
         View view = ordered_object(call, type, params);
         SessionWorld world(call);
-        return {{"equals", model::equals_document(type, view.document,
-                                                  same_as_stored(type, params), {}, world)}};
+        return {{"equals", model::equals_document(type, view.document, same_as_stored(type, params),
+                                                  {}, world)}};
     }
     std::string uid_text = text_of(params, "uid"), name = text_of(params, "name");
+    if (!type.pair.empty() && uid_text.empty()) {
+        auto view = find_pair(call, type, params);
+        if (!view) not_found(type.name);
+        SessionWorld world(call);
+        return {{"equals", model::equals_document(type, view->document, params, {}, world)}};
+    }
     if (uid_text.empty() && name.empty()) {
         throw Error(Code::missing_parameters, "Missing parameter: [name]");
     }
@@ -102,6 +114,45 @@ json::object equals(WorkspaceImpl& impl, Call& call) {
     }
     SessionWorld world(call);
     return {{"equals", model::equals_document(type, view->document, params, groups, world)}};
+}
+
+// ---- settings: one object of the type, there from the start ----
+
+View settings_of(Call& call, const model::Type& type) {
+    if (auto view = call.find(type.name, type.name)) return *view;
+    View view;
+    view.type = &type;
+    view.uid = model::fixed_uid(type.name, type.name);
+    view.document = {{"name", ""}, {"comments", ""}};
+    for (const model::Field& f : type.fields) {
+        if (!f.fallback.is_null()) view.document[f.name] = f.fallback;
+    }
+    return view;
+}
+
+json::object settings_reply(Call& call, const View& view) {
+    json::object whole = call.render(view), out;
+    const model::Type& type = *view.type;
+    for (const auto& member : whole) {
+        bool field = type.field(member.key()) != nullptr;
+        if (field || (type.open && !model::is_envelope(member.key()))) {
+            out[member.key()] = member.value();
+        }
+    }
+    return out;
+}
+
+json::object set_settings(Call& call, const model::Type& type) {
+    View view = settings_of(call, type);
+    json::object document = view.document;
+    SessionWorld world(call);
+    model::update_document(type, document, call.params(), world);
+    return settings_reply(call, call.put(type.name, view.uid, std::move(document)));
+}
+
+json::object show_settings(Call& call, const model::Type& type) {
+    call.only({});
+    return settings_reply(call, settings_of(call, type));
 }
 
 struct Batch {
@@ -197,6 +248,17 @@ void WorkspaceImpl::register_object_commands() {
     for (const model::Type& type : catalog().types()) {
         if (!type.within.empty()) continue;  // commands_rule.cc
         const model::Type* t = &type;
+        if (type.single) {
+            CommandFlags flags;
+            flags.description = "Shows the settings " + type.name;
+            add_generic(
+                "show-" + type.name, [t](Call& c) { return show_settings(c, *t); }, flags);
+            flags.write = true;
+            flags.description = "Changes the settings " + type.name;
+            add_generic(
+                "set-" + type.name, [t](Call& c) { return set_settings(c, *t); }, flags);
+            continue;
+        }
         if (type.add) {
             write.description = "Adds an object of the type " + type.name;
             add_generic(

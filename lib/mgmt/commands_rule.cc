@@ -199,6 +199,7 @@ std::function<bool(const View&)> filter_of(Call& call, const std::string& text) 
 }
 
 json::object show_rulebase(Call& call, const RuleKind& kind, View container) {
+    call.require_area(*WorkspaceImpl::of(call).catalog().find(kind.rule), false);
     PageRequest page;
     read_paging(call, page);
     bool dictionary = call.flag("use-object-dictionary", true);

@@ -39,7 +39,7 @@ PageRequest object_list(WorkspaceImpl& impl, Call& call) {
     if (type == "object") {
         for (const model::Type& t : impl.catalog().types()) {
             // Rules and what they stand in are shown by their own commands.
-            if (t.within.empty() && t.family != "policy") request.types.push_back(&t);
+            if (model::needs_name(t) && t.family != "policy") request.types.push_back(&t);
         }
     } else {
         request.types = {&impl.catalog().require(type)};

@@ -182,6 +182,7 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
     WorkspaceImpl& impl = WorkspaceImpl::of(*this);
     return impl.atomically([&]() -> View {
         const model::Type& t = impl.catalog().require(type);
+        require_area(t, true);
         int64_t now = impl.now();
         std::string name = model::index_name(t, document);
 
@@ -324,6 +325,7 @@ void Call::remove(const View& view) {
     WorkspaceImpl& impl = WorkspaceImpl::of(*this);
     impl.atomically([&] {
         refuse_predefined(view);
+        require_area(*view.type, true);
         const Entry* mine =
             session_->changes > 0 ? impl.overlay(*session_).find(view.uid) : nullptr;
         bool is_new = mine && mine->base_rev == 0;

@@ -148,6 +148,9 @@ void WorkspaceImpl::register_changes_commands() {
         "publish",
         [this](Call& call) {
             call.only({"uid"});
+            if (!json::get_bool(call.session().permissions, "publish-sessions", true)) {
+                call.require("publish-sessions");
+            }
             SessionPtr session = target_of(*this, call);
             Uid published = session->uid;
             uint64_t count = session->changes;

@@ -96,7 +96,8 @@ json::object Shown::full(const View& view) {
 
 json::value Shown::item(const View& view, model::Level level) {
     if (level == model::Level::uid) return json::value(view.uid.text());
-    if (level == model::Level::full) return full(view);
+    // Two references are all there is to see of a pair.
+    if (level == model::Level::full || !view.type->pair.empty()) return full(view);
     return obj(view);
 }
 

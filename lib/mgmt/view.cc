@@ -41,11 +41,30 @@ bool Call::permitted(std::string_view permission) const {
     return session_->superuser || json::get_bool(session_->permissions, permission);
 }
 
+bool Call::may(const std::string& area, bool write) const {
+    if (session_->superuser || area.empty()) return true;
+    const json::value* areas = json::find(session_->permissions, "areas");
+    if (!areas || !areas->is_object()) return true;
+    std::string right = json::get_string(areas->as_object(), area, "disabled");
+    return right == "write" || (!write && right == "read");
+}
+
+void Call::require_area(const model::Type& type, bool write) const {
+    if (may(type.area, write)) return;
+    throw Error(Code::no_permissions, "The permissions profile of '" + user() +
+                                          "' does not allow " + (write ? "changing" : "seeing") +
+                                          " objects of the type " + type.name + " (" + type.area +
+                                          ").");
+}
+
 void Call::require(std::string_view permission) const {
     if (permitted(permission)) return;
-    throw Error(Code::no_permissions, "The administrator '" + user() +
+    Error error(Code::no_permissions, "The administrator '" + user() +
                                           "' does not have the permission '" +
                                           std::string(permission) + "'.");
+    if (permission != "high-availability-operations") throw error;
+    throw std::move(error).refusal("RF-39",
+                                   "Ask an administrator whose profile has this permission.");
 }
 
 // ---- parameters ----
@@ -150,7 +169,9 @@ std::optional<View> view_of(const model::Catalog& catalog, const Uid& uid, const
     view.uid = uid;
     view.rev = rev;
     view.document = json::parse_object(doc);
-    view.name = view.type->within.empty() ? name : json::get_string(view.document, "name");
+    view.name = !view.type->within.empty() ? json::get_string(view.document, "name")
+                : !view.type->pair.empty() ? view.type->name
+                                           : name;
     return view;
 }
 
@@ -201,7 +222,25 @@ std::optional<View> Call::find(std::string_view type, std::string_view name) {
     return view;
 }
 
+std::optional<View> find_pair(Call& call, const model::Type& type, const json::object& params) {
+    json::object document;
+    SessionWorld world(call);
+    for (const std::string& name : type.pair) {
+        const json::value* given = json::find(params, name);
+        if (!given || given->is_null()) {
+            throw Error(Code::missing_parameters, "Missing parameter: [" + name + "]");
+        }
+        document[name] = model::coerce(*type.field(name), *given, name, nullptr, world);
+    }
+    return call.find(type.name, model::index_name(type, document));
+}
+
 View Call::object(std::string_view type) {
+    const model::Type& t = WorkspaceImpl::of(*this).catalog().require(type);
+    if (!t.pair.empty() && !params_.contains("uid")) {
+        if (auto view = find_pair(*this, t, params_)) return std::move(*view);
+        not_found(json::text(*json::find(params_, t.pair.back())));
+    }
     const json::value* uid = json::find(params_, "uid");
     const json::value* name = json::find(params_, "name");
     const json::value* given = uid && !uid->is_null() ? uid : name;

@@ -203,6 +203,9 @@ json::object rule_usage(Call& call, const View& rule, const Uid& used);
 /// Versions of the management API that are understood, oldest first (commands_misc.cc).
 const std::vector<std::string>& api_versions();
 
+/// An object that two references identify (model::Type::pair), by those of `params`.
+std::optional<View> find_pair(Call& call, const model::Type& type, const json::object& params);
+
 [[noreturn]] void not_found(const std::string& what);
 /// A parameter as text, however it was given; empty when it is absent or null.
 std::string text_of(const json::object& params, std::string_view name);

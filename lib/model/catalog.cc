@@ -61,6 +61,7 @@ const Catalog& domain_catalog() {
         for (Type& type : gateway_types()) types.push_back(std::move(type));
         for (Type& type : time_types()) types.push_back(std::move(type));
         for (Type& type : policy_types()) types.push_back(std::move(type));
+        for (Type& type : settings_types()) types.push_back(std::move(type));
         return Catalog(std::move(types));
     }();
     return k_catalog;

@@ -78,7 +78,11 @@ std::string reference(const Field& field, const json::value& given, const std::s
                       World& world) {
     std::string text = reference_text(given, path);
     if (auto uid = world.find(field.choices, text)) return store::make_reference(*uid);
-    throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
+    Error error(Code::object_not_found, "Requested object [" + text + "] not found");
+    error.add_error("Invalid parameter for [" + path + "]. There is no " +
+                    (field.choices.size() == 1 ? field.choices[0] : "such object") + " '" + text +
+                    "' in this Domain.");
+    throw error;
 }
 
 /// A list field: replaced by a plain list, edited by {"add": ..., "remove": ...}.
@@ -237,8 +241,9 @@ json::value date_of(const json::value& given, const std::string& path) {
 /// {"date": "24-Nov-2014", "time": "21:22"}, {"posix": ms} or {"iso-8601": "2014-11-24T21:22"}.
 json::value moment_of(const json::value& given, const std::string& path) {
     const json::object* o = given.if_object();
-    std::string why = "A time is expected: {\"date\": \"24-Nov-2014\", \"time\": \"21:22\"}, "
-                      "{\"posix\": milliseconds} or {\"iso-8601\": \"2014-11-24T21:22\"}.";
+    std::string why =
+        "A time is expected: {\"date\": \"24-Nov-2014\", \"time\": \"21:22\"}, "
+        "{\"posix\": milliseconds} or {\"iso-8601\": \"2014-11-24T21:22\"}.";
     if (!o) invalid(path, why);
     for (const auto& member : *o) {
         std::string_view name = member.key();
@@ -256,7 +261,8 @@ json::value moment_of(const json::value& given, const std::string& path) {
         rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M", &parts);
         if (!rest) invalid(path + ".iso-8601", why);
     } else {
-        std::string date = json::get_string(*o, "date"), time = json::get_string(*o, "time", "00:00");
+        std::string date = json::get_string(*o, "date"),
+                    time = json::get_string(*o, "time", "00:00");
         rest = strptime(date.c_str(), "%d-%b-%Y", &parts);
         if (!rest || *rest) invalid(path + ".date", why);
         rest = strptime(time.c_str(), "%H:%M", &parts);
@@ -393,6 +399,10 @@ json::value coerce(const Field& field, const json::value& given, const std::stri
             if (clears(given)) return nullptr;
             return json::value(reference(field, given, path, world));
         case Kind::references:
+            if (!field.none_word.empty() && given.is_string() &&
+                fold(given.as_string()) == field.none_word) {
+                return json::array{};
+            }
             return edit_list(given, base, path, [&](const json::value& v) {
                 return json::value(reference(field, v, path, world));
             });

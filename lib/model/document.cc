@@ -50,6 +50,12 @@ void put_field(const Type& type, json::object& document, std::string_view name,
         return;
     }
     const Field* field = type.field(name);
+    static const Field k_open = [] {
+        Field f;
+        f.kind = Kind::any;
+        return f;
+    }();
+    if (!field && type.open) field = &k_open;
     if (!field || field->read_only) unrecognized(type, name);
     if (field->write_only) return;
     const json::value* old = json::find(document, name);
@@ -161,6 +167,14 @@ bool covers(const Field& field, const json::value& present, const json::object& 
     return true;
 }
 
+/// The parameters with one spelling each: addresses by family, aliases of the type.
+json::object spelled(const Type& type, const json::object& params, const json::object* present) {
+    if (!type.aliases) return expand_addresses(type.addressing, params, present, "");
+    json::object own = params;
+    type.aliases(own);
+    return expand_addresses(type.addressing, own, present, "");
+}
+
 /// A World in which nothing is made: for `equals`.
 class ReadOnlyWorld : public World {
   public:
@@ -222,7 +236,20 @@ bool is_common_parameter(std::string_view name) {
     return std::find(k_names.begin(), k_names.end(), name) != k_names.end();
 }
 
+bool needs_name(const Type& type) {
+    return type.within.empty() && type.pair.empty() && !type.single;
+}
+
 std::string index_name(const Type& type, const json::object& document) {
+    if (type.single) return type.name;
+    if (!type.pair.empty()) {
+        std::string out;
+        for (const std::string& field : type.pair) {
+            auto uid = store::parse_reference(json::get_string(document, field));
+            out += (out.empty() ? "" : "/") + (uid ? uid->text() : "");
+        }
+        return out;
+    }
     if (type.within.empty()) return json::get_string(document, "name");
     auto uid = store::parse_reference(json::get_string(document, type.within));
     return (uid ? uid->text() : "") + "/" + json::get_string(document, "order");
@@ -247,17 +274,16 @@ void check_name(std::string_view name) {
 json::object make_document(const Type& type, const json::object& params, World& world) {
     json::object document;
     const json::value* name = json::find(params, "name");
-    bool given = name && !name->is_null();
-    if (!given && type.within.empty()) {
-        throw Error(Code::missing_parameters, "Missing parameter: [name]");
-    }
+    bool given = name && !name->is_null(), needed = needs_name(type);
+    if (!given && needed) throw Error(Code::missing_parameters, "Missing parameter: [name]");
+    if (given && (!type.pair.empty() || type.single)) unrecognized(type, "name");
     std::string name_text = given ? coerce_string(*name, "name") : "";
-    if (!name_text.empty() || type.within.empty()) check_name(name_text);
+    if (!name_text.empty() || needed) check_name(name_text);
     document["name"] = name_text;
     document["comments"] = "";
     if (type.within.empty()) document["color"] = "black";
     if (type.tags) document["tags"] = json::array{};
-    json::object expanded = expand_addresses(type.addressing, params, nullptr, "");
+    json::object expanded = spelled(type, params, nullptr);
     for (const auto& member : expanded) {
         std::string_view key = member.key();
         if (key == "name" || is_common_parameter(key)) continue;
@@ -275,13 +301,14 @@ json::object make_document(const Type& type, const json::object& params, World& 
 bool update_document(const Type& type, json::object& document, const json::object& params,
                      World& world) {
     json::object before = document;
-    json::object expanded = expand_addresses(type.addressing, params, &document, "");
+    json::object expanded = spelled(type, params, &document);
     for (const auto& member : expanded) {
         std::string_view key = member.key();
         if (key == "name" || key == "uid" || key == "groups" || is_common_parameter(key)) continue;
         if (key == "new-name") {
             std::string name = coerce_string(member.value(), "new-name");
-            if (!name.empty() || type.within.empty()) check_name(name);
+            if (!type.pair.empty() || type.single) unrecognized(type, key);
+            if (!name.empty() || needs_name(type)) check_name(name);
             document["name"] = name;
             continue;
         }
@@ -297,7 +324,7 @@ bool equals_document(const Type& type, const json::object& document, const json:
     static const std::vector<std::string_view> k_skipped = {
         "uid", "layer", "package", "position", "search-entire-rulebase", "version"};
     ReadOnlyWorld looking(world);
-    json::object expanded = expand_addresses(type.addressing, params, &document, "");
+    json::object expanded = spelled(type, params, &document);
     bool equal = true;
     for (const auto& member : expanded) {
         std::string_view key = member.key();

@@ -43,8 +43,12 @@ bool equals_document(const Type& type, const json::object& document, const json:
 std::optional<std::vector<Uid>> loose_references(const std::vector<std::string>& types,
                                                  const json::value& given, World& world);
 
+/// Whether objects of the type have names of their own that identify them.
+bool needs_name(const Type& type);
+
 /// The name under which an object stands in the index of its type: its name, or for objects in an
-/// order the uid of what they stand in, "/" and the order: sorted, they are a rulebase.
+/// order the uid of what they stand in, "/" and the order: sorted, they are a rulebase. A pair has
+/// the uids of its two references, settings the name of their type.
 std::string index_name(const Type& type, const json::object& document);
 
 /// 1 to 255 characters, no control characters. Throws Error(invalid_parameter).

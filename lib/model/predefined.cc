@@ -149,16 +149,6 @@ const std::vector<Group>& groups() {
     return k_groups;
 }
 
-Uid fixed_uid(const std::string& type, const std::string& name, const std::string& given) {
-    if (!given.empty()) return *Uid::parse(given);
-    store::Hash hash = store::sha256("openmds predefined\n" + type + "\n" + name);
-    Uid uid = *Uid::from_bytes(store::raw(hash).substr(0, 16));
-    // RFC 9562 version 8: made by a rule of our own.
-    uid.bytes[6] = static_cast<uint8_t>((uid.bytes[6] & 0x0f) | 0x80);
-    uid.bytes[8] = static_cast<uint8_t>((uid.bytes[8] & 0x3f) | 0x80);
-    return uid;
-}
-
 const Type* known_type(const std::string& name) {
     if (const Type* type = domain_catalog().find(name)) return type;
     return system_catalog().find(name);
@@ -167,7 +157,7 @@ const Type* known_type(const std::string& name) {
 Predefined make(const std::string& type, const std::string& family, const std::string& name,
                 const std::string& icon, const std::string& uid) {
     Predefined p;
-    p.uid = fixed_uid(type, name, uid);
+    p.uid = uid.empty() ? fixed_uid(type, name) : *Uid::parse(uid);
     p.type = type;
     p.family = family;
     p.name = name;
@@ -195,6 +185,32 @@ Predefined make_service(const Service& row) {
     return p;
 }
 
+/// What the predefined profiles allow (multi-domain-ha.md; the names are the field's).
+void fill_profile(Predefined& p) {
+    json::object& d = p.document;
+    auto everywhere = [&](const char* scope) {
+        d[std::string("enable-default-profile-for-") + scope + "-domains"] = true;
+        d[std::string("default-profile-") + scope + "-domains"] = store::make_reference(
+            *Uid::parse("3c8bf435-6bdc-4dec-aab0-5af53bbf946b"));  // Read Write All
+    };
+    if (p.type == "domain-permissions-profile") {
+        d["permission-type"] = p.name == "Read Only All" ? "read only all" : "read write all";
+        return;
+    }
+    if (p.type != "md-permissions-profile") return;
+    bool super = p.name == "Multi-Domain Super User", domains = p.name == "Domain Super User";
+    d["permission-level"] = super                           ? "super user"
+                            : p.name == "Domain Level Only" ? "domain level only"
+                                                            : "manager";
+    for (const char* right : {"mds-provisioning", "manage-admins", "manage-sessions",
+                              "manage-global-assignments", "global-vpn-management"}) {
+        d[right] = super || (domains && std::string_view(right) != "mds-provisioning");
+    }
+    if (p.name == "Global Manager") d["manage-global-assignments"] = true;
+    if (super || domains) everywhere("local");
+    if (super || domains || p.name == "Global Manager") everywhere("global");
+}
+
 struct Index {
     std::vector<Predefined> all;
     std::unordered_map<Uid, size_t> by_uid;
@@ -211,7 +227,9 @@ const Index& index() {
     static const Index k_index = [] {
         Index out;
         for (const Row& row : k_rows) {
-            out.add(make(row.type, row.family, row.name, row.icon, row.uid));
+            Predefined p = make(row.type, row.family, row.name, row.icon, row.uid);
+            fill_profile(p);
+            out.add(std::move(p));
         }
         for (const Service& row : k_services) out.add(make_service(row));
         for (const Group& group : groups()) {
@@ -231,6 +249,15 @@ const Index& index() {
 }
 
 }  // namespace
+
+Uid fixed_uid(const std::string& type, const std::string& name) {
+    store::Hash hash = store::sha256("openmds predefined\n" + type + "\n" + name);
+    Uid uid = *Uid::from_bytes(store::raw(hash).substr(0, 16));
+    // RFC 9562 version 8: made by a rule of our own.
+    uid.bytes[6] = static_cast<uint8_t>((uid.bytes[6] & 0x0f) | 0x80);
+    uid.bytes[8] = static_cast<uint8_t>((uid.bytes[8] & 0x3f) | 0x80);
+    return uid;
+}
 
 const json::object& predefined_domain() {
     static const json::object k_domain = {{"uid", "a0bbbc99-adef-4ef8-bb6d-defdefdefdef"},

@@ -25,6 +25,9 @@ const Predefined* find_predefined(const Uid& uid);
 const Predefined* find_predefined(std::string_view family, std::string_view name);
 /// The type to render it with: one of the catalogue, or a bare one (CpmiAnyObject, Track, ...).
 const Type& type_of(const Predefined& object);
+/// The uid that an object of this type and name has in every database: predefined objects and
+/// settings (RFC 9562 version 8).
+Uid fixed_uid(const std::string& type, const std::string& name);
 /// For store::PublicDb::set_predefined.
 bool is_predefined(const Uid& uid);
 

@@ -1,5 +1,7 @@
 #include "model/render.hh"
 
+#include <algorithm>
+
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "model/address.hh"
@@ -37,6 +39,10 @@ json::value show_field(const Field& field, const json::value& v, const RenderCon
             }
             return show(v, context);
         case Kind::references:
+            if (!field.none_word.empty() && v.is_array() && v.as_array().empty()) {
+                return json::value(field.none_word);
+            }
+            return show(v, context);
         case Kind::any:
             return show(v, context);
         case Kind::date:
@@ -108,7 +114,7 @@ json::object render_standard(const Type& type, const Uid& uid, const json::objec
     json::object out;
     out.reserve(10);
     out["uid"] = uid.text();
-    out["name"] = member_or(document, "name", "");
+    if (type.pair.empty()) out["name"] = member_or(document, "name", "");
     out["type"] = type.name;
     out["domain"] = domain;
     if (type.within.empty()) {
@@ -128,7 +134,7 @@ json::object render_full(const Type& type, const Uid& uid, const json::object& d
     json::object out;
     out.reserve(24);
     out["uid"] = uid.text();
-    out["name"] = member_or(document, "name", "");
+    if (type.pair.empty()) out["name"] = member_or(document, "name", "");
     out["type"] = type.name;
     out["domain"] = context.domain;
     const json::object& meta = json::get_object(document, "meta");
@@ -159,8 +165,23 @@ json::object render_full(const Type& type, const Uid& uid, const json::object& d
         if (!v || f.internal || f.write_only) continue;
         out[f.name] = show_field(f, *v, context);
     }
+    if (type.open) {
+        for (const auto& member : document) {
+            if (!out.contains(member.key()) && !is_envelope(member.key())) {
+                out[member.key()] = show(member.value(), context);
+            }
+        }
+    }
     add_subnet_mask(out, type.addressing);
     return out;
+}
+
+bool is_envelope(std::string_view name) {
+    static const std::vector<std::string_view> k_names = {
+        "uid",  "name",      "type",   "domain", "meta-info", "available-actions",
+        "tags", "read-only", "groups", "color",  "comments",  "icon",
+        "meta"};
+    return std::find(k_names.begin(), k_names.end(), name) != k_names.end();
 }
 
 }  // namespace mds::model

@@ -43,4 +43,7 @@ json::object render_standard(const Type& type, const Uid& uid, const json::objec
 json::object render_full(const Type& type, const Uid& uid, const json::object& document,
                          const RenderContext& context);
 
+/// Whether a member of a reply belongs to the envelope that every object has.
+bool is_envelope(std::string_view name);
+
 }  // namespace mds::model

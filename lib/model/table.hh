@@ -71,6 +71,13 @@ inline Field references(std::string name, std::vector<std::string> types) {
     f.fallback = json::array{};
     return f;
 }
+/// A list of references whose empty form has a word: "all".
+inline Field references_or(std::string none_word, std::string name,
+                           std::vector<std::string> types) {
+    Field f = references(std::move(name), std::move(types));
+    f.none_word = std::move(none_word);
+    return f;
+}
 inline Field strings(std::string name) {
     return with(field(std::move(name), Kind::strings), json::array{});
 }

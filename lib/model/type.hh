@@ -56,6 +56,8 @@ struct Field {
     bool read_only = false;
     /// Stored but not shown in replies.
     bool internal = false;
+    /// Word that stands for an empty list, in input and in replies ("all"); empty = none.
+    std::string none_word;
     /// A reference whose name is shown instead of the object.
     bool as_name = false;
     /// Addresses inside a map.
@@ -86,8 +88,21 @@ struct Type {
     std::string since = "1";
     std::vector<Field> fields;
     /// Objects stand in an order inside the object that this field refers to ("layer", "package"):
-    /// their names may be empty or repeat; the hidden field `order` says where (management-api.md 13).
+    /// their names may be empty or repeat; the hidden field `order` says where (management-api.md
+    /// 13).
     std::string within;
+    /// What an administrator needs a right to: "objects", "access-policy", "nat-policy", "servers",
+    /// "administrators", "assignments", "settings" (mgmt/call.hh, require_area).
+    std::string area = "objects";
+    /// Exactly one object per database, there from the start with the fallbacks of the fields: only
+    /// set-<name> and show-<name>, which answer the fields alone.
+    bool single = false;
+    /// Parameters that are not fields are kept as they come.
+    bool open = false;
+    /// Fields whose references identify an object in place of a name; it has no name then.
+    std::vector<std::string> pair;
+    /// Rewrites other spellings of parameters before anything else reads them; may be null.
+    void (*aliases)(json::object& params) = nullptr;
     /// Puts a whole document in normal form after every change; may be null.
     void (*normalise)(json::object& document) = nullptr;
     /// A last check of a whole document; throws mds::Error.
@@ -124,6 +139,7 @@ std::vector<Type> service_types();
 std::vector<Type> policy_types();
 std::vector<Type> gateway_types();
 std::vector<Type> time_types();
+std::vector<Type> settings_types();
 std::vector<Type> system_types();
 
 /// The colour names of the management API.

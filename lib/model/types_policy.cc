@@ -73,6 +73,7 @@ Type ordered(std::string name, std::string plural, std::string within, std::stri
         type(std::move(name), std::move(plural), "rulebase", std::move(icon),
              std::vector<Field>{hidden(reference(within, {})), hidden(text("order"))} + fields);
     t.within = std::move(within);
+    t.area = t.within == "package" ? "nat-policy" : "access-policy";
     return t;
 }
 
@@ -146,16 +147,19 @@ std::vector<Type> policy_types() {
               with(choice("implicit-cleanup-action", {"drop", "accept"}), "drop"),
               flag("mobile-access", false), flag("shared", false)});
     layer.container = "access-layers";
+    layer.area = "access-policy";
     types.push_back(layer);
 
     Type package =
         type("package", "packages", "package", "Blades/Access",
              {flag("access", true), hidden(references("access-layers", {"access-layer"})),
-              flag("desktop-security", false), with(choice("installation-targets", {"all"}), "all"),
+              flag("desktop-security", false),
+              references_or("all", "installation-targets", {"simple-gateway", "checkpoint-host"}),
               given(flag("nat-policy", true)), flag("qos", false),
               choice("qos-policy-type", {"recommended", "express"}),
               flag("threat-prevention", true), flag("vpn-traditional-mode", false)});
     package.container = "packages";
+    package.area = "access-policy";
     types.push_back(package);
 
     types.push_back(access_rule());

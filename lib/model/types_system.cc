@@ -26,6 +26,7 @@ Type mds_type() {
                             hidden(choice("role", {"primary", "secondary"})),
                             hidden(field("details", Kind::any))});
     t.addressing = Addressing::host;
+    t.area = "servers";
     return t;
 }
 
@@ -49,23 +50,54 @@ Type domain_type() {
                   "domain")),
          servers, with(given(field("global-domain-assignments", Kind::any)), json::array{}),
          hidden(field("details", Kind::any))});
+    t.area = "servers";
     return t;
 }
 
+/// `permissions-profile` is one profile for every Domain, or a list of {domain, profile}.
+void administrator_aliases(json::object& params) {
+    json::value* given = params.if_contains("permissions-profile");
+    if (!given || !(given->is_array() || given->is_object())) return;
+    const json::object* one = given->if_object();
+    bool pairs = one ? one->contains("profile") : true;
+    if (!pairs) return;
+    json::value list = *given;
+    params.erase("permissions-profile");
+    params["permissions-profile-list"] = std::move(list);
+}
+
 Type administrator_type() {
-    Field profile = reference("multi-domain-profile", {"md-permissions-profile"});
-    Field per_domain = field("permissions-profile", Kind::any);
-    return type("administrator", "administrators", "administrator", "General/Role",
-                {with(choice("authentication-method",
-                             {"undefined", "check point password", "os password", "securid",
-                              "radius", "tacacs", "ad authentication", "api key"}),
-                      "check point password"),
-                 text("email"), text("phone-number"), field("expiration-date", Kind::any),
-                 flag("must-change-password", false), secret(text("password")),
-                 secret(text("password-hash")), profile, per_domain,
-                 field("permissions-profile-list", Kind::any), text("radius-server"),
-                 text("tacacs-server"), with(given(text("sic-name")), ""),
-                 hidden(field("credentials", Kind::any)), hidden(field("details", Kind::any))});
+    const std::vector<std::string> profiles = {"domain-permissions-profile"};
+    Type t = type("administrator", "administrators", "administrator", "General/Role",
+                  {with(choice("authentication-method",
+                               {"undefined", "check point password", "os password", "securid",
+                                "radius", "tacacs", "ad authentication", "api key"}),
+                        "check point password"),
+                   text("email"), text("phone-number"), text("expiration-date"),
+                   flag("must-change-password", false), secret(text("password")),
+                   secret(text("password-hash")),
+                   reference("multi-domain-profile", {"md-permissions-profile"}),
+                   reference("permissions-profile", profiles),
+                   maps("permissions-profile-list", {required(reference("domain", {"domain"})),
+                                                     required(reference("profile", profiles))}),
+                   text("radius-server"), text("tacacs-server"), with(given(text("sic-name")), ""),
+                   hidden(field("credentials", Kind::any)), hidden(field("details", Kind::any))});
+    t.area = "administrators";
+    t.aliases = administrator_aliases;
+    return t;
+}
+
+/// A netmask client gives `mask-length` for the family of its address.
+void trusted_client_aliases(json::object& params) {
+    const json::value* length = json::find(params, "mask-length");
+    if (!length) return;
+    json::value v = *length;
+    params.erase("mask-length");
+    const json::value* address = json::find(params, "ip-address");
+    bool six = params.contains("ipv6-address") ||
+               (address && address->is_string() &&
+                std::string_view(address->as_string()).find(':') != std::string_view::npos);
+    params[six ? "mask-length6" : "mask-length4"] = std::move(v);
 }
 
 Type trusted_client_type() {
@@ -82,35 +114,147 @@ Type trusted_client_type() {
                 text("wild-card")});
     t.addressing = Addressing::any_of;
     t.address_required = false;
+    t.area = "servers";
+    t.aliases = trusted_client_aliases;
     return t;
 }
 
+const std::vector<std::string> k_access = {"read", "write", "disabled"};
+
+std::vector<Field> flags(const std::vector<const char*>& names) {
+    std::vector<Field> out;
+    for (const char* name : names) out.push_back(flag(name));
+    return out;
+}
+
+std::vector<Field> accesses(const std::vector<const char*>& names) {
+    std::vector<Field> out;
+    for (const char* name : names) out.push_back(choice(name, k_access));
+    return out;
+}
+
+/// Absent members are the least right: a customized profile allows what it says.
+std::vector<Field> domain_profile_fields() {
+    const std::vector<std::string> editors = {"By Software Blades",
+                                              "By Selected Profile In A Layer Editor"};
+    Field layers =
+        map("policy-layers", std::vector<Field>{choice("edit-layers", editors)} +
+                                 flags({"app-control-and-url-filtering", "content-awareness",
+                                        "firewall", "mobile-access"}));
+    std::vector<Field> access = std::vector<Field>{flag("show-policy", true), layers} +
+                                accesses({"dlp-policy", "geo-control-policy", "nat-policy",
+                                          "qos-policy", "access-control-objects-and-settings"}) +
+                                flags({"app-control-and-url-filtering-update", "install-policy"});
+    std::vector<Field> management = std::vector<Field>{
+        choice("cme-operations", k_access),   flag("manage-admins"),
+        flag("management-api-login", true),   flag("manage-sessions"),
+        flag("high-availability-operations"), flag("approve-or-reject-sessions"),
+        flag("publish-sessions", true),       flag("manage-integration-with-cloud-services")};
+    std::vector<Field> gateways =
+        accesses({"smart-update", "lsm-gw-db", "manage-provisioning-profiles",
+                  "manage-repository-scripts"}) +
+        flags({"vsx-provisioning", "system-backup", "system-restore", "open-shell",
+               "run-one-time-script", "run-repository-script"});
+    std::vector<Field> endpoint =
+        flags({"manage-policies-and-software-deployment", "edit-endpoint-policies",
+               "policies-installation", "edit-software-deployment",
+               "software-deployment-installation", "allow-executing-push-operations",
+               "authorize-preboot-users", "recovery-media", "remote-help", "reset-computer-data"});
+    std::vector<Field> events =
+        std::vector<Field>{
+            choice("smart-event", {"custom", "app control and url filtering reports only"}),
+            flag("reports")} +
+        accesses({"events", "policy"});
+    std::vector<Field> logs =
+        accesses({"monitoring", "management-logs", "track-logs"}) +
+        flags({"app-and-url-filtering-logs", "https-inspection-logs",
+               "packet-capture-and-forensics", "show-packet-capture-by-default", "identities",
+               "show-identities-by-default", "dlp-logs-including-confidential-fields",
+               "manage-dlp-messages"});
+    std::vector<Field> threat =
+        std::vector<Field>{
+            choice("edit-layers", {"By Selected Profile In A Layer Editor", "All"})} +
+        accesses({"policy-layers", "policy-exceptions", "profiles", "protections"}) +
+        flags({"edit-settings", "install-policy", "ips-update"});
+    std::vector<Field> others = flags({"client-certificates", "edit-cp-users-db"}) +
+                                accesses({"https-inspection", "ldap-users-db",
+                                          "user-authority-access", "user-device-mgmt-conf"});
+    return {with(choice("permission-type", {"read write all", "read only all", "customized"}),
+                 "customized"),
+            flag("edit-common-objects", false),
+            map("access-control", access),
+            map("endpoint", endpoint),
+            map("events-and-reports", events),
+            map("gateways", gateways),
+            map("management", management),
+            map("monitoring-and-logging", logs),
+            map("others", others),
+            map("threat-prevention", threat)};
+}
+
 std::vector<Type> profile_types() {
-    Type md =
-        type("md-permissions-profile", "md-permissions-profiles", "profile", "General/Role",
-             {with(choice("permission-level", {"super user", "manager", "domain level only"}),
-                   "manager"),
-              flag("mds-provisioning", false), flag("manage-admins", false),
-              flag("manage-sessions", false), flag("management-api-login", true),
-              with(choice("cme-operations", {"read", "write", "disabled"}), "disabled"),
-              flag("global-vpn-management", false), flag("manage-global-assignments", false),
-              flag("enable-default-profile-for-global-domains", false),
-              text("default-profile-global-domains"), flag("view-global-objects-in-domain", true),
-              flag("enable-default-profile-for-local-domains", false),
-              text("default-profile-local-domains")});
-    std::vector<Field> domain_fields = {
-        with(choice("permission-type", {"read write all", "read only all", "customized"}),
-             "customized"),
-        flag("edit-common-objects", false)};
-    for (const char* group :
-         {"access-control", "endpoint", "events-and-reports", "gateways", "management",
-          "monitoring-and-logging", "threat-prevention", "others"}) {
-        domain_fields.push_back(field(group, Kind::any));
-    }
+    auto profile_of = [](const char* name) {
+        Field f = reference(name, {"domain-permissions-profile"});
+        f.as_name = true;
+        return f;
+    };
+    Type md = type(
+        "md-permissions-profile", "md-permissions-profiles", "profile", "General/Role",
+        {with(choice("permission-level", {"super user", "manager", "domain level only"}),
+              "manager"),
+         flag("mds-provisioning", false), flag("manage-admins", false),
+         flag("manage-sessions", false), flag("management-api-login", true),
+         with(choice("cme-operations", k_access), "disabled"), flag("global-vpn-management", false),
+         flag("manage-global-assignments", false),
+         flag("enable-default-profile-for-global-domains", false),
+         profile_of("default-profile-global-domains"), flag("view-global-objects-in-domain", true),
+         flag("enable-default-profile-for-local-domains", false),
+         profile_of("default-profile-local-domains")});
     Type domain = type("domain-permissions-profile", "domain-permissions-profiles", "profile",
-                       "General/Role", domain_fields);
+                       "General/Role", domain_profile_fields());
     md.since = domain.since = "1.9";
+    md.area = domain.area = "administrators";
     return {md, domain};
+}
+
+/// Which Domain gets which global policy. What the policies hold is the Global Domain's.
+Type global_assignment_type() {
+    Type t = type(
+        "global-assignment", "global-assignments", "assignment", "Objects/assignment",
+        {required(reference("dependent-domain", {"domain"})),
+         required(reference("global-domain", {"domain"})), with(text("global-access-policy"), ""),
+         with(text("global-threat-prevention-policy"), ""),
+         flag("manage-protection-actions", false),
+         given(with(choice("assignment-status", {"not assigned", "up to date", "not up to date"}),
+                    "not assigned")),
+         given(field("assignment-up-to-date", Kind::date))});
+    t.pair = {"global-domain", "dependent-domain"};
+    t.area = "assignments";
+    t.tags = false;
+    return t;
+}
+
+}  // namespace
+
+namespace {
+
+std::vector<Type> system_settings() {
+    Type message = type("login-message", "login-message", "login-message", "General/globalsNa",
+                        {with(text("header"), ""), with(text("message"), ""),
+                         flag("show-message", false), flag("warning", false)});
+    Type api = type(
+        "api-settings", "api-settings", "api-settings", "General/globalsNa",
+        {with(choice("accepted-api-calls-from",
+                     {"management server only", "all ip addresses that can be used for gui clients",
+                      "all ip addresses"}),
+              "all ip addresses")});
+    std::vector<Type> out = {message, api};
+    for (Type& t : out) {
+        t.single = true;
+        t.tags = false;
+        t.area = "settings";
+    }
+    return out;
 }
 
 }  // namespace
@@ -118,8 +262,11 @@ std::vector<Type> profile_types() {
 std::vector<Type> system_types() {
     std::vector<Type> types = {mds_type(), domain_type(), administrator_type(),
                                trusted_client_type()};
+    types.push_back(global_assignment_type());
     for (Type& t : profile_types()) types.push_back(std::move(t));
     types.push_back(type("tag", "tags", "tag", "General/globalsNa", {}));
+    types.back().area = "";
+    for (Type& t : system_settings()) types.push_back(std::move(t));
     return types;
 }
 

@@ -413,6 +413,27 @@ void Service::set_domain(mgmt::Call& call, Then then) {
     then(mgmt::ok_reply(task_reply(task)));
 }
 
+namespace {
+
+/// Rights in a Domain and its global assignment go with it.
+void release_domain(mgmt::Call& call, const Uid& domain) {
+    for (const Uid& uid : call.users(domain)) {
+        auto user = call.get(uid);
+        if (!user) continue;
+        if (user->type->name == "global-assignment") call.remove(*user);
+        if (user->type->name != "administrator") continue;
+        json::object document = user->document;
+        json::array rest;
+        for (const json::value& v : json::get_array(document, "permissions-profile-list")) {
+            if (mgmt::Call::reference(v.as_object(), "domain") != domain) rest.push_back(v);
+        }
+        document["permissions-profile-list"] = std::move(rest);
+        call.put("administrator", uid, std::move(document));
+    }
+}
+
+}  // namespace
+
 void Service::delete_domain(mgmt::Call& call, Then then) {
     require_primary("Deleting a Domain");
     mgmt::View view = call.object("domain");
@@ -422,7 +443,10 @@ void Service::delete_domain(mgmt::Call& call, Then then) {
     }
     Uid task = system_->workspace().create_task("Delete Domain " + view.name, view.name, call.user());
     system_->workspace().transact({call.user(), "delete-domain", "Delete Domain " + view.name, ""},
-                                  [&](mgmt::Call& c) { c.remove(*c.get(view.uid)); });
+                                  [&](mgmt::Call& c) {
+                                      release_domain(c, view.uid);
+                                      c.remove(*c.get(view.uid));
+                                  });
     system_->workspace().update_task(task, 100, view.name + " is deleted");
     system_->workspace().finish_task(task, "succeeded");
     then(mgmt::ok_reply({{"task-id", task.text()}}));

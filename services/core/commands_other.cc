@@ -134,6 +134,7 @@ void Service::register_other_commands() {
         then(mgmt::guarded([&] { return w.generic("show-task", call); }));
     }, tasks);
 
+    register_key_commands();
     // Passwords are hashed off the loop and stored as hash only (S-1).
     mgmt::CommandFlags admins;
     admins.write = true;

@@ -5,10 +5,14 @@
 #include "base/text.hh"
 #include "crypto/password.hh"
 #include "log/log.hh"
+#include "permissions.hh"
 #include "service.hh"
+#include "store/hash.hh"
 
 namespace mds::core {
 namespace {
+
+constexpr size_t k_shortest_password = 12;
 
 Error login_failed() { return Error(Code::login_failed, "Authentication to server failed."); }
 
@@ -18,12 +22,31 @@ const std::string& decoy_hash() {
     return k_hash;
 }
 
-json::object all_permissions() {
-    return {{"read-write", true},
-            {"manage-sessions", true},
-            {"high-availability-operations", true},
-            {"mds-provisioning", true},
-            {"manage-admins", true}};
+/// An administrator who proved to be who was named.
+struct Known {
+    Uid uid;
+    std::string name;
+};
+
+std::string key_hash(const std::string& key) {
+    return base64url(store::raw(store::sha256(key)));
+}
+
+/// The administrator that has this API key.
+std::optional<mgmt::View> owner_of_key(mgmt::Call& call, const std::string& key) {
+    std::string hash = key_hash(key);
+    for (mgmt::View& view : call.all("administrator")) {
+        const json::object& credentials = json::get_object(view.document, "credentials");
+        for (const json::value& v : json::get_array(credentials, "api-keys")) {
+            if (v.is_string() && v.as_string() == hash) return std::move(view);
+        }
+    }
+    return std::nullopt;
+}
+
+bool expired(const mgmt::View& administrator, int64_t now_ms) {
+    std::string day = json::get_string(administrator.document, "expiration-date");
+    return !day.empty() && rfc3339(now_ms).substr(0, 10) > day.substr(0, 10);
 }
 
 /// What OpenSession needs of a login's parameters.
@@ -36,7 +59,6 @@ json::object session_request(const json::object& body, const std::string& user,
         if (const json::value* v = json::find(body, key)) request[key] = *v;
     }
     request["user"] = user;
-    request["permissions"] = all_permissions();
     request["application"] = "WEB_API";
     auto get = [&](const char* key) {
         auto it = client.find(key);
@@ -63,36 +85,61 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
                         "Unrecognized parameter [" + std::string(member.key()) + "]");
         }
     }
+    std::string api_key = json::get_string(body, "api-key");
     for (const char* key : {"user", "password"}) {
-        if (!json::find(body, key)) {
+        if (api_key.empty() && !json::find(body, key)) {
             throw Error(Code::missing_parameters, std::string("Missing parameter: [") + key + "]");
         }
     }
     std::string user = json::get_string(body, "user");
     std::string password = json::get_string(body, "password");
+    // Keys have no name to count by: their failures count together.
     auto& failures = login_failures_[fold(user)];
     if (mono_ms() - failures.first > 60'000) failures = {mono_ms(), 0};
     if (failures.second >= daemon_.config().get_int("Api.LoginFailuresPerMinute")) {
         throw Error(Code::too_many_requests, "Too many requests in a given amount of time");
     }
     std::string hash;
+    Known who;
+    bool expires = false, must_change = false;
     system().workspace().inspect([&](mgmt::Call& call) {
-        auto view = call.find("administrator", user);
+        auto view = api_key.empty() ? call.find("administrator", user) : owner_of_key(call, api_key);
         if (!view) return;
-        user = view->name;
-        hash = json::get_string(json::get_object(view->document, "credentials"), "password-hash");
+        who = {view->uid, view->name};
+        expires = expired(*view, wall_ms());
+        must_change = json::get_bool(view->document, "must-change-password");
+        if (json::get_string(view->document, "authentication-method") == "check point password") {
+            hash = json::get_string(json::get_object(view->document, "credentials"),
+                                    "password-hash");
+        }
     });
-    // Hashing takes a tenth of a second: never on the loop.
-    daemon_.work([this, body, client = std::move(client), then, user, password, hash]() mutable {
-        bool good = crypto::verify_password(password, hash.empty() ? decoy_hash() : hash) &&
-                    !hash.empty();
-        daemon_.post([this, body, client = std::move(client), then, user, good] {
-            if (!good) {
+    std::string new_password = json::get_string(body, "new-password");
+    // Hashing takes a tenth of a second: never on the loop. A key is random, its hash is quick.
+    daemon_.work([this, body, client = std::move(client), then, user, password, hash, who, expires,
+                  must_change, new_password, with_key = !api_key.empty()]() mutable {
+        bool good = with_key ? !who.name.empty()
+                             : crypto::verify_password(password, hash.empty() ? decoy_hash() : hash) &&
+                                   !hash.empty();
+        std::string new_hash =
+            good && !new_password.empty() ? crypto::hash_password(new_password) : std::string();
+        daemon_.post([this, body, client = std::move(client), then, user, good, who, expires,
+                      must_change, new_password, new_hash] {
+            if (!good || expires) {
                 ++login_failures_[fold(user)].second;
-                log::notice("login refused: wrong user or password", {{"MDS_USER", user}});
+                log::notice(good ? "login refused: the administrator has expired"
+                                 : "login refused: wrong user or password",
+                            {{"MDS_USER", good ? who.name : user}});
                 return then(mgmt::error_reply(login_failed()));
             }
-            json::object request = session_request(body, user, client);
+            login_failures_.erase(fold(user));
+            if (must_change || !new_password.empty()) {
+                mgmt::Reply refused = mgmt::guarded([&] {
+                    change_password(who.uid, new_password, new_hash);
+                    return json::object{};
+                });
+                if (refused.status != 200) return then(refused);
+            }
+            json::object request = session_request(body, who.name, client);
             std::string domain = json::get_string(body, "domain");
             if (domain.empty()) {
                 auto it = client.find("local-address");
@@ -107,13 +154,141 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
                 if (!known) domain.clear();
             }
             if (domain.empty() || fold(domain) == "system data" || domain == k_system_data_uid) {
-                return then(mgmt::guarded([&] { return system().workspace().open_session(request); }));
+                return then(mgmt::guarded([&] {
+                    request["user-uid"] = who.uid.text();
+                    request["permissions"] = rights_of(who.uid, nullptr, true);
+                    json::object reply = system().workspace().open_session(request);
+                    add_login_message(reply);
+                    return reply;
+                }));
             }
             auto row = find_domain(domain);
             if (!row) return then(mgmt::error_reply(login_failed()));
+            try {
+                request["user-uid"] = who.uid.text();
+                request["permissions"] = rights_of(who.uid, &*row, true);
+            } catch (const Error& error) {
+                return then(mgmt::error_reply(error));
+            }
             open_session_here(*row, request, then);
         });
     });
+}
+
+json::object Service::rights_of(const Uid& administrator, const DomainRow* row, bool over_api) {
+    json::object rights;
+    system().workspace().inspect([&](mgmt::Call& call) {
+        auto view = call.get(administrator);
+        if (!view) throw login_failed();
+        auto found = permissions_in(call, *view, row ? row->uid : Uid{},
+                                    row && row->type == "global domain");
+        if (!found) {
+            log::notice("login refused: no permission", {{"MDS_USER", view->name},
+                                                         {"MDS_DOMAIN", row ? row->name : ""}});
+            throw login_failed();
+        }
+        if (over_api && !found->api_login) {
+            throw Error(Code::login_failed, "Authentication to server failed. The administrator '" +
+                                                view->name +
+                                                "' may not log in to the management API.");
+        }
+        rights = std::move(found->rights);
+    });
+    return rights;
+}
+
+void Service::change_password(const Uid& administrator, const std::string& password,
+                              const std::string& hash) {
+    if (password.empty()) {
+        throw Error(Code::login_failed,
+                    "Authentication to server failed. The password must be changed: log in with "
+                    "new-password.");
+    }
+    if (password.size() < k_shortest_password) {
+        throw Error(Code::invalid_parameter, "Invalid parameter for [new-password]. A password has "
+                                             "12 to 128 characters");
+    }
+    system().workspace().transact({"system", "login", "password changed", ""},
+                                  [&](mgmt::Call& call) {
+        auto view = call.get(administrator);
+        if (!view) throw login_failed();
+        json::object document = view->document;
+        document["must-change-password"] = false;
+        json::object credentials = json::get_object(document, "credentials");
+        credentials["password-hash"] = hash;
+        document["credentials"] = std::move(credentials);
+        call.put("administrator", view->uid, std::move(document));
+    });
+}
+
+void Service::add_login_message(json::object& reply) {
+    system().workspace().inspect([&](mgmt::Call& call) {
+        auto view = call.find("login-message", "login-message");
+        if (!view || !json::get_bool(view->document, "show-message")) return;
+        reply["login-message"] = json::object{{"header", json::get_string(view->document, "header")},
+                                              {"message", json::get_string(view->document, "message")}};
+    });
+}
+
+void Service::register_key_commands() {
+    mgmt::Workspace& w = system_->workspace();
+    mgmt::CommandFlags flags;
+    flags.write = true;
+    flags.system_only = true;
+    flags.permission = "manage-admins";
+    auto administrator = [](mgmt::Call& call) {
+        std::string uid = call.text_or("admin-uid", ""), name = call.text_or("admin-name", "");
+        if (uid.empty() && name.empty()) {
+            throw Error(Code::missing_parameters, "Missing parameter: [admin-name]");
+        }
+        return call.object("administrator", uid.empty() ? name : uid);
+    };
+    auto put_keys = [](mgmt::Call& call, const mgmt::View& view, json::array keys) {
+        json::object document = view.document;
+        json::object credentials = json::get_object(document, "credentials");
+        credentials["api-keys"] = std::move(keys);
+        document["credentials"] = std::move(credentials);
+        call.put("administrator", view.uid, std::move(document));
+    };
+    auto keys_of = [](const mgmt::View& view) {
+        return json::get_array(json::get_object(view.document, "credentials"), "api-keys");
+    };
+    flags.description = "A key with which a program logs in; shown once, valid after publish";
+    w.add_command("add-api-key", [=](mgmt::Call& call) {
+        call.only({"admin-uid", "admin-name"});
+        mgmt::View view = administrator(call);
+        if (json::get_string(view.document, "authentication-method") != "api key") {
+            throw Error(Code::invalid_parameter,
+                        "Invalid parameter for [admin-name]. The administrator '" + view.name +
+                            "' does not have the authentication-method 'api key'.");
+        }
+        std::string key = base64url(random_bytes(32));
+        json::array keys = keys_of(view);
+        keys.push_back(json::value(key_hash(key)));
+        put_keys(call, view, std::move(keys));
+        return json::object{{"api-key", key}};
+    }, flags);
+    flags.description = "Makes an API key invalid";
+    w.add_command("delete-api-key", [=](mgmt::Call& call) {
+        call.only({"admin-uid", "admin-name", "api-key"});
+        mgmt::View view = administrator(call);
+        std::string hash = key_hash(call.text("api-key"));
+        json::array keys = keys_of(view), rest;
+        for (const json::value& v : keys) {
+            if (v.as_string() != hash) rest.push_back(v);
+        }
+        if (rest.size() == keys.size()) {
+            throw Error(Code::object_not_found, "Requested object [api-key] not found");
+        }
+        put_keys(call, view, std::move(rest));
+        return json::object{{"message", "OK"}};
+    }, flags);
+    flags.description = "Lets an administrator with too many failed logins try again at once";
+    w.add_command("unlock-administrator", [this](mgmt::Call& call) {
+        call.only({"name", "uid"});
+        login_failures_.erase(fold(call.object("administrator").name));
+        return json::object{{"message", "OK"}};
+    }, flags);
 }
 
 void Service::open_session_here(const DomainRow& row, const json::object& request, Then then) {
@@ -140,6 +315,7 @@ void Service::open_session_here(const DomainRow& row, const json::object& reques
 
 void Service::login_local(const json::object& body, Then then) {
     json::object request = session_request(body, "root", {});
+    request["permissions"] = all_rights();
     std::string domain = json::get_string(body, "domain");
     if (domain.empty() || fold(domain) == "system data") {
         return then(mgmt::guarded([&] { return system().workspace().open_session(request); }));
@@ -157,6 +333,8 @@ void Service::login_to_domain(mgmt::Call& call, Then then) {
                     "Requested object [" + call.text("domain") + "] not found");
     }
     json::object request = session_request(call.params(), call.user(), call.client());
+    request["permissions"] =
+        call.user_uid().is_nil() ? all_rights() : rights_of(call.user_uid(), &*row, true);
     open_session_here(*row, request, then);
 }
 

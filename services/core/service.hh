@@ -35,6 +35,12 @@ class Service {
     Grid& grid() { return *grid_; }
     std::string state() const;
 
+    struct DomainRow {
+        Uid uid;
+        std::string name, type;
+        json::array servers;
+    };
+
     // setup.cc
     /// Worker: carries out the answers; `step` is told each step's name when it is done.
     json::object setup(const json::object& answers, const std::function<void(std::string)>& step);
@@ -47,6 +53,9 @@ class Service {
     /// A session without a password, for root on this host.
     void login_local(const json::object& body, Then then);
     void login_to_domain(mgmt::Call& call, Then then);
+    /// What the administrator may do in a Domain (null: in System Data); throws login_failed when
+    /// that is nothing, or when the profile forbids the API.
+    json::object rights_of(const Uid& administrator, const DomainRow* row, bool over_api);
 
     // reconcile.cc
     /// Makes this host's Domain Servers what the system data says.
@@ -62,12 +71,7 @@ class Service {
     void task_elsewhere(const std::string& id, Then then);
     bool knows_task(const std::string& id) const { return tasks_elsewhere_.count(id) > 0; }
     void on_message(const Uid& mds, uint16_t kind, const std::string& payload);
-    /// JSON of the Domain with this name or uid; nothing when there is none.
-    struct DomainRow {
-        Uid uid;
-        std::string name, type;
-        json::array servers;
-    };
+    /// The Domain with this name or uid; nothing when there is none.
     std::optional<DomainRow> find_domain(const std::string& name_or_uid);
     std::vector<DomainRow> all_domains();
     struct MdsRow {
@@ -119,6 +123,10 @@ class Service {
     void local_ha_action(const std::string& server, const json::object& request, Then then);
     void check_watches();
     void confirm_trust();
+    void register_key_commands();
+    void change_password(const Uid& administrator, const std::string& password,
+                         const std::string& hash);
+    void add_login_message(json::object& reply);
     bool trust_confirmed_ = false;
     /// The servers of a request in stored form, or every problem with them at once.
     json::array check_servers(const json::array& given, const std::string& domain,

@@ -8,6 +8,7 @@
 #include "base/text.hh"
 #include "blocking_bus.hh"
 #include "log/log.hh"
+#include "model/predefined.hh"
 #include "service.hh"
 #include "store/refs.hh"
 
@@ -139,6 +140,10 @@ json::object Service::setup(const json::object& answers,
                       {"tags", json::array{}},
                       {"authentication-method", "check point password"},
                       {"must-change-password", false},
+                      {"multi-domain-profile",
+                       store::make_reference(
+                           model::find_predefined("profile", "Multi-Domain Super User")->uid)},
+                      {"permissions-profile-list", json::array{}},
                       {"sic-name", ""},
                       {"credentials", json::object{{"password-hash", hash}}}});
             json::object server{{"name", "Global"},

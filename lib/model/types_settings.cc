@@ -1,0 +1,50 @@
+// Settings: one object of each in every database that has them (management-api.md 8, 9, 13, 14).
+#include "model/table.hh"
+
+namespace mds::model {
+
+using namespace table;
+
+namespace {
+
+Type settings(std::string name, std::vector<Field> fields) {
+    Type t = type(name, name, name, "General/globalsNa", std::move(fields));
+    t.single = true;
+    t.tags = false;
+    t.area = "settings";
+    return t;
+}
+
+}  // namespace
+
+std::vector<Type> settings_types() {
+    Type purge = settings(
+        "automatic-purge",
+        {flag("enabled", false), flag("keep-sessions-by-count", true),
+         with(number("number-of-sessions-to-keep", 1, 1000000), 999),
+         flag("keep-sessions-by-days", true), with(number("number-of-days-to-keep", 1, 36500), 365),
+         with(map("scheduling", {field("start-date", Kind::any),
+                                 with(choice("time-units", {"hours", "days", "weeks"}), "hours"),
+                                 with(number("check-interval", 1, 10000), 24)}),
+              json::object{{"time-units", "hours"}, {"check-interval", 24}}),
+         hidden(field("last-run", Kind::any))});
+    purge.since = "1.6.1";
+
+    Type policy = settings(
+        "policy-settings",
+        {with(choice("last-in-cell", {"none", "restore to default"}), "none"),
+         with(choice("none-object-behavior", {"warning", "error", "none"}), "warning"),
+         with(map("security-access-defaults", {with(choice("destination", {"any", "none"}), "any"),
+                                               with(choice("service", {"any", "none"}), "any"),
+                                               with(choice("source", {"any", "none"}), "any")}),
+              json::object{{"destination", "any"}, {"service", "any"}, {"source", "any"}})});
+    policy.since = "1.8";
+
+    // Many nested maps that only gateways read: kept and told.
+    Type global = settings("global-properties", {});
+    global.open = true;
+    global.since = "1.9";
+    return {purge, policy, global};
+}
+
+}  // namespace mds::model

@@ -1,0 +1,29 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "mgmt/call.hh"
+
+namespace mds::core {
+
+/// What an administrator may do in one management database (management-api.md 9; security.md 7), in
+/// the form that Workspace::open_session takes and the service that owns the data enforces:
+/// {"read-write": bool, "areas": {"objects": "read", ...}, and one boolean per right:
+/// "manage-sessions", "high-availability-operations", "mds-provisioning", "manage-admins",
+/// "manage-global-assignments", "approve-or-reject-sessions", "publish-sessions",
+/// "install-policy", "run-scripts", "management-api-login"}.
+struct Permissions {
+    json::object rights;
+    /// The last word on the API's door, of the multi-domain profile and of the Domain's.
+    bool api_login = true;
+};
+
+/// Everything, everywhere: the Multi-Domain Super User, and root on the host.
+json::object all_rights();
+
+/// `administrator` as seen by `call` on the system data. `domain` is nil for System Data.
+/// Nothing when the administrator has no permission there at all.
+std::optional<Permissions> permissions_in(mgmt::Call& call, const mgmt::View& administrator,
+                                          const Uid& domain, bool global_domain);
+
+}  // namespace mds::core
