@@ -156,6 +156,8 @@ void connect_to(WorkspaceImpl& impl, Call& call, const SessionPtr& target) {
     target->login_ms = target->last_use_ms = impl.now();
     target->timeout_s = keep->timeout_s;
     target->permissions = keep->permissions;
+    // An assigned session has none until its new owner comes.
+    target->user_uid = keep->user_uid;
     impl.sids[hash] = target;
     impl.save(*target);
     transaction.commit();
@@ -196,7 +198,6 @@ json::object take_over(WorkspaceImpl& impl, Call& call) {
                                         impl.now() + 3'600'000, target->uid, target->user};
     }
     target->user = call.user();
-    target->user_uid = call.user_uid();
     connect_to(impl, call, target);
     return impl.render_session(*target);
 }
@@ -256,7 +257,8 @@ void WorkspaceImpl::register_session_commands() {
     add_simple("take-over-session", take_over, "Goes on with a session of somebody else", true);
     add_simple("assign-session", assign_session, "Gives a session to another administrator");
     add_simple("disconnect", disconnect_other, "Disconnects a session");
-    add_simple("show-last-published-session", show_last_published, "Shows the newest revision's session");
+    add_simple("show-last-published-session", show_last_published,
+               "Shows the newest revision's session");
     add_simple("show-changes", show_changes, "Shows what revisions changed, as a task");
 }
 

@@ -131,6 +131,27 @@ TEST_F(Sessions, SE_5_TakeOver) {
     EXPECT_EQ(db->object_count(), 1u);
 }
 
+TEST_F(Sessions, AnAssignedSessionHasTheUidAndRightsOfItsNewOwner) {
+    Uid eve_uid = Uid::make(), seen;
+    workspace->add_command("who", [&](Call& call) {
+        seen = call.user_uid();
+        return json::object{};
+    });
+    std::string a = login();
+    add_host(a, "x", "10.0.0.1");
+    std::string uid = json::get_string(last_login, "uid");
+    good(a, "logout");
+    std::string boss =
+        login({{"user", "boss"},
+               {"permissions", json::object{{"read-write", true}, {"manage-sessions", true}}}});
+    good(boss, "assign-session", R"({"uid":")" + uid + R"(","administrator-name":"eve"})");
+    std::string eve = login({{"user", "eve"}, {"user-uid", eve_uid.text()}});
+    good(eve, "switch-session", R"({"uid":")" + uid + "\"}");
+    good(eve, "who");
+    EXPECT_EQ(seen, eve_uid);
+    EXPECT_EQ(ask(eve, "assign-session", R"({"uid":")" + uid + "\"}").status, 403);
+}
+
 TEST_F(Sessions, SeveralContinuableSessionsAreAnError) {
     for (const char* name : {"a", "b"}) {
         std::string sid = login();
