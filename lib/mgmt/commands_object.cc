@@ -30,20 +30,22 @@ json::object set_object(Call& call, const model::Type& type) {
     return call.render(call.set(call.object(type.name), call.params()), level);
 }
 
+/// `known` and the two fields that identify a pair.
+std::vector<std::string> identifiers(const model::Type& type, std::vector<std::string> known) {
+    known.insert(known.end(), type.pair.begin(), type.pair.end());
+    return known;
+}
+
 json::object delete_object(Call& call, const model::Type& type) {
     // Clients name objects in different ways; nothing else means anything here.
-    std::vector<std::string> known = {"uid", "name", "url"};
-    known.insert(known.end(), type.pair.begin(), type.pair.end());
-    call.only(known);
+    call.only(identifiers(type, {"uid", "name", "url"}));
     call.remove(call.object(type.name));
     return {{"message", "OK"}};
 }
 
 json::object show_object_of(Call& call, const model::Type& type) {
     call.require_area(type, false);
-    std::vector<std::string> known = {"uid", "name"};
-    known.insert(known.end(), type.pair.begin(), type.pair.end());
-    call.only(known);
+    call.only(identifiers(type, {"uid", "name"}));
     model::Level level = call.level(model::Level::standard);
     return call.render(call.object(type.name), level);
 }
@@ -84,13 +86,8 @@ json::object equals(WorkspaceImpl& impl, Call& call) {
                                                   {}, world)}};
     }
     std::string uid_text = text_of(params, "uid"), name = text_of(params, "name");
-    if (!type.pair.empty() && uid_text.empty()) {
-        auto view = find_pair(call, type, params);
-        if (!view) not_found(type.name);
-        SessionWorld world(call);
-        return {{"equals", model::equals_document(type, view->document, params, {}, world)}};
-    }
-    if (uid_text.empty() && name.empty()) {
+    bool pair = !type.pair.empty();
+    if (!pair && uid_text.empty() && name.empty()) {
         throw Error(Code::missing_parameters, "Missing parameter: [name]");
     }
     std::optional<View> view;
@@ -99,12 +96,9 @@ json::object equals(WorkspaceImpl& impl, Call& call) {
         view = uid ? call.get(*uid) : std::nullopt;
         if (view && view->type->name != type.name) view.reset();
     } else {
-        view = call.find(type.name, name);
+        view = pair ? find_pair(call, type, params) : call.find(type.name, name);
     }
-    if (!view) {
-        throw Error(Code::object_not_found,
-                    "Requested object [" + (uid_text.empty() ? name : uid_text) + "] not found");
-    }
+    if (!view) not_found(!uid_text.empty() ? uid_text : pair ? type.name : name);
     std::vector<Uid> groups;
     if (type.groups && params.contains("groups")) {
         for (const Uid& uid : call.users(view->uid)) {
@@ -124,9 +118,7 @@ View settings_of(Call& call, const model::Type& type) {
     view.type = &type;
     view.uid = model::fixed_uid(type.name, type.name);
     view.document = {{"name", ""}, {"comments", ""}};
-    for (const model::Field& f : type.fields) {
-        if (!f.fallback.is_null()) view.document[f.name] = f.fallback;
-    }
+    model::fill_fallbacks(type, view.document);
     return view;
 }
 

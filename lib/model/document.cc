@@ -236,6 +236,13 @@ bool is_common_parameter(std::string_view name) {
     return std::find(k_names.begin(), k_names.end(), name) != k_names.end();
 }
 
+void fill_fallbacks(const Type& type, json::object& document) {
+    for (const Field& f : type.fields) {
+        if (f.write_only || document.contains(f.name) || f.fallback.is_null()) continue;
+        document[f.name] = f.fallback;
+    }
+}
+
 bool needs_name(const Type& type) {
     return type.within.empty() && type.pair.empty() && !type.single;
 }
@@ -289,10 +296,7 @@ json::object make_document(const Type& type, const json::object& params, World& 
         if (key == "name" || is_common_parameter(key)) continue;
         put_field(type, document, key, member.value(), world);
     }
-    for (const Field& f : type.fields) {
-        if (f.write_only || document.contains(f.name) || f.fallback.is_null()) continue;
-        document[f.name] = f.fallback;
-    }
+    fill_fallbacks(type, document);
     if (type.normalise) type.normalise(document);
     check_document(type, document);
     return document;

@@ -43,6 +43,9 @@ bool equals_document(const Type& type, const json::object& document, const json:
 std::optional<std::vector<Uid>> loose_references(const std::vector<std::string>& types,
                                                  const json::value& given, World& world);
 
+/// Puts the fallback of every field that is absent into the document.
+void fill_fallbacks(const Type& type, json::object& document);
+
 /// Whether objects of the type have names of their own that identify them.
 bool needs_name(const Type& type);
 

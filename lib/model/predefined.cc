@@ -1,5 +1,7 @@
 #include "model/predefined.hh"
 
+#include "model/document.hh"
+
 #include <map>
 #include <unordered_map>
 
@@ -18,6 +20,8 @@ struct Row {
     /// Empty: derived from type and name, so it is the same on every server.
     const char* uid;
 };
+
+constexpr char k_read_write_all[] = "3c8bf435-6bdc-4dec-aab0-5af53bbf946b";
 
 constexpr Row k_rows[] = {
     {"CpmiAnyObject", "any", "Any", "General/globalsAny", "97aeb369-9aea-11d5-bd16-0090272ccb30"},
@@ -49,8 +53,7 @@ constexpr Row k_rows[] = {
     {"security-zone", "network", "DMZZone", "Objects/zone", "8c4041ea-ff14-4e4b-a9d9-4183d18c790a"},
     {"security-zone", "network", "WirelessZone", "Objects/zone",
      "57de3848-3675-48ed-b045-41378f4babb3"},
-    {"domain-permissions-profile", "profile", "Read Write All", "General/Role",
-     "3c8bf435-6bdc-4dec-aab0-5af53bbf946b"},
+    {"domain-permissions-profile", "profile", "Read Write All", "General/Role", k_read_write_all},
     {"domain-permissions-profile", "profile", "Read Only All", "General/Role",
      "f4a23218-5bb9-4880-94bb-9c06b951f195"},
     {"domain-permissions-profile", "profile", "Super User", "General/Role", ""},
@@ -163,11 +166,7 @@ Predefined make(const std::string& type, const std::string& family, const std::s
     p.name = name;
     p.icon = icon;
     p.document = {{"name", name}, {"comments", ""}, {"color", "black"}, {"tags", json::array{}}};
-    if (const Type* known = known_type(type)) {
-        for (const Field& f : known->fields) {
-            if (!f.fallback.is_null()) p.document[f.name] = f.fallback;
-        }
-    }
+    if (const Type* known = known_type(type)) fill_fallbacks(*known, p.document);
     return p;
 }
 
@@ -190,8 +189,8 @@ void fill_profile(Predefined& p) {
     json::object& d = p.document;
     auto everywhere = [&](const char* scope) {
         d[std::string("enable-default-profile-for-") + scope + "-domains"] = true;
-        d[std::string("default-profile-") + scope + "-domains"] = store::make_reference(
-            *Uid::parse("3c8bf435-6bdc-4dec-aab0-5af53bbf946b"));  // Read Write All
+        d[std::string("default-profile-") + scope + "-domains"] =
+            store::make_reference(*Uid::parse(k_read_write_all));
     };
     if (p.type == "domain-permissions-profile") {
         d["permission-type"] = p.name == "Read Only All" ? "read only all" : "read write all";

@@ -140,6 +140,7 @@ std::vector<Type> policy_types();
 std::vector<Type> gateway_types();
 std::vector<Type> time_types();
 std::vector<Type> settings_types();
+std::vector<Type> system_settings_types();
 std::vector<Type> system_types();
 
 /// The colour names of the management API.

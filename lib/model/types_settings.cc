@@ -47,4 +47,16 @@ std::vector<Type> settings_types() {
     return {purge, policy, global};
 }
 
+std::vector<Type> system_settings_types() {
+    Type message = settings("login-message", {with(text("header"), ""), with(text("message"), ""),
+                                              flag("show-message", false), flag("warning", false)});
+    Type api = settings(
+        "api-settings",
+        {with(choice("accepted-api-calls-from",
+                     {"management server only", "all ip addresses that can be used for gui clients",
+                      "all ip addresses"}),
+              "all ip addresses")});
+    return {message, api};
+}
+
 }  // namespace mds::model

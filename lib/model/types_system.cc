@@ -1,5 +1,6 @@
 // Objects of the system data (management-api.md 9). The services of mds-core do what these objects
 // mean; here is only what they hold.
+#include "model/address.hh"
 #include "model/table.hh"
 
 namespace mds::model {
@@ -58,9 +59,7 @@ Type domain_type() {
 void administrator_aliases(json::object& params) {
     json::value* given = params.if_contains("permissions-profile");
     if (!given || !(given->is_array() || given->is_object())) return;
-    const json::object* one = given->if_object();
-    bool pairs = one ? one->contains("profile") : true;
-    if (!pairs) return;
+    if (given->is_object() && !given->as_object().contains("profile")) return;
     json::value list = *given;
     params.erase("permissions-profile");
     params["permissions-profile-list"] = std::move(list);
@@ -93,10 +92,8 @@ void trusted_client_aliases(json::object& params) {
     if (!length) return;
     json::value v = *length;
     params.erase("mask-length");
-    const json::value* address = json::find(params, "ip-address");
-    bool six = params.contains("ipv6-address") ||
-               (address && address->is_string() &&
-                std::string_view(address->as_string()).find(':') != std::string_view::npos);
+    auto address = Address::parse(json::get_string(params, "ip-address"));
+    bool six = params.contains("ipv6-address") || (address && address->v6);
     params[six ? "mask-length6" : "mask-length4"] = std::move(v);
 }
 
@@ -236,29 +233,6 @@ Type global_assignment_type() {
 
 }  // namespace
 
-namespace {
-
-std::vector<Type> system_settings() {
-    Type message = type("login-message", "login-message", "login-message", "General/globalsNa",
-                        {with(text("header"), ""), with(text("message"), ""),
-                         flag("show-message", false), flag("warning", false)});
-    Type api = type(
-        "api-settings", "api-settings", "api-settings", "General/globalsNa",
-        {with(choice("accepted-api-calls-from",
-                     {"management server only", "all ip addresses that can be used for gui clients",
-                      "all ip addresses"}),
-              "all ip addresses")});
-    std::vector<Type> out = {message, api};
-    for (Type& t : out) {
-        t.single = true;
-        t.tags = false;
-        t.area = "settings";
-    }
-    return out;
-}
-
-}  // namespace
-
 std::vector<Type> system_types() {
     std::vector<Type> types = {mds_type(), domain_type(), administrator_type(),
                                trusted_client_type()};
@@ -266,7 +240,7 @@ std::vector<Type> system_types() {
     for (Type& t : profile_types()) types.push_back(std::move(t));
     types.push_back(type("tag", "tags", "tag", "General/globalsNa", {}));
     types.back().area = "";
-    for (Type& t : system_settings()) types.push_back(std::move(t));
+    for (Type& t : system_settings_types()) types.push_back(std::move(t));
     return types;
 }
 

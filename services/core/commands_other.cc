@@ -1,7 +1,6 @@
-// Status, tasks, administrators and what mdsctl asks for.
+// Status, tasks and what mdsctl asks for.
 #include "base/clock.hh"
 #include "base/text.hh"
-#include "crypto/password.hh"
 #include "service.hh"
 
 namespace mds::core {
@@ -19,6 +18,7 @@ void Service::register_commands() {
     register_mds_commands();
     register_domain_commands();
     register_other_commands();
+    register_administrator_commands();
 }
 
 void Service::register_other_commands() {
@@ -133,46 +133,6 @@ void Service::register_other_commands() {
         }
         then(mgmt::guarded([&] { return w.generic("show-task", call); }));
     }, tasks);
-
-    register_key_commands();
-    // Passwords are hashed off the loop and stored as hash only (S-1).
-    mgmt::CommandFlags admins;
-    admins.write = true;
-    admins.system_only = true;
-    admins.permission = "manage-admins";
-    for (const char* name : {"add-administrator", "set-administrator"}) {
-        bool add = name[0] == 'a';
-        admins.description = add ? "Creates an administrator" : "Changes an administrator";
-        w.add_async_command(name, [this, add](mgmt::Call& call, Then then) {
-            std::string password = call.text_or("password", "");
-            std::string given_hash = call.text_or("password-hash", "");
-            if (add && password.empty() && given_hash.empty() &&
-                call.text_or("authentication-method", "check point password") ==
-                    "check point password") {
-                throw Error(Code::missing_parameters, "Missing parameter: [password]");
-            }
-            if (!password.empty() && password.size() < 12) {
-                throw Error(Code::invalid_parameter,
-                            "Invalid parameter for [password]. A password has 12 to 128 characters");
-            }
-            daemon_.work([this, &call, add, password, given_hash, then] {
-                std::string hash =
-                    password.empty() ? given_hash : crypto::hash_password(password);
-                daemon_.post([&call, add, hash, then] {
-                    then(mgmt::guarded([&] {
-                        json::object internal;
-                        if (!hash.empty()) {
-                            internal["credentials"] = json::object{{"password-hash", hash}};
-                        }
-                        mgmt::View view =
-                            add ? call.add("administrator", call.params(), internal)
-                                : call.set(call.object("administrator"), call.params(), internal);
-                        return call.render(view);
-                    }));
-                });
-            });
-        }, admins);
-    }
 }
 
 }  // namespace mds::core

@@ -1,18 +1,16 @@
 // Logins: who it is, and where the session is opened (management-api.md 4).
 #include <fmt/core.h>
 
+#include "administrators.hh"
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "crypto/password.hh"
 #include "log/log.hh"
 #include "permissions.hh"
 #include "service.hh"
-#include "store/hash.hh"
 
 namespace mds::core {
 namespace {
-
-constexpr size_t k_shortest_password = 12;
 
 Error login_failed() { return Error(Code::login_failed, "Authentication to server failed."); }
 
@@ -27,22 +25,6 @@ struct Known {
     Uid uid;
     std::string name;
 };
-
-std::string key_hash(const std::string& key) {
-    return base64url(store::raw(store::sha256(key)));
-}
-
-/// The administrator that has this API key.
-std::optional<mgmt::View> owner_of_key(mgmt::Call& call, const std::string& key) {
-    std::string hash = key_hash(key);
-    for (mgmt::View& view : call.all("administrator")) {
-        const json::object& credentials = json::get_object(view.document, "credentials");
-        for (const json::value& v : json::get_array(credentials, "api-keys")) {
-            if (v.is_string() && v.as_string() == hash) return std::move(view);
-        }
-    }
-    return std::nullopt;
-}
 
 bool expired(const mgmt::View& administrator, int64_t now_ms) {
     std::string day = json::get_string(administrator.document, "expiration-date");
@@ -131,7 +113,6 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
                             {{"MDS_USER", good ? who.name : user}});
                 return then(mgmt::error_reply(login_failed()));
             }
-            login_failures_.erase(fold(user));
             if (must_change || !new_password.empty()) {
                 mgmt::Reply refused = mgmt::guarded([&] {
                     change_password(who.uid, new_password, new_hash);
@@ -153,29 +134,26 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
                 }
                 if (!known) domain.clear();
             }
-            if (domain.empty() || fold(domain) == "system data" || domain == k_system_data_uid) {
-                return then(mgmt::guarded([&] {
-                    request["user-uid"] = who.uid.text();
-                    request["permissions"] = rights_of(who.uid, nullptr, true);
-                    json::object reply = system().workspace().open_session(request);
-                    add_login_message(reply);
-                    return reply;
-                }));
+            std::optional<DomainRow> row;
+            if (!domain.empty() && fold(domain) != "system data" && domain != k_system_data_uid) {
+                row = find_domain(domain);
+                if (!row) return then(mgmt::error_reply(login_failed()));
             }
-            auto row = find_domain(domain);
-            if (!row) return then(mgmt::error_reply(login_failed()));
-            try {
+            mgmt::Reply reply = mgmt::guarded([&]() -> json::object {
                 request["user-uid"] = who.uid.text();
-                request["permissions"] = rights_of(who.uid, &*row, true);
-            } catch (const Error& error) {
-                return then(mgmt::error_reply(error));
-            }
+                request["permissions"] = rights_of(who.uid, row ? &*row : nullptr);
+                if (row) return {};
+                json::object opened = system().workspace().open_session(request);
+                add_login_message(opened);
+                return opened;
+            });
+            if (!row || reply.status != 200) return then(reply);
             open_session_here(*row, request, then);
         });
     });
 }
 
-json::object Service::rights_of(const Uid& administrator, const DomainRow* row, bool over_api) {
+json::object Service::rights_of(const Uid& administrator, const DomainRow* row) {
     json::object rights;
     system().workspace().inspect([&](mgmt::Call& call) {
         auto view = call.get(administrator);
@@ -187,7 +165,7 @@ json::object Service::rights_of(const Uid& administrator, const DomainRow* row, 
                                                          {"MDS_DOMAIN", row ? row->name : ""}});
             throw login_failed();
         }
-        if (over_api && !found->api_login) {
+        if (!found->api_login) {
             throw Error(Code::login_failed, "Authentication to server failed. The administrator '" +
                                                 view->name +
                                                 "' may not log in to the management API.");
@@ -204,19 +182,14 @@ void Service::change_password(const Uid& administrator, const std::string& passw
                     "Authentication to server failed. The password must be changed: log in with "
                     "new-password.");
     }
-    if (password.size() < k_shortest_password) {
-        throw Error(Code::invalid_parameter, "Invalid parameter for [new-password]. A password has "
-                                             "12 to 128 characters");
-    }
+    check_password("new-password", password);
     system().workspace().transact({"system", "login", "password changed", ""},
                                   [&](mgmt::Call& call) {
         auto view = call.get(administrator);
         if (!view) throw login_failed();
         json::object document = view->document;
         document["must-change-password"] = false;
-        json::object credentials = json::get_object(document, "credentials");
-        credentials["password-hash"] = hash;
-        document["credentials"] = std::move(credentials);
+        document["credentials"] = credentials_with(document, "password-hash", json::value(hash));
         call.put("administrator", view->uid, std::move(document));
     });
 }
@@ -228,67 +201,6 @@ void Service::add_login_message(json::object& reply) {
         reply["login-message"] = json::object{{"header", json::get_string(view->document, "header")},
                                               {"message", json::get_string(view->document, "message")}};
     });
-}
-
-void Service::register_key_commands() {
-    mgmt::Workspace& w = system_->workspace();
-    mgmt::CommandFlags flags;
-    flags.write = true;
-    flags.system_only = true;
-    flags.permission = "manage-admins";
-    auto administrator = [](mgmt::Call& call) {
-        std::string uid = call.text_or("admin-uid", ""), name = call.text_or("admin-name", "");
-        if (uid.empty() && name.empty()) {
-            throw Error(Code::missing_parameters, "Missing parameter: [admin-name]");
-        }
-        return call.object("administrator", uid.empty() ? name : uid);
-    };
-    auto put_keys = [](mgmt::Call& call, const mgmt::View& view, json::array keys) {
-        json::object document = view.document;
-        json::object credentials = json::get_object(document, "credentials");
-        credentials["api-keys"] = std::move(keys);
-        document["credentials"] = std::move(credentials);
-        call.put("administrator", view.uid, std::move(document));
-    };
-    auto keys_of = [](const mgmt::View& view) {
-        return json::get_array(json::get_object(view.document, "credentials"), "api-keys");
-    };
-    flags.description = "A key with which a program logs in; shown once, valid after publish";
-    w.add_command("add-api-key", [=](mgmt::Call& call) {
-        call.only({"admin-uid", "admin-name"});
-        mgmt::View view = administrator(call);
-        if (json::get_string(view.document, "authentication-method") != "api key") {
-            throw Error(Code::invalid_parameter,
-                        "Invalid parameter for [admin-name]. The administrator '" + view.name +
-                            "' does not have the authentication-method 'api key'.");
-        }
-        std::string key = base64url(random_bytes(32));
-        json::array keys = keys_of(view);
-        keys.push_back(json::value(key_hash(key)));
-        put_keys(call, view, std::move(keys));
-        return json::object{{"api-key", key}};
-    }, flags);
-    flags.description = "Makes an API key invalid";
-    w.add_command("delete-api-key", [=](mgmt::Call& call) {
-        call.only({"admin-uid", "admin-name", "api-key"});
-        mgmt::View view = administrator(call);
-        std::string hash = key_hash(call.text("api-key"));
-        json::array keys = keys_of(view), rest;
-        for (const json::value& v : keys) {
-            if (v.as_string() != hash) rest.push_back(v);
-        }
-        if (rest.size() == keys.size()) {
-            throw Error(Code::object_not_found, "Requested object [api-key] not found");
-        }
-        put_keys(call, view, std::move(rest));
-        return json::object{{"message", "OK"}};
-    }, flags);
-    flags.description = "Lets an administrator with too many failed logins try again at once";
-    w.add_command("unlock-administrator", [this](mgmt::Call& call) {
-        call.only({"name", "uid"});
-        login_failures_.erase(fold(call.object("administrator").name));
-        return json::object{{"message", "OK"}};
-    }, flags);
 }
 
 void Service::open_session_here(const DomainRow& row, const json::object& request, Then then) {
@@ -315,7 +227,7 @@ void Service::open_session_here(const DomainRow& row, const json::object& reques
 
 void Service::login_local(const json::object& body, Then then) {
     json::object request = session_request(body, "root", {});
-    request["permissions"] = all_rights();
+    request["permissions"] = root_rights();
     std::string domain = json::get_string(body, "domain");
     if (domain.empty() || fold(domain) == "system data") {
         return then(mgmt::guarded([&] { return system().workspace().open_session(request); }));
@@ -333,8 +245,9 @@ void Service::login_to_domain(mgmt::Call& call, Then then) {
                     "Requested object [" + call.text("domain") + "] not found");
     }
     json::object request = session_request(call.params(), call.user(), call.client());
-    request["permissions"] =
-        call.user_uid().is_nil() ? all_rights() : rights_of(call.user_uid(), &*row, true);
+    bool root = call.permitted(k_root_right);
+    request["user-uid"] = call.user_uid().text();
+    request["permissions"] = root ? root_rights() : rights_of(call.user_uid(), &*row);
     open_session_here(*row, request, then);
 }
 

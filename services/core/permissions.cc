@@ -66,7 +66,7 @@ json::object customized(const json::object& profile) {
             {"run-scripts", json::get_bool(gateways, "run-one-time-script")}};
 }
 
-std::optional<Permissions> in_domain(const mgmt::View& profile) {
+Permissions in_domain(const mgmt::View& profile) {
     Permissions out;
     const json::object& document = profile.document;
     out.api_login = json::get_bool(json::get_object(document, "management"), "management-api-login",
@@ -82,7 +82,7 @@ std::optional<Permissions> in_domain(const mgmt::View& profile) {
     return out;
 }
 
-std::optional<Permissions> in_system_data(const json::object& md) {
+Permissions in_system_data(const json::object& md) {
     bool admins = json::get_bool(md, "manage-admins");
     bool servers = json::get_bool(md, "mds-provisioning");
     bool assignments = json::get_bool(md, "manage-global-assignments");
@@ -106,6 +106,12 @@ std::optional<Permissions> in_system_data(const json::object& md) {
 json::object all_rights() {
     json::object out;
     for (const char* right : k_rights) out[right] = true;
+    return out;
+}
+
+json::object root_rights() {
+    json::object out = all_rights();
+    out[k_root_right] = true;
     return out;
 }
 

@@ -11,15 +11,19 @@ namespace mds::core {
 /// {"read-write": bool, "areas": {"objects": "read", ...}, and one boolean per right:
 /// "manage-sessions", "high-availability-operations", "mds-provisioning", "manage-admins",
 /// "manage-global-assignments", "approve-or-reject-sessions", "publish-sessions",
-/// "install-policy", "run-scripts", "management-api-login"}.
+/// "install-policy", "run-scripts"}.
 struct Permissions {
     json::object rights;
     /// The last word on the API's door, of the multi-domain profile and of the Domain's.
     bool api_login = true;
 };
 
-/// Everything, everywhere: the Multi-Domain Super User, and root on the host.
+/// Everything, everywhere: the Multi-Domain Super User.
 json::object all_rights();
+/// The same for root on the host, who is no administrator; such a session has the right
+/// k_root_right, which no profile gives.
+inline constexpr char k_root_right[] = "root";
+json::object root_rights();
 
 /// `administrator` as seen by `call` on the system data. `domain` is nil for System Data.
 /// Nothing when the administrator has no permission there at all.

@@ -55,7 +55,7 @@ class Service {
     void login_to_domain(mgmt::Call& call, Then then);
     /// What the administrator may do in a Domain (null: in System Data); throws login_failed when
     /// that is nothing, or when the profile forbids the API.
-    json::object rights_of(const Uid& administrator, const DomainRow* row, bool over_api);
+    json::object rights_of(const Uid& administrator, const DomainRow* row);
 
     // reconcile.cc
     /// Makes this host's Domain Servers what the system data says.
@@ -123,7 +123,7 @@ class Service {
     void local_ha_action(const std::string& server, const json::object& request, Then then);
     void check_watches();
     void confirm_trust();
-    void register_key_commands();
+    void register_administrator_commands();
     void change_password(const Uid& administrator, const std::string& password,
                          const std::string& hash);
     void add_login_message(json::object& reply);

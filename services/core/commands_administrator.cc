@@ -1,0 +1,137 @@
+// Administrators: their passwords and API keys.
+#include "administrators.hh"
+#include "base/text.hh"
+#include "crypto/password.hh"
+#include "service.hh"
+#include "store/hash.hh"
+
+namespace mds::core {
+namespace {
+
+constexpr size_t k_shortest_password = 12;
+
+std::string key_hash(const std::string& key) {
+    return base64url(store::raw(store::sha256(key)));
+}
+
+/// Hashes of the keys.
+json::array api_keys(const mgmt::View& administrator) {
+    return json::get_array(json::get_object(administrator.document, "credentials"), "api-keys");
+}
+
+}  // namespace
+
+std::optional<mgmt::View> owner_of_key(mgmt::Call& call, const std::string& key) {
+    std::string hash = key_hash(key);
+    for (mgmt::View& view : call.all("administrator")) {
+        for (const json::value& v : api_keys(view)) {
+            if (v.is_string() && v.as_string() == hash) return std::move(view);
+        }
+    }
+    return std::nullopt;
+}
+
+void check_password(const std::string& parameter, const std::string& password) {
+    if (password.size() >= k_shortest_password) return;
+    throw Error(Code::invalid_parameter,
+                "Invalid parameter for [" + parameter + "]. A password has 12 to 128 characters");
+}
+
+json::object credentials_with(const json::object& administrator, const char* what,
+                              json::value value) {
+    json::object out = json::get_object(administrator, "credentials");
+    out[what] = std::move(value);
+    return out;
+}
+
+void Service::register_administrator_commands() {
+    mgmt::Workspace& w = system_->workspace();
+    // Passwords are hashed off the loop and stored as hash only (S-1).
+    mgmt::CommandFlags admins;
+    admins.write = true;
+    admins.system_only = true;
+    admins.permission = "manage-admins";
+    for (const char* name : {"add-administrator", "set-administrator"}) {
+        bool add = name[0] == 'a';
+        admins.description = add ? "Creates an administrator" : "Changes an administrator";
+        w.add_async_command(name, [this, add](mgmt::Call& call, Then then) {
+            std::string password = call.text_or("password", "");
+            std::string given_hash = call.text_or("password-hash", "");
+            if (add && password.empty() && given_hash.empty() &&
+                call.text_or("authentication-method", "check point password") ==
+                    "check point password") {
+                throw Error(Code::missing_parameters, "Missing parameter: [password]");
+            }
+            if (!password.empty()) check_password("password", password);
+            daemon_.work([this, &call, add, password, given_hash, then] {
+                std::string hash =
+                    password.empty() ? given_hash : crypto::hash_password(password);
+                daemon_.post([&call, add, hash, then] {
+                    then(mgmt::guarded([&] {
+                        std::optional<mgmt::View> present;
+                        if (!add) present = call.object("administrator");
+                        json::object internal;
+                        if (!hash.empty()) {
+                            internal["credentials"] =
+                                credentials_with(present ? present->document : json::object{},
+                                                 "password-hash", json::value(hash));
+                        }
+                        return call.render(
+                            add ? call.add("administrator", call.params(), internal)
+                                : call.set(*present, call.params(), internal));
+                    }));
+                });
+            });
+        }, admins);
+    }
+    auto administrator = [](mgmt::Call& call) {
+        std::string uid = call.text_or("admin-uid", ""), name = call.text_or("admin-name", "");
+        if (uid.empty() && name.empty()) {
+            throw Error(Code::missing_parameters, "Missing parameter: [admin-name]");
+        }
+        return call.object("administrator", uid.empty() ? name : uid);
+    };
+    auto put_keys = [](mgmt::Call& call, const mgmt::View& view, json::array keys) {
+        json::object document = view.document;
+        document["credentials"] = credentials_with(document, "api-keys", std::move(keys));
+        call.put("administrator", view.uid, std::move(document));
+    };
+    admins.description = "A key with which a program logs in; shown once, valid after publish";
+    w.add_command("add-api-key", [=](mgmt::Call& call) {
+        call.only({"admin-uid", "admin-name"});
+        mgmt::View view = administrator(call);
+        if (json::get_string(view.document, "authentication-method") != "api key") {
+            throw Error(Code::invalid_parameter,
+                        "Invalid parameter for [admin-name]. The administrator '" + view.name +
+                            "' does not have the authentication-method 'api key'.");
+        }
+        std::string key = base64url(random_bytes(32));
+        json::array keys = api_keys(view);
+        keys.push_back(json::value(key_hash(key)));
+        put_keys(call, view, std::move(keys));
+        return json::object{{"api-key", key}};
+    }, admins);
+    admins.description = "Makes an API key invalid";
+    w.add_command("delete-api-key", [=](mgmt::Call& call) {
+        call.only({"admin-uid", "admin-name", "api-key"});
+        mgmt::View view = administrator(call);
+        std::string hash = key_hash(call.text("api-key"));
+        json::array keys = api_keys(view), rest;
+        for (const json::value& v : keys) {
+            if (v.as_string() != hash) rest.push_back(v);
+        }
+        if (rest.size() == keys.size()) {
+            throw Error(Code::object_not_found, "Requested object [api-key] not found");
+        }
+        put_keys(call, view, std::move(rest));
+        return json::object{{"message", "OK"}};
+    }, admins);
+    admins.description = "Lets an administrator with too many failed logins try again at once";
+    w.add_command("unlock-administrator", [this](mgmt::Call& call) {
+        call.only({"name", "uid"});
+        login_failures_.erase(fold(call.object("administrator").name));
+        return json::object{{"message", "OK"}};
+    }, admins);
+}
+
+}  // namespace mds::core
