@@ -23,19 +23,6 @@ Session session_of(const store::Revision& r) {
     return out;
 }
 
-/// "2017-02-01T08:20:50", "2017-02-01T08:20" or "2017-02-01", in UTC.
-int64_t date_from(Call& call, const char* name, int64_t otherwise) {
-    std::string text = call.text_or(name, "");
-    if (text.empty()) return otherwise;
-    for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
-        std::tm tm{};
-        const char* end = strptime(text.c_str(), format, &tm);
-        if (end && (*end == 0 || *end == 'Z')) return static_cast<int64_t>(timegm(&tm)) * 1000;
-    }
-    throw Error(Code::invalid_parameter, "Invalid parameter for [" + std::string(name) + "]. '" +
-                                             text + "' is not a date like 2017-02-01T08:20:50.");
-}
-
 json::value obj_of(WorkspaceImpl& impl, const store::Change& c) {
     const model::Type* type = impl.catalog().find(c.type);
     if (!type) return json::object{{"uid", c.uid.text()}, {"name", c.name}, {"type", c.type}};
@@ -79,6 +66,32 @@ uint64_t revision_of(WorkspaceImpl& impl, Call& call, const char* name) {
 }
 
 }  // namespace
+
+std::optional<int64_t> date_of(const json::value& value) {
+    if (const json::object* o = value.if_object()) {
+        if (const json::value* posix = json::find(*o, "posix")) {
+            return posix->is_int64() ? std::optional(posix->as_int64()) : std::nullopt;
+        }
+        const json::value* text = json::find(*o, "iso-8601");
+        return text ? date_of(*text) : std::nullopt;
+    }
+    if (!value.is_string()) return std::nullopt;
+    std::string text(value.as_string());
+    for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
+        std::tm tm{};
+        const char* end = strptime(text.c_str(), format, &tm);
+        if (end && (*end == 0 || *end == 'Z')) return static_cast<int64_t>(timegm(&tm)) * 1000;
+    }
+    return std::nullopt;
+}
+
+int64_t date_from(Call& call, const char* name, int64_t otherwise) {
+    std::string text = call.text_or(name, "");
+    if (text.empty()) return otherwise;
+    if (auto time = date_of(json::value(text))) return *time;
+    throw Error(Code::invalid_parameter, "Invalid parameter for [" + std::string(name) + "]. '" +
+                                             text + "' is not a date like 2017-02-01T08:20:50.");
+}
 
 std::vector<Session> published_sessions(WorkspaceImpl& impl) {
     std::vector<Session> out;

@@ -64,7 +64,9 @@ json::object show_session(WorkspaceImpl& impl, Call& call) {
     auto uid = Uid::parse(text);
     if (uid) {
         if (SessionPtr session = impl.by_uid(*uid)) return impl.render_session(*session);
-        if (auto stored = impl.stored_session(*uid)) return impl.render_session(*stored);
+        auto stored = impl.stored_session(*uid);
+        // A purged revision is gone, its session too.
+        if (stored && impl.db.revision_of_session(*uid)) return impl.render_session(*stored);
     }
     throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
 }
@@ -142,6 +144,13 @@ json::object set_session(WorkspaceImpl& impl, Call& call) {
     return impl.render_session(session);
 }
 
+/// What was handed over for approval must not change until it is approved or rejected.
+void refuse_pending(const Session& session) {
+    if (session.state != "pending_approval") return;
+    throw Error(Code::switch_session_failed, "The session waits for approval.")
+        .refusal("", "approve-session or reject-session");
+}
+
 /// The connection of the caller goes on with another session; its own one ends.
 void connect_to(WorkspaceImpl& impl, Call& call, const SessionPtr& target) {
     Session& mine = call.session();
@@ -153,6 +162,7 @@ void connect_to(WorkspaceImpl& impl, Call& call, const SessionPtr& target) {
     impl.sids.erase(target->sid_hash);
     target->sid_hash = hash;
     target->expired = false;
+    target->state = "open";
     target->login_ms = target->last_use_ms = impl.now();
     target->timeout_s = keep->timeout_s;
     target->permissions = keep->permissions;
@@ -174,6 +184,7 @@ json::object switch_session(WorkspaceImpl& impl, Call& call) {
     if (target->connected() || target->read_only) {
         throw Error(Code::switch_session_failed, "The session is connected or read-only.");
     }
+    refuse_pending(*target);
     connect_to(impl, call, target);
     return impl.render_session(*target);
 }
@@ -183,6 +194,7 @@ json::object take_over(WorkspaceImpl& impl, Call& call) {
     SessionPtr target = open_one(impl, call.text("uid"));
     if (target->uid == call.session_uid()) return impl.render_session(*target);
     if (target->user != call.user()) call.require("manage-sessions");
+    refuse_pending(*target);
     if (call.session().changes > 0) {
         throw Error(Code::switch_session_failed, "Your own session has " +
                                                      std::to_string(call.session().changes) +

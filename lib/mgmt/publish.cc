@@ -98,13 +98,10 @@ void WorkspaceImpl::finish_published(const SessionPtr& session) {
     record.changes = count;
     save(record);
     sessions.erase(session->uid);
-    session->uid = Uid::make();
-    session->created_ms = record.publish_ms;
-    session->info.erase("name");
-    session->info.erase("description");
     if (session->connected()) {
-        sessions[session->uid] = session;
-        save(*session);
+        start_anew(session);
+    } else {
+        session->uid = Uid::make();
     }
     transaction.commit();
 }

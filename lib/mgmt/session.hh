@@ -18,7 +18,7 @@ struct Session {
     json::object permissions;
     /// "name", "description", "comments", "color", "application", "ip-address", "tags".
     json::object info;
-    /// "open", "published", "discarded".
+    /// "open", "pending_approval", "rejected" (its owner can go on with it), "published".
     std::string state = "open";
     bool read_only = false, expired = false;
     /// Local superuser; never written to work.db.

@@ -69,7 +69,7 @@ void WorkspaceImpl::load_sessions() {
     }
     std::vector<SessionPtr> loaded;
     {
-        SQLite::Statement s(work.db(), std::string(k_columns) + "WHERE state='open'");
+        SQLite::Statement s(work.db(), std::string(k_columns) + "WHERE state<>'published'");
         while (s.executeStep()) loaded.push_back(std::make_shared<Session>(read_session(s)));
     }
     for (const SessionPtr& session : loaded) {
@@ -318,7 +318,10 @@ json::object Workspace::open_session(const json::object& request) {
     SessionPtr session;
     if (json::get_bool(request, "continue-last-session") && !read_only) {
         for (const auto& [uid, candidate] : impl.sessions) {
-            if (candidate->connected() || candidate->user != user || candidate->read_only) continue;
+            if (candidate->connected() || candidate->user != user || candidate->read_only ||
+                candidate->state != "open") {
+                continue;
+            }
             if (session) {
                 throw Error(Code::login_several_sessions,
                             "More than one session of '" + user +

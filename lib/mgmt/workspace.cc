@@ -36,6 +36,8 @@ Workspace::Workspace(store::PublicDb& db, WorkDb& work, Settings settings, Hooks
     impl_->register_session_commands();
     impl_->register_changes_commands();
     impl_->register_task_commands();
+    impl_->register_revision_commands();
+    impl_->register_approval_commands();
     impl_->register_misc_commands();
 }
 
@@ -345,6 +347,7 @@ void Workspace::tick() {
     impl_->expire();
     int64_t now = impl_->now();
     impl_->drop_old();
+    impl_->purge_by_schedule();
     std::erase_if(impl_->ended, [&](const auto& e) { return e.second.forget_ms < now; });
 }
 

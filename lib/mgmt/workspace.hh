@@ -80,7 +80,7 @@ using AsyncCommand = std::function<void(Call&, std::function<void(Reply)> then)>
 struct SessionInfo {
     Uid uid;
     std::string user, name, application, ip;
-    /// "open", "published", "discarded".
+    /// "open", "pending_approval", "rejected", "published".
     std::string state;
     bool connected = false, read_only = false;
     uint64_t changes = 0, locks = 0;

@@ -136,6 +136,16 @@ struct WorkspaceImpl {
     void clear_changes(Session& session);
     void finish_published(const SessionPtr& session);
 
+    // ---- commands_approval.cc ----
+    /// Puts the session with its changes and locks aside in another state, connected to nobody.
+    SessionPtr set_apart(const SessionPtr& session, const std::string& state);
+    /// The connection of a session goes on in an empty one.
+    void start_anew(const SessionPtr& session);
+
+    // ---- commands_revision.cc ----
+    /// What the settings `automatic-purge` ask for, when it is due and this server is Active.
+    void purge_by_schedule();
+
     // ---- commands_*.cc ----
     void register_object_commands();
     void register_rule_commands();
@@ -143,6 +153,8 @@ struct WorkspaceImpl {
     void register_search_commands();
     void register_session_commands();
     void register_changes_commands();
+    void register_revision_commands();
+    void register_approval_commands();
     void register_misc_commands();
     void register_task_commands();
 
@@ -164,6 +176,7 @@ struct WorkspaceImpl {
     std::vector<Undo> journal;
     std::unique_ptr<WorkDb::Transaction> writing;
     int64_t next_upkeep_ms = 0, next_purge_ms = 0;
+    int64_t next_auto_purge_ms = 0, last_auto_purge_ms = 0;
     /// Number of objects per type at this revision.
     struct Counts {
         store::Hash at{};

@@ -304,7 +304,8 @@ void Replica::serve_pull(PeerState& p) {
         // by the term tables and does not get here again.
         if (base) return;
         NoteMessage note{Uid{}, 0,
-                         fmt::format("the log begins after revision {}", theirs.rev)};
+                         fmt::format("revision {} is no longer in the log, it was purged (oldest kept: {})",
+                                     theirs.rev, db_.oldest_record())};
         env_.send(p.peer.mds, Kind::refused, note.encode());
         return;
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "base/clock.hh"
 #include "base/error.hh"
@@ -114,27 +115,93 @@ Revision PublicDb::Impl::read_revision(SQLite::Statement& s, bool with_payload, 
     return r;
 }
 
+Revision PublicDb::Impl::next_record(const std::string& kind, const std::string& by) const {
+    Revision r;
+    r.rev = position.rev + 1;
+    r.kind = kind;
+    r.term_id = position.term_id;
+    r.term_no = position.term_no;
+    r.prev_hash = position.hash;
+    r.author = by;
+    r.time_ms = wall_ms();
+    return r;
+}
+
+void PublicDb::Impl::append(Revision& r) {
+    r.digest = digest.value();
+    r.hash = chain_hash(r);
+    insert_revision(r);
+}
+
+void PublicDb::Impl::purge(const Revision& record) {
+    int64_t up_to = json::get_int(json::parse_object(record.meta), "up-to", 0);
+    Use s(sql("DELETE FROM revision WHERE rev<=? AND rev<?"));
+    s->bind(1, up_to);
+    s->bind(2, static_cast<int64_t>(record.rev));
+    s->exec();
+}
+
 Revision PublicDb::begin_term(const Term& wanted) {
     Impl& db = *impl_;
     SQLite::Transaction transaction(*db.live->database, SQLite::TransactionBehavior::IMMEDIATE);
-    Revision r;
-    r.rev = db.position.rev + 1;
-    r.kind = "term";
+    Revision r = db.next_record("term", wanted.by);
     r.term_id = wanted.id;
     r.term_no = wanted.no;
-    r.prev_hash = db.position.hash;
-    r.author = wanted.by;
-    r.time_ms = wall_ms();
     r.meta = term_meta(wanted);
-    r.digest = db.digest.value();
-    r.hash = db.chain_hash(r);
-    db.insert_revision(r);
+    db.append(r);
     Term term = term_of(r);
     db.insert_term(term);
     transaction.commit();
     db.terms.push_back(term);
     db.position = {db.incarnation, r.term_id, r.term_no, r.rev, r.hash, r.digest};
     return r;
+}
+
+Revision PublicDb::purge(uint64_t up_to, const std::string& by,
+                         const std::function<void()>& fence) {
+    Impl& db = *impl_;
+    SQLite::Transaction transaction(*db.live->database, SQLite::TransactionBehavior::IMMEDIATE);
+    if (fence) fence();
+    if (up_to >= db.position.rev) {
+        throw Error(Code::internal, fmt::format("revision {} cannot be purged: the newest is {}",
+                                                up_to, db.position.rev));
+    }
+    Revision r = db.next_record("purge", by);
+    r.meta = json::canonical(json::object{{"up-to", up_to}});
+    db.append(r);
+    db.purge(r);
+    transaction.commit();
+    db.position = {db.incarnation, r.term_id, r.term_no, r.rev, r.hash, r.digest};
+    return r;
+}
+
+std::vector<Change> PublicDb::changes_back_to(uint64_t rev) const {
+    if (!revision(rev)) {
+        throw Error(Code::object_not_found, fmt::format("Requested object [{}] not found", rev));
+    }
+    // The before-image of the oldest record after `rev` that touched an object is how it was.
+    std::map<Uid, Change> before;
+    Use s(impl_->sql("SELECT undo FROM revision WHERE rev>? ORDER BY rev DESC"));
+    s->bind(1, static_cast<int64_t>(rev));
+    while (s->executeStep()) {
+        std::string undo = blob(*s, 0);
+        if (undo.empty()) continue;
+        for (Image& image : decode(undo)) {
+            before.insert_or_assign(image.change.uid, std::move(image.change));
+        }
+    }
+    std::vector<Change> out;
+    for (auto& [uid, change] : before) {
+        auto now = get(uid);
+        bool gone = change.op == Change::Op::remove;
+        if (gone ? !now : now && now->doc == change.doc && now->name == change.name) continue;
+        if (gone) {
+            change.type = now->type;
+            change.name = now->name;
+        }
+        out.push_back(std::move(change));
+    }
+    return out;
 }
 
 std::optional<Revision> PublicDb::revision(uint64_t rev) const {
@@ -229,6 +296,8 @@ void PublicDb::apply(const std::vector<Revision>& records) {
                 Term term = term_of(record);
                 db.insert_term(term);
                 terms.push_back(std::move(term));
+            } else if (record.kind == "purge") {
+                db.purge(record);
             }
             position = {db.incarnation, record.term_id, record.term_no,
                         record.rev,     record.hash,    record.digest};

@@ -345,16 +345,9 @@ Revision PublicDb::publish(const PublishRequest& request, const std::function<vo
         SQLite::Transaction transaction(*db.live->database,
                                         SQLite::TransactionBehavior::IMMEDIATE);
         if (fence) fence();
-        Revision r;
-        r.rev = db.position.rev + 1;
-        r.kind = "publish";
-        r.term_id = db.position.term_id;
-        r.term_no = db.position.term_no;
-        r.prev_hash = db.position.hash;
+        Revision r = db.next_record("publish", request.author);
         r.session = request.session;
         r.session_name = request.session_name;
-        r.author = request.author;
-        r.time_ms = wall_ms();
         r.changes = static_cast<uint32_t>(request.changes.size());
         r.meta = json::canonical(json::object{{"description", request.description}});
         std::vector<std::string> problems;
@@ -372,9 +365,7 @@ Revision PublicDb::publish(const PublishRequest& request, const std::function<vo
         for (const Change& c : request.changes) after.push_back({c, 0});
         r.payload = compress(encode(after), r.codec);
         r.undo = encode(before);
-        r.digest = db.digest.value();
-        r.hash = db.chain_hash(r);
-        db.insert_revision(r);
+        db.append(r);
         transaction.commit();
         db.position = {db.incarnation, r.term_id, r.term_no, r.rev, r.hash, r.digest};
         return r;

@@ -39,7 +39,7 @@ struct Change {
 /// One record of the chained log (replication.md 5).
 struct Revision {
     uint64_t rev = 0;
-    /// "publish", "term" (a change of role) or "schema".
+    /// "publish", "term" (a change of role), "purge" (older records were deleted) or "schema".
     std::string kind;
     Uid term_id;
     uint64_t term_no = 0;
@@ -50,7 +50,8 @@ struct Revision {
     /// Wall clock of the Active at commit, ms.
     int64_t time_ms = 0;
     uint32_t changes = 0;
-    /// JSON with what else readers need (kind "term": the term's row; "publish": description).
+    /// JSON with what else readers need (kind "term": the term's row; "publish": description;
+    /// "purge": "up-to", the newest revision that is gone).
     std::string meta;
     /// Encoded changes (codec.hh), as compressed by `codec` (0 none, 1 zlib).
     uint8_t codec = 0;
@@ -124,6 +125,14 @@ class PublicDb {
     Revision publish(const PublishRequest& request, const std::function<void()>& fence);
     /// Commits a change of role.
     Revision begin_term(const Term& term);
+    /// Deletes the records of revision `up_to` and older for good, as a revision of its own that
+    /// makes every replica do the same (SE-6). What the objects are now is not touched. A replica
+    /// that still needed one of them takes a full copy. Throws when `up_to` is not below the
+    /// newest revision; `fence` as for publish().
+    Revision purge(uint64_t up_to, const std::string& by, const std::function<void()>& fence);
+    /// What publishing would bring the content back to how it was at revision `rev`: one change per
+    /// object that differs. Throws Error(object_not_found) when the log does not reach back so far.
+    std::vector<Change> changes_back_to(uint64_t rev) const;
 
     std::optional<Revision> revision(uint64_t rev) const;
     /// Newest first, without payload, below revision `below`.

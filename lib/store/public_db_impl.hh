@@ -76,6 +76,12 @@ struct PublicDb::Impl {
     Hash row_hash(const Change& change);
     void insert_revision(const Revision& record);
     void insert_term(const Term& term);
+    /// A record of the next revision of the newest term, without content.
+    Revision next_record(const std::string& kind, const std::string& by) const;
+    /// Completes the record by digest and hash, and stores it.
+    void append(Revision& record);
+    /// Deletes what a record of the kind "purge" says.
+    void purge(const Revision& record);
     Hash chain_hash(const Revision& record);
     Revision read_revision(SQLite::Statement& s, bool with_payload, bool with_undo);
     std::string describe(const Uid& uid);
