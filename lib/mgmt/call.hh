@@ -106,10 +106,13 @@ class Call {
     /// only the server sets (Field::read_only), stored as given.
     View add(std::string_view type, const json::object& params, const json::object& internal = {});
     View set(const View& view, const json::object& params, const json::object& internal = {});
-    /// Throws generic_err_object_deletion with the users (RF-25).
-    void remove(const View& view);
+    /// Throws generic_err_object_deletion with the users (RF-25), unless `in_use_too`: then what
+    /// refers to it is left as it is, an error of the session that stops its publish.
+    void remove(const View& view, bool in_use_too = false);
     /// Stores a whole document; for types that other services edit in their own way.
     View put(std::string_view type, const Uid& uid, json::object document);
+    /// Runs `f`; all it changed in the session is taken back when it throws.
+    json::object atomically(const std::function<json::object()>& f);
     /// Takes the lock; throws RF-36 with owner, session and since.
     void lock(const View& view, bool by_hand = false);
 

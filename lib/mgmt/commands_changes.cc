@@ -30,7 +30,13 @@ json::value obj_of(WorkspaceImpl& impl, const store::Change& c) {
                                   impl.settings.domain.to_json());
 }
 
-json::object changes_of(WorkspaceImpl& impl, uint64_t rev) {
+/// Whether the session may see objects of this type.
+bool visible(WorkspaceImpl& impl, Call& call, const std::string& type_name) {
+    const model::Type* type = impl.catalog().find(type_name);
+    return !type || call.may(type->area, false);
+}
+
+json::object changes_of(WorkspaceImpl& impl, Call& call, uint64_t rev) {
     json::array added, modified, deleted;
     auto whole = impl.db.revision(rev);
     if (whole && !whole->payload.empty()) {
@@ -43,7 +49,11 @@ json::object changes_of(WorkspaceImpl& impl, uint64_t rev) {
         for (const store::Image& image :
              store::decode(store::decompress(whole->payload, whole->codec))) {
             auto old = before.find(image.change.uid);
-            if (image.change.op == store::Change::Op::remove) {
+            bool removed = image.change.op == store::Change::Op::remove;
+            const store::Change& shown =
+                removed && old != before.end() ? old->second : image.change;
+            if (!visible(impl, call, shown.type)) continue;
+            if (removed) {
                 if (old != before.end()) deleted.push_back(obj_of(impl, old->second));
             } else if (old == before.end()) {
                 added.push_back(obj_of(impl, image.change));
@@ -144,7 +154,7 @@ json::object show_changes(WorkspaceImpl& impl, Call& call) {
                                          {"user-name", r.author},
                                          {"publish-time", model::date(r.time_ms)},
                                          {"domain-info", impl.settings.domain.to_json()}}},
-                {"operations", changes_of(impl, r.rev)}});
+                {"operations", changes_of(impl, call, r.rev)}});
         }
     }
     Uid task = impl.self.create_task("Show changes", impl.settings.domain.name, call.user(), false,

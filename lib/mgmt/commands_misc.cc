@@ -1,4 +1,6 @@
 // show-commands, show-api-versions, show-validations.
+#include <set>
+
 #include "mgmt/workspace_impl.hh"
 
 namespace mds::mgmt {
@@ -31,10 +33,43 @@ json::object show_commands(WorkspaceImpl& impl, Call& call) {
     return {{"commands", commands}, {"from", total ? 1 : 0}, {"to", total}, {"total", total}};
 }
 
-json::object show_validations(WorkspaceImpl&, Call&) {
-    // A change that is not valid is refused when it is made, so a session holds none.
+/// What would stop a publish. Most errors are refused when the change is made; what `ignore-errors`
+/// let pass is a reference to an object that is gone.
+std::vector<std::string> errors_of(WorkspaceImpl& impl, Call& call) {
+    std::vector<std::string> out;
+    if (call.session().changes == 0) return out;
+    std::set<std::pair<Uid, Uid>> told;
+    auto broken = [&](const View& user, const Uid& used, const std::string& name) {
+        if (!told.emplace(user.uid, used).second) return;
+        out.push_back(user.type->name + " '" + user.name + "' refers to the deleted object '" +
+                      name + "'.");
+    };
+    for (const auto& [uid, entry] : impl.overlay(call.session()).entries()) {
+        if (entry.removed) {
+            for (const Uid& user : call.users(uid)) {
+                if (auto view = call.get(user)) broken(*view, uid, entry.base_name);
+            }
+            continue;
+        }
+        auto view = call.get(uid);
+        if (!view) continue;
+        for (const model::Reference& r : model::references_in(view->document)) {
+            if (call.get(r.uid)) continue;
+            auto old = impl.db.get(r.uid);
+            broken(*view, r.uid, old ? old->name : r.uid.text());
+        }
+    }
+    return out;
+}
+
+json::object show_validations(WorkspaceImpl& impl, Call& call) {
+    json::array errors;
+    for (const std::string& line : errors_of(impl, call)) {
+        errors.push_back(json::object{{"message", line}, {"current-session", true}});
+    }
+    size_t count = errors.size();
     return {{"warnings", json::array{}},        {"warnings-total", 0},
-            {"errors", json::array{}},          {"errors-total", 0},
+            {"errors", std::move(errors)},      {"errors-total", count},
             {"blocking-errors", json::array{}}, {"blocking-errors-total", 0}};
 }
 

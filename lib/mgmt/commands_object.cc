@@ -39,7 +39,7 @@ std::vector<std::string> identifiers(const model::Type& type, std::vector<std::s
 json::object delete_object(Call& call, const model::Type& type) {
     // Clients name objects in different ways; nothing else means anything here.
     call.only(identifiers(type, {"uid", "name", "url"}));
-    call.remove(call.object(type.name));
+    call.remove(call.object(type.name), call.flag("ignore-errors"));
     return {{"message", "OK"}};
 }
 

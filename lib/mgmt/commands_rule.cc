@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/text.hh"
+#include "mgmt/ranges.hh"
 #include "mgmt/rulebase.hh"
 #include "model/document.hh"
 #include "store/refs.hh"
@@ -102,8 +103,23 @@ std::string uid_text(const View& view, const std::string& field) {
     return uid ? uid->text() : "";
 }
 
-json::object show_rule(Shown& shown, const RuleKind& kind, const View& view) {
+json::object show_rule(Call& call, Shown& shown, const RuleKind& kind, const View& view) {
     json::object out = shown.full(view);
+    bool first_version = call.version() == "1" || call.version() == "v1";
+    if (first_version && out.contains("track")) {
+        // The first version has the name of the kind of track only (management-api.md 2).
+        auto type = Call::reference(json::get_object(view.document, "track"), "type");
+        out["track"] = type ? json::get_string(shown.obj(*type), "name") : "None";
+    }
+    if (call.flag("show-as-ranges") && kind.within == "layer") {
+        for (const char* field : {"source", "destination", "service"}) {
+            auto uids = references_of(view.document, field);
+            out[std::string(field) + "-ranges"] = field == std::string("service")
+                                                      ? port_ranges(call, uids)
+                                                      : address_ranges(call, uids);
+            out.erase(field);
+        }
+    }
     if (view.document.contains("inline-layer"))
         out["inline-layer"] = uid_text(view, "inline-layer");
     out[kind.within] = uid_text(view, kind.within);
@@ -112,7 +128,7 @@ json::object show_rule(Shown& shown, const RuleKind& kind, const View& view) {
 
 json::object rule_reply(Call& call, const RuleKind& kind, const View& view) {
     Shown shown(call, call.level(model::Level::standard));
-    return show_rule(shown, kind, view);
+    return show_rule(call, shown, kind, view);
 }
 
 // ---- rulebases ----
@@ -223,7 +239,7 @@ json::object show_rulebase(Call& call, const RuleKind& kind, View container) {
                 rules.push_back(json::value(view.uid.text()));
                 continue;
             }
-            json::object rule = show_rule(shown, kind, view);
+            json::object rule = show_rule(call, shown, kind, view);
             rule["type"] = kind.rule;
             rule["rule-number"] = number;
             rules.push_back(std::move(rule));
@@ -271,6 +287,7 @@ json::object show_nat_rulebase(WorkspaceImpl&, Call& call) {
 
 json::object show_layer_structure(WorkspaceImpl&, Call& call) {
     call.only({"uid", "name", "package", "limit", "offset"});
+    call.require_area(*WorkspaceImpl::of(call).catalog().find("access-rule"), false);
     View layer = call.object("access-layer");
     PageRequest page;
     read_paging(call, page);
@@ -336,7 +353,8 @@ void register_ordered(WorkspaceImpl& impl) {
         sections ? "Deletes a section; its rules stay" : "Deletes a rule", true);
     impl.add_simple(
         "show-" + type,
-        [](WorkspaceImpl&, Call& call) {
+        [](WorkspaceImpl& workspace, Call& call) {
+            call.require_area(*workspace.catalog().find(type), false);
             std::vector<std::string> known{"uid", "name", kind.within};
             if (!sections) {
                 known.insert(known.end(),

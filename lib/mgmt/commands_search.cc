@@ -7,7 +7,7 @@
 namespace mds::mgmt {
 namespace {
 
-View by_uid_or_name(WorkspaceImpl& impl, Call& call) {
+View found_by(WorkspaceImpl& impl, Call& call) {
     std::string uid_text = call.text_or("uid", "");
     if (!uid_text.empty()) {
         auto uid = Uid::parse(uid_text);
@@ -22,6 +22,12 @@ View by_uid_or_name(WorkspaceImpl& impl, Call& call) {
     auto view = uid ? call.get(*uid) : std::nullopt;
     if (!view) not_found(name);
     return std::move(*view);
+}
+
+View by_uid_or_name(WorkspaceImpl& impl, Call& call) {
+    View view = found_by(impl, call);
+    call.require_area(*view.type, false);
+    return view;
 }
 
 json::object show_object(WorkspaceImpl& impl, Call& call) {
@@ -39,10 +45,12 @@ PageRequest object_list(WorkspaceImpl& impl, Call& call) {
     if (type == "object") {
         for (const model::Type& t : impl.catalog().types()) {
             // Rules and what they stand in are shown by their own commands.
-            if (model::needs_name(t) && t.family != "policy") request.types.push_back(&t);
+            if (!model::needs_name(t) || t.family == "policy" || !call.may(t.area, false)) continue;
+            request.types.push_back(&t);
         }
     } else {
         request.types = {&impl.catalog().require(type)};
+        call.require_area(*request.types[0], false);
     }
     return request;
 }
@@ -58,7 +66,7 @@ json::object show_objects(WorkspaceImpl& impl, Call& call) {
         for (const json::value& v : list) {
             auto uid = v.is_string() ? Uid::parse(v.as_string()) : std::nullopt;
             auto view = uid ? call.get(*uid) : std::nullopt;
-            if (!view) continue;
+            if (!view || !call.may(view->type->area, false)) continue;
             if (page.total++ >= request.offset && page.views.size() < request.limit) {
                 page.views.push_back(std::move(*view));
             }
@@ -94,7 +102,7 @@ json::object users_reply(Call& call, const std::vector<Uid>& users, const Uid& u
     json::array objects, rules, nat_rules;
     for (const Uid& uid : users) {
         auto view = call.get(uid);
-        if (!view) continue;
+        if (!view || !call.may(view->type->area, false)) continue;
         if (view->type->name == "access-rule") {
             rules.push_back(rule_usage(call, *view, used));
         } else if (view->type->name == "nat-rule") {

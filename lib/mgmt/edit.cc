@@ -321,7 +321,7 @@ View Call::set(const View& view, const json::object& params, const json::object&
     });
 }
 
-void Call::remove(const View& view) {
+void Call::remove(const View& view, bool in_use_too) {
     WorkspaceImpl& impl = WorkspaceImpl::of(*this);
     impl.atomically([&] {
         refuse_predefined(view);
@@ -332,7 +332,7 @@ void Call::remove(const View& view) {
         if (!is_new) impl.take_lock(*this, view, false);
         std::vector<Uid> by = users(view.uid);
         std::erase(by, view.uid);
-        if (!by.empty()) {
+        if (!by.empty() && !in_use_too) {
             std::string list;
             for (size_t i = 0; i < by.size() && i < 10; ++i) {
                 auto user = get(by[i]);
@@ -367,6 +367,10 @@ void Call::remove(const View& view) {
         }
         impl.put_entry(session_, view.uid, std::move(entry));
     });
+}
+
+json::object Call::atomically(const std::function<json::object()>& f) {
+    return WorkspaceImpl::of(*this).atomically(f);
 }
 
 void Call::lock(const View& view, bool by_hand) {

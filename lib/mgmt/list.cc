@@ -5,6 +5,7 @@
 
 #include "base/text.hh"
 #include "mgmt/workspace_impl.hh"
+#include "model/address.hh"
 
 namespace mds::mgmt {
 namespace {
@@ -145,7 +146,110 @@ uint64_t public_count(WorkspaceImpl& impl, const std::string& type) {
 
 }  // namespace
 
+namespace {
+
+/// What an object is ordered by: numbers and addresses by value, words by letters.
+struct OrderKey {
+    int kind = 0;
+    int64_t number = 0;
+    model::Address address;
+    std::string word;
+    auto operator<=>(const OrderKey&) const = default;
+};
+
+OrderKey order_key(const View& view, const std::string& field) {
+    OrderKey key;
+    const json::object& meta = json::get_object(view.document, "meta");
+    static const std::map<std::string, const char*> k_meta = {{"creation-time", "created"},
+                                                              {"last-modify-time", "modified"},
+                                                              {"creator", "creator"},
+                                                              {"last-modifier", "modifier"}};
+    std::string name = field.starts_with("meta-info.") ? field.substr(10) : field;
+    const json::value* v = nullptr;
+    if (auto at = k_meta.find(name); at != k_meta.end()) {
+        v = json::find(meta, at->second);
+    } else if (name == "type") {
+        key.kind = 3;
+        key.word = view.type->name;
+        return key;
+    } else if (name == "uid") {
+        key.kind = 3;
+        key.word = view.uid.text();
+        return key;
+    } else {
+        v = json::find(view.document, name == "ip-address" ? "ipv4-address" : name);
+    }
+    if (!v || v->is_null()) return key;  // without it: before all others
+    if (v->is_int64() || v->is_bool()) {
+        key.kind = 1;
+        key.number = v->is_bool() ? v->as_bool() : v->as_int64();
+    } else if (v->is_string()) {
+        std::string text(v->as_string());
+        if (auto address = model::Address::parse(text)) {
+            key.kind = 2;
+            key.address = *address;
+        } else {
+            key.kind = 3;
+            key.word = fold(text);
+        }
+    }
+    return key;
+}
+
+void check_order(const PageRequest& request) {
+    static const std::vector<std::string> k_common = {
+        "uid",     "type",          "comments",  "color", "creation-time", "last-modify-time",
+        "creator", "last-modifier", "ip-address"};
+    std::string name =
+        request.order_by.starts_with("meta-info.") ? request.order_by.substr(10) : request.order_by;
+    std::vector<std::string> known = k_common;
+    for (const model::Type* type : request.types) {
+        for (const model::Field& field : type->fields) known.push_back(field.name);
+    }
+    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    std::string near = nearest(name, known);
+    throw Error(Code::invalid_parameter,
+                "Invalid parameter for [order]. There is no field '" + name + "' to order by" +
+                    (near.empty() ? "." : "; did you mean '" + near + "'?"));
+}
+
+/// By another field than the name there is no index: every object is looked at, and sorted.
+Page ordered_page(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
+    check_order(request);
+    struct Item {
+        OrderKey key;
+        Uid uid;
+    };
+    std::vector<Item> items;
+    PageRequest all = request;
+    all.order_by.clear();
+    all.descending = false;
+    all.offset = 0;
+    all.limit = 0;
+    all.wanted = [&](const View& view) {
+        if (!request.wanted || request.wanted(view)) {
+            items.push_back({order_key(view, request.order_by), view.uid});
+        }
+        return false;
+    };
+    page_of(impl, call, all);
+    // Equal ones stay in the order of their names.
+    std::stable_sort(items.begin(), items.end(), [&](const Item& a, const Item& b) {
+        return request.descending ? b.key < a.key : a.key < b.key;
+    });
+    Page page;
+    page.offset = request.offset;
+    page.total = items.size();
+    for (uint64_t i = request.offset; i < items.size() && page.views.size() < request.limit; ++i) {
+        if (auto view = call.get(items[i].uid)) page.views.push_back(std::move(*view));
+    }
+    return page;
+}
+
+}  // namespace
+
 Page page_of(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
+    if (!request.order_by.empty()) return ordered_page(impl, call, request);
     static const std::map<std::string, Uid> k_none;
     Page page;
     page.offset = request.offset;
@@ -227,14 +331,15 @@ void read_paging(Call& call, PageRequest& request) {
     json::array list = order->is_array() ? order->as_array() : json::array{*order};
     if (list.empty()) return;
     const json::object* first = list[0].if_object();
-    if (first && first->contains("ASC")) return;
-    if (first && first->contains("DESC")) {
-        request.descending = true;
-        return;
+    if (!first || first->size() != 1 || !first->begin()->value().is_string() ||
+        (first->begin()->key() != "ASC" && first->begin()->key() != "DESC")) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [order]. A list of {\"ASC\": field} or {\"DESC\": "
+                    "field} is expected.");
     }
-    throw Error(Code::invalid_parameter,
-                "Invalid parameter for [order]. A list of {\"ASC\": field} or {\"DESC\": field} is "
-                "expected.");
+    request.descending = first->begin()->key() == "DESC";
+    std::string field(first->begin()->value().as_string());
+    if (field != "name") request.order_by = std::move(field);
 }
 
 void put_range(json::object& reply, uint64_t offset, uint64_t count, uint64_t total) {

@@ -1,7 +1,24 @@
 // Objects in replies, with lock, membership and references (management-api.md 6).
+#include "mgmt/ranges.hh"
 #include "mgmt/workspace_impl.hh"
 
 namespace mds::mgmt {
+
+Shown::Shown(Call& call, model::Level references)
+    : call_(call),
+      references_(references),
+      membership_(call.flag("show-membership")),
+      dereference_(call.flag("dereference-group-members")),
+      ranges_(call.flag("show-as-ranges")) {}
+
+void Shown::extend(json::object& out, const View& view) {
+    if (membership_ && view.type->groups && !out.contains("groups")) out["groups"] = groups(view);
+    if (dereference_ && view.document.contains("members") && !out.contains("members")) {
+        json::array members;
+        for (const Uid& uid : references_of(view.document, "members")) members.push_back(obj(uid));
+        out["members"] = std::move(members);
+    }
+}
 
 json::object Shown::domain_of(const View& view) const {
     if (view.predefined) return model::predefined_domain();
@@ -90,6 +107,13 @@ json::object Shown::full(const View& view) {
     if (view.predefined) {
         if (const auto* fixed = model::find_predefined(view.uid)) out["icon"] = fixed->icon;
     }
+    // A rule has its own ranges, by column (commands_rule.cc).
+    bool group = view.document.contains("members") || view.document.contains("include");
+    if (ranges_ && group && depth_ == 1) {
+        for (const char* field : {"members", "include", "except"}) out.erase(field);
+        out["ranges"] = view.type->family == "service" ? port_ranges(call_, {view.uid})
+                                                       : address_ranges(call_, {view.uid});
+    }
     --depth_;
     return out;
 }
@@ -98,7 +122,9 @@ json::value Shown::item(const View& view, model::Level level) {
     if (level == model::Level::uid) return json::value(view.uid.text());
     // Two references are all there is to see of a pair.
     if (level == model::Level::full || !view.type->pair.empty()) return full(view);
-    return obj(view);
+    json::object out = obj(view);
+    extend(out, view);
+    return out;
 }
 
 }  // namespace mds::mgmt

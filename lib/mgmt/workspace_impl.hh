@@ -226,8 +226,8 @@ std::string text_of(const json::object& params, std::string_view name);
 /// A type by name, of the catalogue or of a predefined object; null when unknown.
 const model::Type* type_of(const model::Catalog& catalog, const std::string& name);
 View view_of(const model::Predefined& object);
-/// From a stored row; the document is parsed. `name` is the row's index name: the view of a rule has
-/// the name in its document. Nothing for a type that the catalogue does not know.
+/// From a stored row; the document is parsed. `name` is the row's index name: the view of a rule
+/// has the name in its document. Nothing for a type that the catalogue does not know.
 std::optional<View> view_of(const model::Catalog& catalog, const Uid& uid, const std::string& type,
                             const std::string& name, uint64_t rev, std::string_view doc);
 /// From a published object.
@@ -236,7 +236,7 @@ std::optional<View> view_of(const model::Catalog& catalog, const store::Object& 
 /// Rendering for one reply; remembers what it has rendered (shown.cc).
 class Shown {
   public:
-    Shown(Call& call, model::Level references) : call_(call), references_(references) {}
+    Shown(Call& call, model::Level references);
     json::object obj(const View& view);
     json::object full(const View& view);
     /// A reference at the level given to the constructor.
@@ -257,8 +257,12 @@ class Shown {
     };
     const Known& known(const Uid& uid);
 
+    /// Adds what show-membership and dereference-group-members ask for.
+    void extend(json::object& out, const View& view);
+
     Call& call_;
     model::Level references_;
+    bool membership_ = false, dereference_ = false, ranges_ = false;
     int depth_ = 0;
     std::unordered_map<Uid, Known> known_;
 };
@@ -272,6 +276,8 @@ struct PageRequest {
     std::vector<const model::Type*> types;
     uint64_t offset = 0, limit = 50;
     bool descending = false, predefined = true;
+    /// Field to order by; empty = name.
+    std::string order_by;
     /// Empty = everything.
     std::function<bool(const View&)> wanted;
     /// Quick test of the document text before it is parsed; empty = none.

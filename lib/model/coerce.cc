@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <ctime>
+#include <unordered_set>
 
 #include "base/clock.hh"
 #include "base/error.hh"
@@ -103,21 +104,12 @@ json::array edit_list(const json::value& given, const json::value& base, const s
             for (const json::value& v : items) put(v);
             return out;
         }
-        std::vector<std::pair<std::string, size_t>> seen;
-        for (const json::value& v : items) out.push_back(item(v));
-        json::array unique;
-        std::vector<std::string> keys;
-        for (const json::value& v : out) keys.push_back(json::text(v));
-        std::vector<std::string> sorted = keys;
-        std::sort(sorted.begin(), sorted.end());
-        if (std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end()) return out;
-        std::vector<std::string> taken;
-        for (size_t i = 0; i < out.size(); ++i) {
-            if (std::find(taken.begin(), taken.end(), keys[i]) != taken.end()) continue;
-            taken.push_back(keys[i]);
-            unique.push_back(out[i]);
+        std::unordered_set<std::string> seen;
+        for (const json::value& v : items) {
+            json::value normal = item(v);
+            if (seen.insert(json::text(normal)).second) out.push_back(std::move(normal));
         }
-        return unique;
+        return out;
     }
     for (const auto& member : *edit) {
         if (member.key() == "add" || member.key() == "remove") continue;
@@ -127,7 +119,11 @@ json::array edit_list(const json::value& given, const json::value& base, const s
     if (const json::array* old = base.if_array()) out = *old;
     if (const json::value* remove = json::find(*edit, "remove")) {
         for (const json::value& v : as_list(*remove)) {
-            json::value normal = item(v);
+            // What is gone by `ignore-errors` can still be taken out, by its uid.
+            auto uid = v.is_string() ? Uid::parse(v.as_string()) : std::nullopt;
+            json::value mark = uid ? json::value(store::make_reference(*uid)) : json::value();
+            bool held = uid && std::find(out.begin(), out.end(), mark) != out.end();
+            json::value normal = held ? mark : item(v);
             out.erase(std::remove(out.begin(), out.end(), normal), out.end());
         }
     }

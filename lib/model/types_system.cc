@@ -1,6 +1,9 @@
 // Objects of the system data (management-api.md 9). The services of mds-core do what these objects
 // mean; here is only what they hold.
+#include <ctime>
+
 #include "model/address.hh"
+#include "model/coerce.hh"
 #include "model/table.hh"
 
 namespace mds::model {
@@ -65,6 +68,19 @@ void administrator_aliases(json::object& params) {
     params["permissions-profile-list"] = std::move(list);
 }
 
+/// A day, in UTC, or nothing: a date that nobody can read would never expire.
+void check_expiration(json::object& document) {
+    std::string text = json::get_string(document, "expiration-date");
+    if (text.empty()) return;
+    std::tm tm{};
+    const char* end = strptime(text.c_str(), "%Y-%m-%d", &tm);
+    std::tm same = tm;
+    bool real = end && (*end == 0 || *end == 'T') && timegm(&same) != -1 &&
+                same.tm_mday == tm.tm_mday && text.size() >= 10;
+    if (!real) invalid("expiration-date", "'" + text + "' is not a date like 2027-12-31.");
+    document["expiration-date"] = text.substr(0, 10);
+}
+
 Type administrator_type() {
     const std::vector<std::string> profiles = {"domain-permissions-profile"};
     Type t = type("administrator", "administrators", "administrator", "General/Role",
@@ -83,6 +99,7 @@ Type administrator_type() {
                    hidden(field("credentials", Kind::any)), hidden(field("details", Kind::any))});
     t.area = "administrators";
     t.aliases = administrator_aliases;
+    t.normalise = check_expiration;
     return t;
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.hh"
 #include "base/ids.hh"
 #include "bus/blob.hh"
+#include "json/json.hh"
 #include "log/log.hh"
 
 namespace mds::api {
@@ -117,8 +118,32 @@ sdbus::IProxy& Router::proxy(const std::string& owner) {
     return *slot;
 }
 
+namespace {
+
+/// The first version of the API has one error, HTTP 500 generic_error (management-api.md 2). A dead
+/// session stays 401: clients log in again on that only.
+http::Response as_first_version(http::Response response) {
+    if (response.status < 400 || response.status == 401) return response;
+    try {
+        json::object body = json::parse_object(response.body);
+        body["code"] = "generic_error";
+        response.body = json::text(body);
+        response.status = 500;
+    } catch (const Error&) {
+        return response;
+    }
+    return response;
+}
+
+}  // namespace
+
 void Router::handle(http::Request request, std::function<void(http::Response)> then) {
     Path path = Path::parse(request.target);
+    if (path.version == "1") {
+        then = [answer = std::move(then)](http::Response response) {
+            answer(as_first_version(std::move(response)));
+        };
+    }
     if (request.target == "/" && request.method == "GET") {
         return then({200,
                      "OpenMDS management server. The management API is at /web_api/.\n",

@@ -2,13 +2,15 @@
 #include "administrators.hh"
 #include "base/text.hh"
 #include "crypto/password.hh"
+#include "permissions.hh"
 #include "service.hh"
+#include "log/log.hh"
 #include "store/hash.hh"
 
 namespace mds::core {
 namespace {
 
-constexpr size_t k_shortest_password = 12;
+constexpr size_t k_shortest_password = 12, k_longest_password = 128;
 
 std::string key_hash(const std::string& key) {
     return base64url(store::raw(store::sha256(key)));
@@ -32,7 +34,7 @@ std::optional<mgmt::View> owner_of_key(mgmt::Call& call, const std::string& key)
 }
 
 void check_password(const std::string& parameter, const std::string& password) {
-    if (password.size() >= k_shortest_password) return;
+    if (password.size() >= k_shortest_password && password.size() <= k_longest_password) return;
     throw Error(Code::invalid_parameter,
                 "Invalid parameter for [" + parameter + "]. A password has 12 to 128 characters");
 }
@@ -42,6 +44,29 @@ json::object credentials_with(const json::object& administrator, const char* wha
     json::object out = json::get_object(administrator, "credentials");
     out[what] = std::move(value);
     return out;
+}
+
+void Service::end_sessions_without_rights() {
+    std::map<std::string, std::string> now;
+    system_->workspace().inspect([&](mgmt::Call& call) {
+        for (const mgmt::View& view : call.all("administrator")) {
+            now[view.name] = rights_mark(call, view);
+        }
+    });
+    for (const auto& [name, mark] : rights_marks_) {
+        auto found = now.find(name);
+        if (found != now.end() && found->second == mark) continue;
+        std::string reason = found == now.end() ? "The administrator '" + name + "' was deleted."
+                                                : "The rights of '" + name + "' were changed.";
+        system_->workspace().end_sessions_of(name, reason);
+        std::string request = json::text(json::object{{"user", name}, {"reason", reason}});
+        for (const std::string& server : placed_) {
+            call_domain(server, "EndSessions", request, [server](auto error, const std::string&) {
+                if (error) log::warning("ending sessions in " + server + ": " + error->message());
+            });
+        }
+    }
+    rights_marks_ = std::move(now);
 }
 
 void Service::register_administrator_commands() {
@@ -76,9 +101,14 @@ void Service::register_administrator_commands() {
                                 credentials_with(present ? present->document : json::object{},
                                                  "password-hash", json::value(hash));
                         }
-                        return call.render(
-                            add ? call.add("administrator", call.params(), internal)
-                                : call.set(*present, call.params(), internal));
+                        if (present) require_no_more_than_own(call, present->document);
+                        return call.atomically([&] {
+                            mgmt::View view =
+                                add ? call.add("administrator", call.params(), internal)
+                                    : call.set(*present, call.params(), internal);
+                            require_no_more_than_own(call, view.document);
+                            return call.render(view);
+                        });
                     }));
                 });
             });
@@ -89,7 +119,9 @@ void Service::register_administrator_commands() {
         if (uid.empty() && name.empty()) {
             throw Error(Code::missing_parameters, "Missing parameter: [admin-name]");
         }
-        return call.object("administrator", uid.empty() ? name : uid);
+        mgmt::View view = call.object("administrator", uid.empty() ? name : uid);
+        require_no_more_than_own(call, view.document);
+        return view;
     };
     auto put_keys = [](mgmt::Call& call, const mgmt::View& view, json::array keys) {
         json::object document = view.document;
@@ -126,6 +158,24 @@ void Service::register_administrator_commands() {
         put_keys(call, view, std::move(rest));
         return json::object{{"message", "OK"}};
     }, admins);
+    admins.description = "Deletes an administrator; running sessions end with the publish";
+    w.add_command("delete-administrator", [&w](mgmt::Call& call) {
+        require_no_more_than_own(call, call.object("administrator").document);
+        return w.generic("delete-administrator", call);
+    }, admins);
+    for (const char* name : {"add-md-permissions-profile", "set-md-permissions-profile"}) {
+        admins.description = name[0] == 'a' ? "Creates a multi-domain permissions profile"
+                                            : "Changes a multi-domain permissions profile";
+        w.add_command(name, [&w, name](mgmt::Call& call) {
+            if (name[0] == 's') {
+                require_no_more(call, call.object("md-permissions-profile").document);
+            }
+            json::object reply = w.generic(name, call);
+            require_no_more(call, call.object("md-permissions-profile",
+                                              json::get_string(reply, "uid")).document);
+            return reply;
+        }, admins);
+    }
     admins.description = "Lets an administrator with too many failed logins try again at once";
     w.add_command("unlock-administrator", [this](mgmt::Call& call) {
         call.only({"name", "uid"});

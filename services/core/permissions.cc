@@ -103,6 +103,52 @@ Permissions in_system_data(const json::object& md) {
 
 }  // namespace
 
+void require_no_more(const mgmt::Call& call, const json::object& profile) {
+    std::string missing;
+    auto need = [&](const char* right) {
+        if (missing.empty() && !call.permitted(right)) missing = right;
+    };
+    if (json::get_string(profile, "permission-level") == "super user") {
+        for (const char* right : k_rights) need(right);
+    }
+    for (const char* right : {"mds-provisioning", "manage-admins", "manage-sessions",
+                              "manage-global-assignments"}) {
+        if (json::get_bool(profile, right)) need(right);
+    }
+    if (missing.empty()) return;
+    throw Error(Code::no_permissions, "The multi-domain profile '" +
+                                          json::get_string(profile, "name") +
+                                          "' has a right that '" + call.user() +
+                                          "' does not have (" + missing + ").")
+        .refusal("", "ask an administrator who has this right");
+}
+
+void require_no_more_than_own(mgmt::Call& call, const json::object& administrator) {
+    if (auto profile = referred(call, administrator, "multi-domain-profile")) {
+        require_no_more(call, profile->document);
+    }
+}
+
+std::string rights_mark(mgmt::Call& call, const mgmt::View& administrator) {
+    const json::object& document = administrator.document;
+    std::string out;
+    auto add = [&](const json::object& from, const char* field) {
+        auto profile = referred(call, from, field);
+        out += profile ? profile->uid.text() + ":" + std::to_string(profile->rev) + " " : "- ";
+        return profile;
+    };
+    if (auto md = add(document, "multi-domain-profile")) {
+        add(md->document, "default-profile-global-domains");
+        add(md->document, "default-profile-local-domains");
+    }
+    add(document, "permissions-profile");
+    for (const json::value& v : json::get_array(document, "permissions-profile-list")) {
+        out += json::canonical(v) + " ";
+        add(v.as_object(), "profile");
+    }
+    return out + json::get_string(document, "expiration-date");
+}
+
 json::object all_rights() {
     json::object out;
     for (const char* right : k_rights) out[right] = true;

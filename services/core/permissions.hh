@@ -30,4 +30,14 @@ json::object root_rights();
 std::optional<Permissions> permissions_in(mgmt::Call& call, const mgmt::View& administrator,
                                           const Uid& domain, bool global_domain);
 
+/// Refuses that an administrator gives away, or takes over through an account, more than the
+/// session's own rights: throws Error(no_permissions) when `profile`, the document of an
+/// md-permissions-profile, has a right that the session has not.
+void require_no_more(const mgmt::Call& call, const json::object& profile);
+/// The same for the profile of an administrator's document; none = nothing to refuse.
+void require_no_more_than_own(mgmt::Call& call, const json::object& administrator);
+
+/// What decides on the rights of an administrator, as one text: it changes when they may have.
+std::string rights_mark(mgmt::Call& call, const mgmt::View& administrator);
+
 }  // namespace mds::core

@@ -186,6 +186,7 @@ void Service::content_changed() {
         system_->reload(system_config());
         set_members();
         reconcile();
+        end_sessions_without_rights();
         update_status();
     });
 }

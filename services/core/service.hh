@@ -106,6 +106,10 @@ class Service {
     friend class Grid;
     void open_system();
     void content_changed();
+    /// Ends the sessions on this host, here and in its Domain Servers, of administrators who were
+    /// deleted or whose rights changed since the last call.
+    void end_sessions_without_rights();
+    std::map<std::string, std::string> rights_marks_;
     server::Config system_config();
     void set_members();
     void update_status();

@@ -49,6 +49,15 @@ std::string BusObject::OpenSession(const std::string& request) {
     });
 }
 
+std::string BusObject::EndSessions(const std::string& text) {
+    return bus::guarded([&] {
+        json::object request = json::parse_object(text);
+        service_.server().workspace().end_sessions_of(json::get_string(request, "user"),
+                                                      json::get_string(request, "reason"));
+        return std::string("{}");
+    });
+}
+
 std::string BusObject::HaAction(const std::string& request) {
     return bus::guarded(
         [&] { return json::text(service_.server().ha_action(json::parse_object(request))); });
