@@ -4,12 +4,18 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+#include <csignal>
 #include <cstring>
+#include <thread>
+#include <vector>
 
 #include "base/error.hh"
 #include "log/log.hh"
@@ -47,10 +53,32 @@ Response refusal(int status, const char* code, const char* message) {
 
 }  // namespace
 
+/// A thread that does the TLS of its connections: handshakes and records cost the loop of the
+/// daemon, where requests are answered, nothing.
+struct Worker {
+    asio::io_context io{1};
+    asio::executor_work_guard<asio::io_context::executor_type> busy{io.get_executor()};
+    std::thread thread;
+
+    void start() {
+        // Signals are for the daemon's own thread.
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, &before);
+        thread = std::thread([this] { io.run(); });
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+    void stop() {
+        io.stop();
+        if (thread.joinable()) thread.join();
+    }
+};
+
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     Impl(asio::io_context& io_context, int fd, const Limits& l, Handler h)
         : io(io_context), acceptor(io_context), tls(asio::ssl::context::tls_server), limits(l),
           handler(std::move(h)) {
+        for (int i = 0; i < std::max(1, l.threads); ++i) workers.push_back(std::make_unique<Worker>());
         sockaddr_storage address{};
         socklen_t size = sizeof address;
         getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
@@ -63,8 +91,10 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     asio::ssl::context tls;
     Limits limits;
     Handler handler;
-    size_t open = 0;
-    uint64_t served = 0;
+    std::vector<std::unique_ptr<Worker>> workers;
+    size_t next_worker = 0;
+    std::atomic<size_t> open = 0;
+    std::atomic<uint64_t> served = 0;
     bool stopped = false;
 };
 
@@ -87,6 +117,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     ~Connection() { --owner_->open; }
 
     void start() {
+        asio::post(stream_.get_executor(), [self = shared_from_this()] { self->handshake(); });
+    }
+
+  private:
+    void handshake() {
         expire(owner_->limits.header_s);
         stream_.async_handshake(asio::ssl::stream_base::server,
                                 [self = shared_from_this()](boost::system::error_code error) {
@@ -95,7 +130,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
                                 });
     }
 
-  private:
     static std::string plain(const asio::ip::address& a) {
         if (a.is_v6() && a.to_v6().is_v4_mapped()) {
             return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6()).to_string();
@@ -160,13 +194,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
         // While the answer is made nobody waits for the client.
         beast::get_lowest_layer(stream_).expires_never();
         ++owner_->served;
-        owner_->handler(std::move(request),
-                        [self = shared_from_this(), keep](Response response) {
-                            asio::post(self->owner_->io,
-                                       [self, keep, response = std::move(response)]() mutable {
-                                           self->finish(std::move(response), keep);
-                                       });
-                        });
+        // The handler lives on the daemon's loop, this connection on its worker's.
+        asio::post(owner_->io, [self = shared_from_this(), keep,
+                                request = std::move(request)]() mutable {
+            if (self->owner_->stopped) return;
+            self->owner_->handler(std::move(request), [self, keep](Response response) {
+                asio::post(self->stream_.get_executor(),
+                           [self, keep, response = std::move(response)]() mutable {
+                               self->finish(std::move(response), keep);
+                           });
+            });
+        });
     }
 
     void finish(Response response, bool keep) {
@@ -225,11 +263,13 @@ void configure(asio::ssl::context& tls, const std::string& certificate, const st
 }  // namespace
 
 void Server::Impl::accept() {
-    acceptor.async_accept([self = shared_from_this()](boost::system::error_code error,
-                                                      tcp::socket socket) {
+    Worker& worker = *workers[next_worker++ % workers.size()];
+    acceptor.async_accept(worker.io, [self = shared_from_this()](boost::system::error_code error,
+                                                                 tcp::socket socket) {
         if (self->stopped) return;
         if (!error && self->open < self->limits.connections) {
-            std::make_shared<Connection>(self, std::move(socket))->start();
+            auto connection = std::make_shared<Connection>(self, std::move(socket));
+            connection->start();
         }
         self->accept();
     });
@@ -243,12 +283,16 @@ Server::Server(asio::io_context& io, int listen_fd, const std::string& certifica
 
 Server::~Server() { stop(); }
 
-void Server::start() { impl_->accept(); }
+void Server::start() {
+    for (auto& worker : impl_->workers) worker->start();
+    impl_->accept();
+}
 
 void Server::stop() {
     impl_->stopped = true;
     boost::system::error_code ignored;
     impl_->acceptor.close(ignored);
+    for (auto& worker : impl_->workers) worker->stop();
 }
 
 size_t Server::connections() const { return impl_->open; }

@@ -32,8 +32,11 @@ struct Limits {
     /// `idle_s` is closed.
     int header_s = 10, idle_s = 10, body_s = 60;
     size_t connections = 1000;
+    /// Threads for TLS: handshakes and records.
+    int threads = 2;
 };
 
+/// The handler runs on the loop of `io`; TLS and framing on threads of the server's own.
 /// HTTPS/1.1: TLS 1.2 and 1.3, keep-alive, bodies with Content-Length. Clients that handshake and
 /// leave are served quietly; one that dribbles holds nothing but its own connection. Every error is
 /// JSON {code, message}.

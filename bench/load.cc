@@ -1,0 +1,160 @@
+// load TARGET [ARGUMENTS] -- WORK [NUMBERS]: one measurement, printed as RESULT lines.
+//   load https HOST PORT USER PASSWORD DOMAIN -- adds 16 500 w1-
+//   load postgres "host=... sslmode=require" -- read 2000 f- 100000
+// Work: adds SESSIONS EACH PREFIX; fill PREFIX FIRST COUNT; publish COUNT PREFIX;
+//       read TIMES PREFIX OF; page TIMES OFFSET; search TIMES WORD; tables
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+#include "target.hh"
+
+namespace {
+
+using namespace mds::bench;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void result(const std::string& name, double value, const char* unit) {
+    std::printf("RESULT %s %.3f %s\n", name.c_str(), value, unit);
+    std::fflush(stdout);
+}
+
+void percentiles(const std::string& name, size_t times, const std::function<void(size_t)>& one) {
+    std::vector<double> all;
+    for (size_t i = 0; i < times; ++i) {
+        auto begin = Clock::now();
+        one(i);
+        all.push_back(seconds_since(begin) * 1000);
+    }
+    std::sort(all.begin(), all.end());
+    result(name + "_p50", all[all.size() / 2], "ms");
+    result(name + "_p99", all[all.size() * 99 / 100], "ms");
+}
+
+struct Arguments {
+    std::vector<std::string> target, work;
+    uint64_t number(size_t i) const { return std::strtoull(work.at(i).c_str(), nullptr, 10); }
+    std::unique_ptr<Session> session(bool prepare = false) const {
+        std::vector<std::string> rest(target.begin() + 1, target.end());
+        if (target[0] == "https") return https_session(rest);
+        if (target[0] == "postgres") return postgres_session(rest.at(0), prepare);
+        throw std::runtime_error("unknown target " + target[0]);
+    }
+};
+
+void adds(const Arguments& a) {
+    size_t sessions = a.number(1), each = a.number(2);
+    std::vector<std::unique_ptr<Session>> all;
+    for (size_t i = 0; i < sessions; ++i) all.push_back(a.session());
+    std::vector<std::thread> threads;
+    auto begin = Clock::now();
+    for (size_t s = 0; s < sessions; ++s) {
+        threads.emplace_back([&, s] {
+            for (size_t i = 0; i < each; ++i) {
+                all[s]->add(a.work.at(3) + std::to_string(s) + "-" + std::to_string(i),
+                            "172." + std::to_string(16 + s) + "." + std::to_string(i / 250 % 250) +
+                                "." + std::to_string(i % 250 + 1));
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    result("adds_" + a.work[1] + "_sessions",
+           static_cast<double>(sessions * each) / seconds_since(begin), "1/s");
+    for (auto& session : all) session->publish();
+}
+
+void fill(const Arguments& a) {
+    auto session = a.session();
+    uint64_t first = a.number(2), end = first + a.number(3);
+    double adding = 0, publishing = 0;
+    while (first < end) {
+        uint64_t until = std::min(end, first + 100'000);
+        auto begin = Clock::now();
+        for (; first < until; first += 10'000) {
+            session->add_many(a.work[1], first, std::min<uint64_t>(10'000, until - first));
+        }
+        adding += seconds_since(begin);
+        begin = Clock::now();
+        session->publish();
+        publishing += seconds_since(begin);
+    }
+    result("fill_" + a.work[3] + "_batches", adding, "s");
+    result("fill_" + a.work[3] + "_publishes_of_100000", publishing, "s");
+}
+
+void publish(const Arguments& a) {
+    auto session = a.session();
+    uint64_t count = a.number(1);
+    size_t times = count == 1 ? 100 : count <= 100 ? 20 : 1;
+    std::vector<double> all;
+    for (size_t t = 0; t < times; ++t) {
+        std::string prefix = a.work.at(2) + std::to_string(t) + "-";
+        for (uint64_t i = 0; i < count; i += 10'000) {
+            session->add_many(prefix, i, std::min<uint64_t>(10'000, count - i));
+        }
+        auto begin = Clock::now();
+        session->publish();
+        all.push_back(seconds_since(begin) * 1000);
+    }
+    std::sort(all.begin(), all.end());
+    result("publish_" + a.work[1] + "_p50", all[all.size() / 2], "ms");
+}
+
+void work(const Arguments& a) {
+    const std::string& what = a.work.at(0);
+    if (what == "adds") return adds(a);
+    if (what == "fill") return fill(a);
+    if (what == "publish") return publish(a);
+    if (what == "tables") return void(a.session(true));
+    auto session = a.session();
+    uint64_t times = a.number(1);
+    if (what == "read") {
+        uint64_t of = a.number(3);
+        percentiles("read_one", times, [&](size_t i) {
+            if (session->read(a.work[2] + std::to_string(i * 7919 % of)) == 0) {
+                throw std::runtime_error("nothing was read");
+            }
+        });
+    } else if (what == "page") {
+        uint64_t offset = a.number(2);
+        percentiles("page_500_at_" + a.work[2], times, [&](size_t) {
+            if (session->page(offset) < 1000) throw std::runtime_error("an empty page");
+        });
+    } else if (what == "search") {
+        uint64_t found = 0;
+        percentiles("search_" + a.work.at(3), times,
+                    [&](size_t) { found = session->search(a.work[2]); });
+        result("search_" + a.work[3] + "_found", static_cast<double>(found), "objects");
+    } else {
+        throw std::runtime_error("unknown work " + what);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Arguments a;
+    bool after = false;
+    for (int i = 1; i < argc; ++i) {
+        if (std::string(argv[i]) == "--") {
+            after = true;
+        } else {
+            (after ? a.work : a.target).emplace_back(argv[i]);
+        }
+    }
+    try {
+        if (a.target.empty() || a.work.empty()) throw std::runtime_error("load TARGET ... -- WORK");
+        work(a);
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "load: %s\n", e.what());
+        return 1;
+    }
+    return 0;
+}

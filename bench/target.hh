@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mds::bench {
+
+/// One client's connection to what is measured. Objects are hosts with a name and an address; the
+/// other side keeps them as JSON with the same indexes and answers with JSON.
+class Session {
+  public:
+    virtual ~Session() = default;
+    /// A private change, answered with the object.
+    virtual void add(const std::string& name, const std::string& address) = 0;
+    /// Many private changes at once, for filling.
+    virtual void add_many(const std::string& prefix, uint64_t first, uint64_t count) = 0;
+    /// Makes this session's changes public and durable.
+    virtual void publish() = 0;
+    /// One object by its name; its size in bytes.
+    virtual size_t read(const std::string& name) = 0;
+    /// 500 whole objects from `offset` on in order of names; bytes.
+    virtual size_t page(uint64_t offset) = 0;
+    /// Objects with a word that begins so in name, comments or address: 50 of them, and how many.
+    virtual uint64_t search(const std::string& word) = 0;
+};
+
+/// Target "https": host, port, user, password, domain.
+std::unique_ptr<Session> https_session(const std::vector<std::string>& arguments);
+/// Target "postgres": a connection string. `prepare` makes the tables.
+std::unique_ptr<Session> postgres_session(const std::string& connection, bool prepare);
+
+/// Address of the n-th host, in 10.0.0.0/8.
+inline std::string address_of(uint64_t n) {
+    return "10." + std::to_string(n / 65025 % 256) + "." + std::to_string(n / 255 % 255) + "." +
+           std::to_string(n % 255 + 1);
+}
+
+}  // namespace mds::bench
