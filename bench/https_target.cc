@@ -37,12 +37,13 @@ class Https : public Session {
     void add(const std::string& name, const std::string& address) override {
         post("add-host", "{\"name\":\"" + name + "\",\"ip-address\":\"" + address + "\"}");
     }
-    void add_many(const std::string& prefix, uint64_t first, uint64_t count) override {
+    void add_many(const std::string& prefix, uint64_t first, uint64_t count,
+                  uint64_t base) override {
         std::string body = R"({"objects":[{"type":"host","list":[)";
         for (uint64_t i = first; i < first + count; ++i) {
             if (i > first) body += ',';
             body += "{\"name\":\"" + prefix + std::to_string(i) + "\",\"ip-address\":\"" +
-                    address_of(i) + "\"}";
+                    address_of(base + i) + "\"}";
         }
         wait(json::parse_object(post("add-objects-batch", body + "]}]}")));
     }

@@ -1,8 +1,9 @@
 // load TARGET [ARGUMENTS] -- WORK [NUMBERS]: one measurement, printed as RESULT lines.
 //   load https HOST PORT USER PASSWORD DOMAIN -- adds 16 500 w1-
 //   load postgres "host=... sslmode=require" -- read 2000 f- 100000
-// Work: adds SESSIONS EACH PREFIX; fill PREFIX FIRST COUNT; publish COUNT PREFIX;
-//       read TIMES PREFIX OF; page TIMES OFFSET; search TIMES WORD; tables
+// Work: adds SESSIONS EACH PREFIX BASE; fill PREFIX FIRST COUNT BASE; publish COUNT PREFIX BASE;
+//       BASE: number of the first address, so that no two objects share one; read TIMES PREFIX OF;
+//       page TIMES OFFSET; search TIMES WORD; tables
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -59,8 +60,7 @@ void adds(const Arguments& a) {
         threads.emplace_back([&, s] {
             for (size_t i = 0; i < each; ++i) {
                 all[s]->add(a.work.at(3) + std::to_string(s) + "-" + std::to_string(i),
-                            "172." + std::to_string(16 + s) + "." + std::to_string(i / 250 % 250) +
-                                "." + std::to_string(i % 250 + 1));
+                            address_of(a.number(4) + s * each + i));
             }
         });
     }
@@ -78,7 +78,8 @@ void fill(const Arguments& a) {
         uint64_t until = std::min(end, first + 100'000);
         auto begin = Clock::now();
         for (; first < until; first += 10'000) {
-            session->add_many(a.work[1], first, std::min<uint64_t>(10'000, until - first));
+            session->add_many(a.work[1], first, std::min<uint64_t>(10'000, until - first),
+                              a.number(4));
         }
         adding += seconds_since(begin);
         begin = Clock::now();
@@ -97,7 +98,8 @@ void publish(const Arguments& a) {
     for (size_t t = 0; t < times; ++t) {
         std::string prefix = a.work.at(2) + std::to_string(t) + "-";
         for (uint64_t i = 0; i < count; i += 10'000) {
-            session->add_many(prefix, i, std::min<uint64_t>(10'000, count - i));
+            session->add_many(prefix, i, std::min<uint64_t>(10'000, count - i),
+                              a.number(3) + t * count);
         }
         auto begin = Clock::now();
         session->publish();

@@ -51,15 +51,17 @@ class Postgres : public Session {
             "session=$1::int AND lower(name)=lower($2::text)) RETURNING uid, doc",
             {number_, name, address});
     }
-    void add_many(const std::string& prefix, uint64_t first, uint64_t count) override {
+    void add_many(const std::string& prefix, uint64_t first, uint64_t count,
+                  uint64_t base) override {
         run("SET synchronous_commit=off");
         ask("INSERT INTO overlay(session,type,name,doc) SELECT $1::int,'host',$2::text||n,"
             "jsonb_build_object('name',$2::text||n,'type','host','ipv4-address','10.'||(n/"
             "65025%256)"
-            "||'.'||(n/255%255)||'.'||(n%255+1),'color','black','comments','','tags','[]'::jsonb,"
+            "||'.'||(m/255%255)||'.'||(m%255+1),'color','black','comments','','tags','[]'::jsonb,"
             "'nat-settings',jsonb_build_object('auto-rule',false)) FROM "
-            "generate_series($3::bigint,$4::bigint) n",
-            {number_, prefix, std::to_string(first), std::to_string(first + count - 1)});
+            "generate_series($3::bigint,$4::bigint) n, LATERAL (SELECT n+$5::bigint AS m) x",
+            {number_, prefix, std::to_string(first), std::to_string(first + count - 1),
+             std::to_string(base)});
     }
     void publish() override {
         run("SET synchronous_commit=on");

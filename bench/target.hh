@@ -13,8 +13,9 @@ class Session {
     virtual ~Session() = default;
     /// A private change, answered with the object.
     virtual void add(const std::string& name, const std::string& address) = 0;
-    /// Many private changes at once, for filling.
-    virtual void add_many(const std::string& prefix, uint64_t first, uint64_t count) = 0;
+    /// Many private changes at once, for filling: PREFIX<n> with address_of(base + n).
+    virtual void add_many(const std::string& prefix, uint64_t first, uint64_t count,
+                          uint64_t base) = 0;
     /// Makes this session's changes public and durable.
     virtual void publish() = 0;
     /// One object by its name; its size in bytes.

@@ -13,6 +13,12 @@ if(MDS_SANITIZE)
   target_link_options(mds_options INTERFACE -fsanitize=address,undefined)
 endif()
 
+if(MDS_FUZZ)
+  target_compile_options(mds_options INTERFACE -Wno-error
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+  target_link_options(mds_options INTERFACE -fsanitize=address,undefined)
+endif()
+
 # mds_library(NAME SOURCES ... LINKS ...): lib/NAME becomes the target mds::NAME; it may include
 # only what it links, because include folders come from targets alone.
 function(mds_library name)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Runs the tests and counts them. The last line is "N passed, N failed"; exit 1 when a test failed
-or nothing ran. Storeys: conventions, unit, integration, system (docs: tests/README.md)."""
+or nothing ran. Storeys: conventions, unit, integration, system, fuzz (docs: tests/README.md)."""
 
 import argparse
 import concurrent.futures
@@ -13,7 +13,7 @@ import time
 import xml.etree.ElementTree as ET
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-STOREYS = ["conventions", "unit", "integration", "system"]
+STOREYS = ["conventions", "unit", "integration", "system", "fuzz"]
 PYTHON = "/usr/bin/python3"
 
 
@@ -173,6 +173,9 @@ class Runner:
     def integration(self):
         return self.pytest("tests/integration", 1800)
 
+    def fuzz(self):
+        return self.pytest("tests/fuzz", 3600)
+
     def system(self):
         if not has_tests("tests/system"):
             return Result()
@@ -219,7 +222,8 @@ def main():
         # Conventions and unit tests share the processors; integration and system tests measure
         # times, so they run alone, one storey after the other.
         groups = [[s for s in chosen if s in ("conventions", "unit")],
-                  [s for s in chosen if s == "integration"], [s for s in chosen if s == "system"]]
+                  [s for s in chosen if s == "integration"], [s for s in chosen if s == "system"],
+                  [s for s in chosen if s == "fuzz"]]
         for group in groups:
             with concurrent.futures.ThreadPoolExecutor() as pool:
                 begin = time.monotonic()

@@ -1,6 +1,8 @@
 #include "json/json.hh"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <vector>
 
 #include "base/error.hh"
@@ -8,6 +10,18 @@
 
 namespace mds::json {
 namespace {
+
+/// 15 significant digits: what every parser reads back to the same 15 digits, also one that is not
+/// exact in the last bit, as Boost.JSON's is.
+std::string double_text(double d) {
+    if (!std::isfinite(d))
+        throw Error(Code::invalid_syntax, "Payload is not valid: a number is too large");
+    char text[40];
+    std::snprintf(text, sizeof text, "%.15g", d);
+    std::string out = text;
+    if (out.find_first_of(".e") == std::string::npos) out += ".0";
+    return out;
+}
 
 void write_canonical(std::string& out, const value& v) {
     if (const object* o = v.if_object()) {
@@ -31,6 +45,8 @@ void write_canonical(std::string& out, const value& v) {
             write_canonical(out, (*a)[i]);
         }
         out += ']';
+    } else if (const double* d = v.if_double()) {
+        out += double_text(*d);
     } else {
         out += boost::json::serialize(v);
     }
@@ -85,7 +101,9 @@ object parse_object(std::string_view text) {
     return std::move(v.as_object());
 }
 
-std::string text(const value& v) { return boost::json::serialize(v); }
+std::string text(const value& v) {
+    return boost::json::serialize(v);
+}
 
 std::string canonical(const value& v) {
     std::string out;

@@ -1,5 +1,6 @@
 // The filter language of lists (management-api.md 6).
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.hh"
 #include "mgmt/workspace_impl.hh"
@@ -44,11 +45,34 @@ bool has_prefix(const std::string& text, const std::string& prefix) {
     return false;
 }
 
-bool contains_folded(std::string_view text, const std::string& folded) {
-    auto same = [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-    };
-    return std::search(text.begin(), text.end(), folded.begin(), folded.end(), same) != text.end();
+/// Whether `text` holds `folded` in any case. Looks for one character of it, a digit or sign when
+/// there is one, with memchr, and compares only there: most documents are passed in a few dozen
+/// nanoseconds.
+bool contains_folded(std::string_view text, std::string_view folded) {
+    if (folded.empty()) return true;
+    auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
+    size_t anchor = 0;
+    while (anchor < folded.size() && letter(folded[anchor])) ++anchor;
+    if (anchor == folded.size()) anchor = 0;
+    if (text.size() < folded.size()) return false;
+    char wanted[2] = {folded[anchor], letter(folded[anchor])
+                                          ? static_cast<char>(folded[anchor] - 32)
+                                          : folded[anchor]};
+    for (int i = 0; i < (wanted[0] == wanted[1] ? 1 : 2); ++i) {
+        const char* at = text.data() + anchor;
+        const char* end = text.data() + text.size() - folded.size() + anchor + 1;
+        while (at < end &&
+               (at = static_cast<const char*>(
+                    std::memchr(at, wanted[i], static_cast<size_t>(end - at)))) != nullptr) {
+            const char* first = at - anchor;
+            size_t same = 0;
+            while (same < folded.size() && lower(first[same]) == folded[same]) ++same;
+            if (same == folded.size()) return true;
+            ++at;
+        }
+    }
+    return false;
 }
 
 /// The address is the object's, or lies in its network or range.

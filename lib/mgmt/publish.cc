@@ -1,4 +1,6 @@
 // Publish and discard of a session's changes.
+#include <malloc.h>
+
 #include <algorithm>
 
 #include "base/clock.hh"
@@ -70,8 +72,12 @@ void WorkspaceImpl::clear_changes(Session& session) {
         lock_counts.erase(session.uid);
     }
     std::erase_if(journal, [&](const Undo& u) { return u.session.get() == &session; });
+    // A large piece of work gives its memory back to the host, where many Domains live.
+    constexpr uint64_t k_large = 5000;
+    bool large = session.changes > k_large;
     session.overlay = std::make_unique<Overlay>();
     session.changes = 0;
+    if (large) malloc_trim(0);
 }
 
 void WorkspaceImpl::finish_published(const SessionPtr& session) {

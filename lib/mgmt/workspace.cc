@@ -1,5 +1,7 @@
 #include "mgmt/workspace.hh"
 
+#include <algorithm>
+
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "log/log.hh"
@@ -185,7 +187,13 @@ namespace {
 const Registered& find_command(const WorkspaceImpl& impl, const std::string& command) {
     auto found = impl.commands.find(command);
     if (found == impl.commands.end()) {
-        throw Error(Code::command_not_found, "Requested API command: [" + command + "] not found");
+        // What is no name of a command is not repeated: it may be no text at all.
+        bool name = command.size() < 100 && std::all_of(command.begin(), command.end(), [](char c) {
+                        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                               (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+                    });
+        throw Error(Code::command_not_found,
+                    "Requested API command: [" + (name ? command : "?") + "] not found");
     }
     return found->second;
 }

@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+"""The management API beside PostgreSQL 15 doing the same work behind TLS, in alternating rounds on
+one machine. Prints RESULT lines and, at the end, ours, theirs and the ratio. Nothing here passes or
+fails. OBJECTS (default 200000) is the size that is filled; ROUNDS (default 5); KEEP=1 keeps the host."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, f"{ROOT}/tests/support")
+
+from deployment import ADDRESSES, PASSWORD, Deployment  # noqa: E402
+
+LOAD = os.environ.get("MDS_LOAD", f"{ROOT}/build/dev/bench/load")
+OBJECTS = int(os.environ.get("OBJECTS", "200000"))
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+PG = "/usr/lib/postgresql/15/bin"
+
+
+class Postgres:
+    """A cluster of its own in a temporary folder on the disk, with TLS."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="openmds-bench-pg.", dir="/var/tmp")
+        shutil.chown(self.folder, "postgres", "postgres")
+        data = f"{self.folder}/data"
+        self.run(f"{PG}/initdb", "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=bench",
+                        "-keyout", f"{data}/server.key", "-out", f"{data}/server.crt"],
+                       check=True, capture_output=True)
+        for name in ("server.key", "server.crt"):
+            shutil.chown(f"{data}/{name}", "postgres", "postgres")
+        with open(f"{data}/postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write(f"listen_addresses='127.0.0.1'\nport=55432\nssl=on\nshared_buffers=256MB\n"
+                       f"unix_socket_directories='{self.folder}'\nmax_wal_size=2GB\n")
+        self.run(f"{PG}/pg_ctl", "-D", data, "-w", "-l", f"{self.folder}/log", "start")
+        self.target = ["postgres", "host=127.0.0.1 port=55432 user=bench dbname=postgres "
+                                   "sslmode=require"]
+
+    @staticmethod
+    def run(*words):
+        subprocess.run(["runuser", "-u", "postgres", "--", *words], check=True, capture_output=True)
+
+    def stop(self):
+        """Ends the server and takes its folder away."""
+        self.run(f"{PG}/pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "-w", "stop")
+        shutil.rmtree(self.folder)
+
+
+def main():
+    """Boots one host, fills both, measures in turns."""
+    d = Deployment("bench", hosts={"london": ADDRESSES["london"]})
+    if not os.environ.get("REUSE"):
+        d.boot()
+        d.install()
+        d.setup()
+        d.domains(["London"])
+    postgres = Postgres()
+    figures = {}
+
+    def run(side, *work):
+        words = [LOAD] + (postgres.target if side == "theirs" else
+                          ["https", ADDRESSES["london"], "443", "admin", PASSWORD, "London"])
+        if side == "ours":
+            words = ["ip", "netns", "exec", d.rig.network.switch] + words
+        done = subprocess.run([*words, "--", *map(str, work)], capture_output=True, text=True,
+                              check=False)
+        if done.returncode:
+            print(f"FAILED {side} {work}: {done.stderr.strip()}", flush=True)
+        for line in done.stdout.splitlines():
+            _, name, value, unit = line.split()
+            figures.setdefault((name, unit), {}).setdefault(side, []).append(float(value))
+            print(f"RESULT {side}_{name} {value} {unit}", flush=True)
+
+    def both(rounds, *work, addresses=0):
+        for number in range(rounds):
+            more = [base(addresses)] if addresses else []
+            for side in ("ours", "theirs"):
+                run(side, *[str(w).replace("#", f"{number}") for w in work], *more)
+
+    def memory():
+        pid = d["london"].out("pgrep -f '^/usr/lib/mds/mds-domain .*London' || pgrep mds-domain"
+                              ).split()[-1]
+        lines = d["london"].out(f"cat /proc/{pid}/smaps_rollup")
+        private = sum(int(line.split()[1]) for line in lines.splitlines()
+                      if line.startswith(("Private_Clean", "Private_Dirty")))
+        return private / 1024
+
+    used = [int(time.time()) % 1000 * 3000]
+
+    def base(count):
+        """The number of the first of `count` addresses that nobody has."""
+        used[0] += count
+        return used[0] - count
+
+    tag = f"{int(time.time()) % 100000}-"
+    try:
+        print(f"RESULT ours_memory_idle_private {memory():.1f} MiB", flush=True)
+        run("theirs", "tables")
+        both(ROUNDS, "adds", 1, 1500, f"a{tag}#-", addresses=1500)
+        both(ROUNDS, "adds", 16, 300, f"b{tag}#-", addresses=4800)
+        both(ROUNDS, "publish", 1, f"p{tag}#-", addresses=100)
+        both(ROUNDS, "publish", 100, f"q{tag}#-", addresses=2000)
+        both(3, "publish", 10000, f"r{tag}#-", addresses=10000)
+        both(1, "fill", f"f{tag}", 0, OBJECTS, addresses=OBJECTS)
+        print(f"RESULT ours_memory_filled_private {memory():.1f} MiB", flush=True)
+        both(ROUNDS, "read", 1500, f"f{tag}", OBJECTS)
+        both(ROUNDS, "page", 20, 0)
+        both(ROUNDS, "page", 10, OBJECTS - 1000)
+        both(ROUNDS, "search", 10, f"f{tag}123", "prefix")
+        both(ROUNDS, "search", 10, "10.55.7.77", "address")
+        both(2, "publish", 10000, f"s{tag}#-", addresses=10000)
+        print(f"RESULT ours_memory_end_private {memory():.1f} MiB", flush=True)
+    finally:
+        postgres.stop()
+        if not os.environ.get("KEEP"):
+            d.down()
+    print(f"{'':34}{'ours':>12}{'PostgreSQL':>12}  unit    ratio")
+    for (name, unit), sides in figures.items():
+        if len(sides) < 2 or not all(sides["theirs"]):
+            continue
+        ours, theirs = (statistics.median(sides[s]) for s in ("ours", "theirs"))
+        ratio = statistics.median(a / b for a, b in zip(sides["ours"], sides["theirs"]) if b)
+        print(f"{name:34}{ours:12.3f}{theirs:12.3f}  {unit:8}{ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
