@@ -53,7 +53,7 @@ class Call {
     Workspace& workspace() { return workspace_; }
     const std::string& command() const { return command_; }
     const std::string& version() const { return version_; }
-    const json::object& params() const { return params_; }
+    const json::object& params() const;
     /// {"ip": ..., "application": ..., "host": ...} as mds-api gives it.
     const std::map<std::string, std::string>& client() const { return client_; }
 
@@ -116,9 +116,22 @@ class Call {
     /// Takes the lock; throws RF-36 with owner, session and since.
     void lock(const View& view, bool by_hand = false);
 
+    // ---- what a command accepts ----
+    /// Thrown by only() when a command is asked for its parameters instead of being done.
+    struct Parameters {
+        std::vector<std::string> names;
+    };
+    /// Runs `command` until it says what it accepts, with only(): throws Parameters then. Whatever
+    /// else it does first ends it with Error(internal): nothing is read and nothing changed.
+    static void ask_parameters(Workspace& workspace, std::shared_ptr<Session> session,
+                               const std::string& command, const std::function<void(Call&)>& run);
+
   private:
     friend class Workspace;
     friend struct WorkspaceImpl;
+    /// Throws when the command is only asked for its parameters.
+    void must_do() const;
+    bool asking_ = false;
     Workspace& workspace_;
     std::shared_ptr<Session> session_;
     std::string command_, version_;

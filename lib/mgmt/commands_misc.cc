@@ -1,6 +1,7 @@
 // show-commands, show-api-versions, show-validations.
 #include <set>
 
+#include "mgmt/manual.hh"
 #include "mgmt/workspace_impl.hh"
 
 namespace mds::mgmt {
@@ -23,11 +24,16 @@ json::object show_versions(WorkspaceImpl&, Call&) {
 json::object show_commands(WorkspaceImpl& impl, Call& call) {
     call.only({"prefix"});
     std::string prefix = call.text_or("prefix", "");
+    bool full = call.level(model::Level::standard) == model::Level::full;
     json::array commands;
     for (const auto& [name, registered] : impl.commands) {
-        if (!name.starts_with(prefix)) continue;
-        commands.push_back(
-            json::object{{"name", name}, {"description", registered.flags.description}});
+        if (!name.starts_with(prefix) || registered.flags.internal) continue;
+        json::object one{{"name", name}, {"description", registered.flags.description}};
+        if (full) {
+            auto parameters = parameters_of(impl, name);
+            one["parameters"] = parameters ? json::value(std::move(*parameters)) : json::value();
+        }
+        commands.push_back(std::move(one));
     }
     uint64_t total = commands.size();
     return {{"commands", commands}, {"from", total ? 1 : 0}, {"to", total}, {"total", total}};

@@ -180,6 +180,7 @@ std::vector<std::string> WorkspaceImpl::address_warnings(Call& call, const json:
 
 View Call::put(std::string_view type, const Uid& uid, json::object document) {
     WorkspaceImpl& impl = WorkspaceImpl::of(*this);
+    must_do();
     return impl.atomically([&]() -> View {
         const model::Type& t = impl.catalog().require(type);
         require_area(t, true);

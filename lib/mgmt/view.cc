@@ -69,6 +69,22 @@ void Call::require(std::string_view permission) const {
 
 // ---- parameters ----
 
+void Call::must_do() const {
+    if (asking_) throw Error(Code::internal, "the command did not say what it accepts");
+}
+
+const json::object& Call::params() const {
+    must_do();
+    return params_;
+}
+
+void Call::ask_parameters(Workspace& workspace, std::shared_ptr<Session> session,
+                          const std::string& command, const std::function<void(Call&)>& run) {
+    Call call(workspace, std::move(session), command, "", {}, {});
+    call.asking_ = true;
+    run(call);
+}
+
 namespace {
 
 std::string loose_text(const json::value& v, std::string_view name) {
@@ -90,7 +106,7 @@ std::string text_of(const json::object& params, std::string_view name) {
 }
 
 std::string Call::text(std::string_view name) const {
-    const json::value* v = json::find(params_, name);
+    const json::value* v = json::find(params(), name);
     if (!v || v->is_null()) {
         throw Error(Code::missing_parameters, "Missing parameter: [" + std::string(name) + "]");
     }
@@ -98,12 +114,12 @@ std::string Call::text(std::string_view name) const {
 }
 
 std::string Call::text_or(std::string_view name, std::string_view otherwise) const {
-    const json::value* v = json::find(params_, name);
+    const json::value* v = json::find(params(), name);
     return v && !v->is_null() ? loose_text(*v, name) : std::string(otherwise);
 }
 
 bool Call::flag(std::string_view name, bool otherwise) const {
-    const json::value* v = json::find(params_, name);
+    const json::value* v = json::find(params(), name);
     if (!v || v->is_null()) return otherwise;
     if (v->is_bool()) return v->as_bool();
     std::string word = fold(loose_text(*v, name));
@@ -114,7 +130,7 @@ bool Call::flag(std::string_view name, bool otherwise) const {
 }
 
 int64_t Call::integer(std::string_view name, int64_t otherwise) const {
-    const json::value* v = json::find(params_, name);
+    const json::value* v = json::find(params(), name);
     if (!v || v->is_null()) return otherwise;
     if (v->is_int64()) return v->as_int64();
     if (v->is_string()) {
@@ -134,6 +150,7 @@ model::Level Call::level(model::Level otherwise) const {
 }
 
 void Call::only(const std::vector<std::string>& allowed) const {
+    if (asking_) throw Parameters{allowed};
     for (const auto& member : params_) {
         std::string name(member.key());
         if (model::is_common_parameter(name)) continue;
@@ -180,6 +197,7 @@ std::optional<View> view_of(const model::Catalog& catalog, const store::Object& 
 }
 
 std::optional<View> Call::get(const Uid& uid) {
+    must_do();
     WorkspaceImpl& impl = WorkspaceImpl::of(*this);
     if (session_->changes > 0) {
         if (const Entry* entry = impl.overlay(*session_).find(uid)) {

@@ -70,6 +70,8 @@ struct CommandFlags {
     /// Permission that the session must have; empty = none.
     std::string permission;
     std::string description;
+    /// Part of our own tools: not told by show-commands.
+    bool internal = false;
 };
 
 /// A command of another service: returns the reply's body or throws mds::Error.

@@ -160,6 +160,7 @@ void Service::register_administrator_commands() {
     }, admins);
     admins.description = "Deletes an administrator; running sessions end with the publish";
     w.add_command("delete-administrator", [&w](mgmt::Call& call) {
+        call.only({"uid", "name"});
         require_no_more_than_own(call, call.object("administrator").document);
         return w.generic("delete-administrator", call);
     }, admins);

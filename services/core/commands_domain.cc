@@ -201,9 +201,8 @@ json::array Service::check_servers(const json::array& given, const std::string& 
 }
 
 void Service::add_domain(mgmt::Call& call, Then then) {
+    call.only({"name", "servers", "color", "comments", "tags"});
     require_primary("Creating a Domain");
-    call.only({"name", "servers", "color", "comments", "tags", "details-level", "ignore-warnings",
-               "ignore-errors"});
     std::string name = call.text("name");
     if (std::string problem = name_problem(name); !problem.empty()) {
         throw Error(Code::invalid_parameter, "Invalid parameter for [name]. " + problem);
@@ -435,6 +434,7 @@ void release_domain(mgmt::Call& call, const Uid& domain) {
 }  // namespace
 
 void Service::delete_domain(mgmt::Call& call, Then then) {
+    call.only({"uid", "name"});
     require_primary("Deleting a Domain");
     mgmt::View view = call.object("domain");
     if (json::get_string(view.document, "domain-type") != "domain") {
@@ -486,10 +486,12 @@ void Service::register_domain_commands() {
     read.system_only = true;
     read.description = "One Domain with its servers";
     w.add_command("show-domain", [this](mgmt::Call& c) {
+        c.only({"uid", "name"});
         return render_domain(c, c.object("domain"));
     }, read);
     read.description = "The Global Domain with its servers";
     w.add_command("show-global-domain", [this](mgmt::Call& c) {
+        c.only({"uid", "name"});
         mgmt::View view = c.object("domain");
         if (json::get_string(view.document, "domain-type") != "global domain") {
             throw Error(Code::object_not_found, "Requested object [" + view.name + "] not found");

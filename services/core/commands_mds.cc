@@ -205,11 +205,13 @@ void Service::register_mds_commands() {
     read.system_only = true;
     read.description = "One server of the deployment";
     w.add_command("show-mds", [this](mgmt::Call& call) {
+        call.only({"uid", "name"});
         return render_mds(call, call.object("mds"));
     }, read);
 
     change.description = "Takes a server out of the deployment";
     w.add_command("delete-mds", [this](mgmt::Call& call) {
+        call.only({"uid", "name"});
         require_primary("Deleting a Multi-Domain Server");
         mgmt::View view = call.object("mds");
         auto row = find_mds(view.uid.text());

@@ -95,7 +95,9 @@ void Service::register_other_commands() {
     wrong.anywhere = true;
     wrong.description = "Only in a Domain";
     for (const char* name : {"set-ha-state", "make-server-active"}) {
-        w.add_command(name, [](mgmt::Call&) -> json::object {
+        w.add_command(name, [name](mgmt::Call& call) -> json::object {
+            call.only(name[0] == 's' ? std::vector<std::string>{"new-state", "ignore-errors"}
+                                     : std::vector<std::string>{"force"});
             throw Error(Code::wrong_domain_type,
                         "This command works in a Domain. Log in to the Domain whose server is to "
                         "change");
@@ -117,6 +119,7 @@ void Service::register_other_commands() {
     mgmt::CommandFlags local;
     local.anywhere = true;
     local.system_only = true;
+    local.internal = true;
     w.add_async_command("domain-ha-action", [this](mgmt::Call& call, Then then) {
         require_local(call);
         json::object body = call.params();
@@ -127,6 +130,7 @@ void Service::register_other_commands() {
     mgmt::CommandFlags tasks;
     tasks.description = "Tasks by id";
     w.add_async_command("show-task", [this, &w](mgmt::Call& call, Then then) {
+        call.only({"task-id"});
         const json::value* id = json::find(call.params(), "task-id");
         if (id && id->is_string() && knows_task(std::string(std::string_view(id->as_string())))) {
             return task_elsewhere(std::string(std::string_view(id->as_string())), then);

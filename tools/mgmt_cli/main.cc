@@ -12,6 +12,7 @@
 #include "arguments.hh"
 #include "base/error.hh"
 #include "base/text.hh"
+#include "help.hh"
 #include "https.hh"
 #include "local_login.hh"
 
@@ -24,6 +25,7 @@ constexpr char k_usage[] =
     "  mgmt_cli add host name web ip-address 192.0.2.1 -s id.txt\n"
     "  mgmt_cli login user admin domain London > id.txt\n"
     "  mgmt_cli show hosts -r true -d London -f json\n\n"
+    "  mgmt_cli help [add host]    all commands, or the parameters of one\n\n"
     "Lists and nested values: groups.1 a groups.2 b   interfaces.1.name eth0\n\n"
     "  -u, --user NAME           -p, --password PASSWORD (asked when missing)\n"
     "  -r, --root true           root on this server, without a password\n"
@@ -271,6 +273,7 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
     try {
+        if (argc > 1 && std::string(argv[1]) == "help") return mds::cli::help({argv + 2, argv + argc});
         mds::cli::Arguments arguments = mds::cli::parse_arguments({argv + 1, argv + argc});
         if (arguments.help || arguments.command.empty()) {
             std::fputs(mds::cli::k_usage, arguments.help ? stdout : stderr);
