@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <set>
 
-#include "model/address.hh"
 #include "store/refs.hh"
 
 namespace mds::mgmt {
@@ -13,90 +12,14 @@ namespace {
 
 using model::Address;
 
-struct Span {
-    Address first, last;
-};
-
-/// The next address; false after the last one.
-bool step(Address& a, int by) {
-    for (int i = a.bits() / 8 - 1; i >= 0; --i) {
-        uint8_t& byte = a.bytes[static_cast<size_t>(i)];
-        uint8_t end = by > 0 ? 0xff : 0;
-        if (byte != end) {
-            byte = static_cast<uint8_t>(byte + by);
-            return true;
-        }
-        byte = by > 0 ? 0 : 0xff;
+json::array of_family(const Spans& spans, bool v6) {
+    json::array out;
+    for (const Spans::Span& span : spans.list()) {
+        if (span.first.v6 != v6) continue;
+        out.push_back(json::object{{"start", span.first.text()}, {"end", span.last.text()}});
     }
-    return false;
+    return out;
 }
-
-Address all_ones_below(Address a, int length) {
-    for (int bit = length; bit < a.bits(); ++bit) {
-        a.bytes[static_cast<size_t>(bit / 8)] |= static_cast<uint8_t>(0x80 >> (bit % 8));
-    }
-    return a;
-}
-
-/// A set of addresses of both families; Address orders IPv4 before IPv6.
-class Spans {
-  public:
-    void add(const Address& first, const Address& last) { list_.push_back({first, last}); }
-    void add(const Spans& other) {
-        list_.insert(list_.end(), other.list_.begin(), other.list_.end());
-    }
-    void merge() {
-        std::sort(list_.begin(), list_.end(),
-                  [](const Span& a, const Span& b) { return a.first < b.first; });
-        std::vector<Span> out;
-        for (const Span& span : list_) {
-            if (!out.empty() && out.back().last.v6 == span.first.v6) {
-                Address next = out.back().last;
-                if (!step(next, 1) || span.first <= next) {
-                    out.back().last = std::max(out.back().last, span.last);
-                    continue;
-                }
-            }
-            out.push_back(span);
-        }
-        list_ = std::move(out);
-    }
-    void subtract(Spans other) {
-        merge();
-        other.merge();
-        for (const Span& hole : other.list_) {
-            std::vector<Span> out;
-            for (const Span& span : list_) {
-                if (span.first.v6 != hole.first.v6 || hole.last < span.first ||
-                    span.last < hole.first) {
-                    out.push_back(span);
-                    continue;
-                }
-                Address before = hole.first, after = hole.last;
-                if (span.first < hole.first && step(before, -1))
-                    out.push_back({span.first, before});
-                if (hole.last < span.last && step(after, 1)) out.push_back({after, span.last});
-            }
-            list_ = std::move(out);
-        }
-    }
-    json::array of_family(bool v6) const {
-        json::array out;
-        for (const Span& span : list_) {
-            if (span.first.v6 != v6) continue;
-            out.push_back(json::object{{"start", span.first.text()}, {"end", span.last.text()}});
-        }
-        return out;
-    }
-
-  private:
-    std::vector<Span> list_;
-};
-
-struct Found {
-    Spans spans;
-    std::vector<Uid> others, excluded_others;
-};
 
 bool add_own_addresses(const json::object& d, Spans& spans) {
     bool any = false;
@@ -121,20 +44,17 @@ bool add_own_addresses(const json::object& d, Spans& spans) {
     return any;
 }
 
-void collect(Call& call, const Uid& uid, Found& found, std::set<Uid>& seen) {
+void collect(Call& call, const Uid& uid, Reach& found, std::set<Uid>& seen) {
     if (!seen.insert(uid).second) return;
     auto view = call.get(uid);
     if (!view) return;
     const json::object& d = view->document;
     if (view->type->name == "CpmiAnyObject" && view->name == "Any") {
-        for (const char* zero : {"0.0.0.0", "::"}) {
-            Address a = *Address::parse(zero);
-            found.spans.add(a, all_ones_below(a, 0));
-        }
+        found.spans.add(Spans::everything());
         return;
     }
     if (auto include = Call::reference(d, "include")) {
-        Found in, out;
+        Reach in, out;
         std::set<Uid> seen_in, seen_out;
         collect(call, *include, in, seen_in);
         if (auto except = Call::reference(d, "except")) collect(call, *except, out, seen_out);
@@ -149,7 +69,10 @@ void collect(Call& call, const Uid& uid, Found& found, std::set<Uid>& seen) {
         for (const Uid& member : references_of(d, "members")) collect(call, member, found, seen);
         return;
     }
-    if (!add_own_addresses(d, found.spans)) found.others.push_back(uid);
+    // The addresses that a wildcard's mask leaves open are no ranges.
+    if (view->type->name == "wildcard" || !add_own_addresses(d, found.spans)) {
+        found.others.push_back(uid);
+    }
 }
 
 json::array objects_of(Call& call, const std::vector<Uid>& uids) {
@@ -159,7 +82,8 @@ json::array objects_of(Call& call, const std::vector<Uid>& uids) {
     return out;
 }
 
-/// "80", "1024-2048", ">1023", "<1024".
+}  // namespace
+
 bool ports_of(const std::string& text, int& first, int& last) {
     if (text.empty()) return false;
     first = 0;
@@ -176,8 +100,6 @@ bool ports_of(const std::string& text, int& first, int& last) {
     return first <= last;
 }
 
-}  // namespace
-
 std::vector<Uid> references_of(const json::object& document, std::string_view field) {
     std::vector<Uid> out;
     for (const json::value& v : json::get_array(document, field)) {
@@ -187,13 +109,18 @@ std::vector<Uid> references_of(const json::object& document, std::string_view fi
     return out;
 }
 
-json::object address_ranges(Call& call, const std::vector<Uid>& objects) {
-    Found found;
+Reach reach_of(Call& call, const std::vector<Uid>& objects) {
+    Reach found;
     std::set<Uid> seen;
     for (const Uid& uid : objects) collect(call, uid, found, seen);
     found.spans.merge();
-    return {{"ipv4", found.spans.of_family(false)},
-            {"ipv6", found.spans.of_family(true)},
+    return found;
+}
+
+json::object address_ranges(Call& call, const std::vector<Uid>& objects) {
+    Reach found = reach_of(call, objects);
+    return {{"ipv4", of_family(found.spans, false)},
+            {"ipv6", of_family(found.spans, true)},
             {"others", objects_of(call, found.others)},
             {"excluded-others", objects_of(call, found.excluded_others)}};
 }
