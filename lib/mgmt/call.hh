@@ -31,6 +31,10 @@ Reply error_reply(const Error& error);
 /// Runs `f` and turns what it throws into a reply; a plain exception is an internal error.
 Reply guarded(const std::function<json::object()>& f);
 
+/// from, to, total of a list, by the rules that keep clients from asking for ever
+/// (management-api.md 6).
+void put_range(json::object& reply, uint64_t offset, uint64_t count, uint64_t total);
+
 /// One object as a session sees it.
 struct View {
     Uid uid;

@@ -1,5 +1,11 @@
-// show-commands, show-api-versions, show-validations.
+// What the server tells about itself, and what is wrong in a session; commands of other products.
+#include <sys/utsname.h>
+
+#include <algorithm>
 #include <set>
+
+#include "base/text.hh"
+#include "base/version.hh"
 
 #include "mgmt/manual.hh"
 #include "mgmt/workspace_impl.hh"
@@ -37,6 +43,69 @@ json::object show_commands(WorkspaceImpl& impl, Call& call) {
     }
     uint64_t total = commands.size();
     return {{"commands", commands}, {"from", total ? 1 : 0}, {"to", total}, {"total", total}};
+}
+
+json::object show_version(WorkspaceImpl&, Call& call) {
+    call.only({});
+    utsname host{};
+    uname(&host);
+    // The name of the system's release, as every one of them tells it (os-release(5)).
+    std::string release;
+    try {
+        for (const std::string& line : split(read_file("/etc/os-release"), '\n')) {
+            if (!line.starts_with("PRETTY_NAME=")) continue;
+            release = line.substr(12);
+            std::erase(release, '"');
+        }
+    } catch (const Error&) {
+        release = host.sysname;
+    }
+    return {{"product-version", std::string("OpenMDS ") + mds::version()},
+            {"os-build", release},
+            {"os-edition", host.machine},
+            {"os-kernel-version", host.release}};
+}
+
+json::object show_api_status(WorkspaceImpl& impl, Call& call) {
+    call.only({});
+    return {{"status", "started"},
+            {"api-server-version", api_versions().back()},
+            {"product-version", mds::version()},
+            {"server", impl.settings.server_name},
+            {"domain", impl.settings.domain.to_json()},
+            {"standby", impl.hooks.is_standby()},
+            {"sessions", impl.sids.size()}};
+}
+
+json::object auto_complete(WorkspaceImpl& impl, Call& call) {
+    call.only({"text"});
+    std::string text = call.text_or("text", "");
+    std::replace(text.begin(), text.end(), ' ', '-');
+    json::array out;
+    for (const auto& [name, registered] : impl.commands) {
+        if (!name.starts_with(text) || registered.flags.internal) continue;
+        out.push_back(json::value(name));
+    }
+    return {{"suggestions", std::move(out)}};
+}
+
+/// Known names of other products (management-api.md 14): the answer is not that there is no such
+/// command, but that this server does not have it.
+constexpr const char* k_elsewhere[] = {"verify-software-package",
+                                       "install-software-package",
+                                       "uninstall-software-package",
+                                       "show-software-package-details",
+                                       "show-software-packages-per-targets",
+                                       "add-repository-package",
+                                       "delete-repository-package",
+                                       "show-repository-package",
+                                       "show-repository-packages",
+                                       "cme-api",
+                                       "gaia-api"};
+
+json::object not_here(WorkspaceImpl&, Call& call) {
+    throw Error(Code::not_implemented,
+                "The command '" + call.command() + "' is not a part of this server.");
 }
 
 /// What would stop a publish. Most errors are refused when the change is made; what `ignore-errors`
@@ -84,6 +153,14 @@ json::object show_validations(WorkspaceImpl& impl, Call& call) {
 void WorkspaceImpl::register_misc_commands() {
     add_simple("show-api-versions", show_versions, "Shows the versions of the management API");
     add_simple("show-commands", show_commands, "Lists the commands");
+    add_simple("show-version", show_version, "Shows the version of the server and of its system");
+    add_simple("show-api-status", show_api_status,
+               "Shows that the management API answers, and who");
+    add_simple("auto-complete", auto_complete, "Lists the commands that begin with a text");
+    for (const char* name : k_elsewhere) {
+        add_simple(name, not_here, "Not a part of this server");
+        commands[name].flags.internal = generics[name].flags.internal = true;
+    }
     add_simple("show-validations", show_validations, "Shows what is wrong in the session");
 }
 

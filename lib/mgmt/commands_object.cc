@@ -1,4 +1,4 @@
-// add-, set-, show-, delete- and the lists of every type of the catalogue; equals; batches.
+// add-, set-, show-, delete- and the lists of every type of the catalogue; equals.
 #include <algorithm>
 
 #include "mgmt/workspace_impl.hh"
@@ -147,91 +147,6 @@ json::object show_settings(Call& call, const model::Type& type) {
     return settings_reply(call, settings_of(call, type));
 }
 
-struct Batch {
-    const model::Type* type;
-    const json::array* list;
-};
-
-std::vector<Batch> batches_of(WorkspaceImpl& impl, Call& call) {
-    call.only({"objects"});
-    const json::value* objects = json::find(call.params(), "objects");
-    if (!objects) throw Error(Code::missing_parameters, "Missing parameter: [objects]");
-    std::vector<Batch> out;
-    const json::array* list = objects->if_array();
-    if (!list) {
-        throw Error(Code::invalid_parameter,
-                    "Invalid parameter for [objects]. A list is expected.");
-    }
-    for (const json::value& v : *list) {
-        const json::object* o = v.if_object();
-        if (!o || !o->contains("list")) {
-            throw Error(Code::missing_parameters, "Missing parameter: [objects.list]");
-        }
-        const json::value& items = o->at("list");
-        if (!items.is_array()) {
-            throw Error(Code::invalid_parameter,
-                        "Invalid parameter for [objects.list]. A list is expected.");
-        }
-        out.push_back({&impl.catalog().require(json::get_string(*o, "type")), &items.as_array()});
-        for (const json::value& item : items.as_array()) {
-            if (item.is_object()) continue;
-            throw Error(Code::invalid_parameter,
-                        "Invalid parameter for [objects.list]. Objects are expected.");
-        }
-    }
-    return out;
-}
-
-/// One failure takes back the whole batch; the answer is a task in both cases.
-json::object batch(WorkspaceImpl& impl, Call& call, const std::string& name,
-                   const std::function<void(const model::Type&, const json::object&)>& one) {
-    std::vector<Batch> batches = batches_of(impl, call);
-    std::string failed;
-    size_t done = 0;
-    for (const Batch& b : batches) {
-        for (const json::value& item : *b.list) {
-            if (!failed.empty()) break;
-            try {
-                one(*b.type, item.as_object());
-                ++done;
-            } catch (const Error& error) {
-                failed = b.type->name + " '" + json::get_string(item.as_object(), "name") +
-                         "': " + error.message();
-                for (const std::string& line : error.errors()) failed += " " + line;
-                for (const std::string& line : error.warnings()) failed += " " + line;
-            }
-        }
-    }
-    if (!failed.empty()) impl.roll_back();
-    Uid task = impl.self.create_task(name, impl.settings.domain.name, call.user(), false,
-                                     call.session_uid());
-    if (failed.empty()) {
-        impl.self.finish_task(
-            task, "succeeded",
-            json::array{json::object{{"status", std::to_string(done) + " objects"}}});
-    } else {
-        impl.self.finish_task(task, "failed", json::array{json::object{{"status", failed}}},
-                              failed);
-    }
-    return {{"task-id", task.text()}};
-}
-
-json::object named(const json::object& item) {
-    json::object out;
-    for (const char* key : {"uid", "name"}) {
-        if (const json::value* v = json::find(item, key)) out[key] = *v;
-    }
-    return out;
-}
-
-View find_item(Call& call, const model::Type& type, const json::object& item) {
-    std::string uid = json::get_string(item, "uid"), name = json::get_string(item, "name");
-    if (uid.empty() && name.empty()) {
-        throw Error(Code::missing_parameters, "Missing parameter: [name]");
-    }
-    return call.object(type.name, uid.empty() ? name : uid);
-}
-
 }  // namespace
 
 void WorkspaceImpl::register_object_commands() {
@@ -278,35 +193,6 @@ void WorkspaceImpl::register_object_commands() {
     read.description = "Whether an object has the parameters given";
     add_generic(
         "equals", [this](Call& call) { return equals(*this, call); }, read);
-
-    write.description = "Adds many objects at once";
-    add_generic(
-        "add-objects-batch",
-        [this](Call& call) {
-            return batch(*this, call, "Add objects batch",
-                         [&](const model::Type& t, const json::object& o) { call.add(t.name, o); });
-        },
-        write);
-    write.description = "Changes many objects at once";
-    add_generic(
-        "set-objects-batch",
-        [this](Call& call) {
-            return batch(*this, call, "Set objects batch",
-                         [&](const model::Type& t, const json::object& o) {
-                             call.set(find_item(call, t, o), o);
-                         });
-        },
-        write);
-    write.description = "Deletes many objects at once";
-    add_generic(
-        "delete-objects-batch",
-        [this](Call& call) {
-            return batch(*this, call, "Delete objects batch",
-                         [&](const model::Type& t, const json::object& o) {
-                             call.remove(find_item(call, t, named(o)));
-                         });
-        },
-        write);
 }
 
 }  // namespace mds::mgmt

@@ -8,15 +8,9 @@
 #include "store/refs.hh"
 
 namespace mds::mgmt {
-namespace {
 
-struct Word {
-    std::string text;
-    bool quoted = false;
-};
-
-std::vector<Word> words_of(std::string_view text) {
-    std::vector<Word> out;
+std::vector<FilterWord> filter_words(std::string_view text) {
+    std::vector<FilterWord> out;
     for (size_t i = 0; i < text.size();) {
         if (text[i] == ' ') {
             ++i;
@@ -35,8 +29,7 @@ std::vector<Word> words_of(std::string_view text) {
     return out;
 }
 
-/// Whether a word of `text` begins with `prefix` (both folded).
-bool has_prefix(const std::string& text, const std::string& prefix) {
+bool begins_word(const std::string& text, const std::string& prefix) {
     for (size_t at = 0; (at = text.find(prefix, at)) != std::string::npos; ++at) {
         if (at == 0) return true;
         auto before = static_cast<unsigned char>(text[at - 1]);
@@ -44,6 +37,8 @@ bool has_prefix(const std::string& text, const std::string& prefix) {
     }
     return false;
 }
+
+namespace {
 
 /// Whether `text` holds `folded` in any case. Looks for one character of it, a digit or sign when
 /// there is one, with memchr, and compares only there: most documents are passed in a few dozen
@@ -62,9 +57,8 @@ bool contains_folded(std::string_view text, std::string_view folded) {
     for (int i = 0; i < (wanted[0] == wanted[1] ? 1 : 2); ++i) {
         const char* at = text.data() + anchor;
         const char* end = text.data() + text.size() - folded.size() + anchor + 1;
-        while (at < end &&
-               (at = static_cast<const char*>(
-                    std::memchr(at, wanted[i], static_cast<size_t>(end - at)))) != nullptr) {
+        while (at < end && (at = static_cast<const char*>(std::memchr(
+                                at, wanted[i], static_cast<size_t>(end - at)))) != nullptr) {
             const char* first = at - anchor;
             size_t same = 0;
             while (same < folded.size() && lower(first[same]) == folded[same]) ++same;
@@ -105,7 +99,7 @@ Filter::Filter(Call& call, std::string_view text, bool ip_only) : ip_only_(ip_on
     };
     std::vector<View> tags;
     bool have_tags = false;
-    for (const Word& word : words_of(text)) {
+    for (const FilterWord& word : filter_words(text)) {
         if (!word.quoted && word.text == "AND") continue;
         if (!word.quoted && word.text == "OR") {
             close();
@@ -119,7 +113,7 @@ Filter::Filter(Call& call, std::string_view text, bool ip_only) : ip_only_(ip_on
             if (!have_tags && WorkspaceImpl::of(call).catalog().find("tag")) tags = call.all("tag");
             have_tags = true;
             for (const View& tag : tags) {
-                if (has_prefix(fold(tag.name), term.folded)) {
+                if (begins_word(fold(tag.name), term.folded)) {
                     term.tags.push_back(store::make_reference(tag.uid));
                 }
             }
@@ -132,8 +126,8 @@ Filter::Filter(Call& call, std::string_view text, bool ip_only) : ip_only_(ip_on
 bool Filter::matches(const Term& term, const View& view) const {
     if (!term.address.empty() && holds_address(view, term.address)) return true;
     if (ip_only_) return false;
-    if (has_prefix(fold(view.name), term.folded)) return true;
-    if (has_prefix(fold(json::get_string(view.document, "comments")), term.folded)) return true;
+    if (begins_word(fold(view.name), term.folded)) return true;
+    if (begins_word(fold(json::get_string(view.document, "comments")), term.folded)) return true;
     for (const json::value& tag : json::get_array(view.document, "tags")) {
         for (const std::string& wanted : term.tags) {
             if (tag.is_string() && tag.as_string() == wanted) return true;

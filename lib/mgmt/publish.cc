@@ -51,7 +51,10 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
     }
     // What the command has put into work.db so far must be there before the publish is.
     if (!session->transient) commit();
+    uint64_t count = session->changes;
     store::Revision revision = db.publish(request, hooks.fence);
+    record(*session, "Publish", session->name(),
+           std::to_string(count) + " changes, revision " + std::to_string(revision.rev));
     finish_published(session);
     if (hooks.published) hooks.published(revision);
     return revision.rev;

@@ -84,6 +84,8 @@ class Rulebase {
 /// Adds a rule or section of `type` at the position that `params` give (commands_rule.cc).
 View add_in_order(Call& call, const RuleKind& kind, const std::string& type,
                   const json::object& params);
+/// A rule as replies show it: at `shown`'s level, with what belongs to its kind.
+json::object show_rule(Call& call, Shown& shown, const RuleKind& kind, const View& view);
 /// Takes out all rules and sections.
 void empty_rulebase(Call& call, const RuleKind& kind, const Uid& within);
 

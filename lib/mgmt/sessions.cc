@@ -244,6 +244,7 @@ void WorkspaceImpl::disconnect(Session& session, bool expired) {
     session.sid_hash.clear();
     session.logout_ms = time;
     session.expired = expired;
+    if (expired) record(session, "Session expired", session.name());
     if (session.changes == 0 && lock_count(session.uid) == 0) {
         forget(session);
         return;
@@ -273,6 +274,7 @@ void WorkspaceImpl::drop_old() {
         work.sql("DELETE FROM task WHERE start_ms<? AND status<>'in progress'");
     tasks.bind(1, time - k_keep_tasks_ms);
     tasks.exec();
+    drop_old_audit(time);
     // The log of revisions keeps what was published; these rows only answer show-session.
     SQLite::Statement& old = work.sql(
         "DELETE FROM session WHERE state='published' AND uid NOT IN (SELECT uid FROM session WHERE "
@@ -362,6 +364,7 @@ json::object Workspace::open_session(const json::object& request) {
     impl.sessions[session->uid] = session;
     impl.sids[session->sid_hash] = session;
     impl.save(*session);
+    impl.record(*session, "Log in", session->name(), read_only ? "read-only" : "");
 
     json::object reply;
     reply["uid"] = session->uid.text();

@@ -24,6 +24,11 @@ CREATE TABLE IF NOT EXISTS task(id BLOB PRIMARY KEY, name TEXT NOT NULL, target 
   description TEXT NOT NULL, comments TEXT NOT NULL, start_ms INTEGER NOT NULL,
   update_ms INTEGER NOT NULL, details TEXT NOT NULL, resumable INTEGER NOT NULL, session BLOB);
 CREATE INDEX IF NOT EXISTS task_start ON task(start_ms);
+CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,
+  user TEXT NOT NULL, ip TEXT NOT NULL, application TEXT NOT NULL, operation TEXT NOT NULL,
+  subject TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, session BLOB,
+  session_name TEXT NOT NULL, domain TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS audit_time ON audit(time_ms);
 CREATE TABLE IF NOT EXISTS parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT,
   session_name TEXT, time_ms INTEGER, handed_over INTEGER, PRIMARY KEY(term_id, rev));
 )";

@@ -20,6 +20,9 @@ namespace mds::mgmt {
 ///   overlay_member(session, uid, seq, adds, member, ...): memberships edited one by one
 ///   lock(uid BLOB PRIMARY KEY, session BLOB, since_ms, by_hand)
 ///   task(id BLOB PRIMARY KEY, ...)
+///   audit(id INTEGER PRIMARY KEY, time_ms, user, ip, application, operation, subject, status,
+///   ...):
+///          what administrators did, in order
 ///   parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT, session_name TEXT,
 ///          time_ms INTEGER, handed_over INTEGER, PRIMARY KEY(term_id, rev))
 class WorkDb {

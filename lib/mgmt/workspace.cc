@@ -21,7 +21,8 @@ WorkspaceImpl::WorkspaceImpl(Workspace& self_, store::PublicDb& db_, WorkDb& wor
       settings(std::move(s)),
       hooks(std::move(h)),
       addresses(db_),
-      rules(db_) {
+      rules(db_),
+      auto_nat(db_) {
     if (!hooks.now_ms) hooks.now_ms = [] { return wall_ms(); };
     if (!hooks.require_writable) hooks.require_writable = [] {};
     if (!hooks.is_standby) hooks.is_standby = [] { return false; };
@@ -33,6 +34,11 @@ Workspace::Workspace(store::PublicDb& db, WorkDb& work, Settings settings, Hooks
     db.set_predefined(model::is_predefined);
     impl_->load_sessions();
     impl_->register_object_commands();
+    impl_->register_batch_commands();
+    impl_->register_gateway_commands();
+    impl_->register_install_commands();
+    impl_->register_log_commands();
+    impl_->register_export_commands();
     impl_->register_rule_commands();
     impl_->register_search_commands();
     impl_->register_session_commands();
@@ -104,16 +110,18 @@ std::vector<std::string> Workspace::command_names() const {
 }
 
 void WorkspaceImpl::check_allowed(const Call& call, const CommandFlags& flags) const {
-    if (flags.system_only && settings.domain.type != "mds") {
-        throw Error(Code::not_system_domain,
-                    "The command '" + call.command() +
-                        "' works only in the System Data domain; this session is in '" +
-                        settings.domain.name + "'.")
-            .refusal("RF-40", "log in to System Data (login without a domain)");
-    }
-    if (flags.not_system && settings.domain.type == "mds") {
-        throw Error(Code::wrong_domain_type, "The command '" + call.command() + "' needs a Domain.")
-            .refusal("", "log in to the Domain (login with domain)");
+    bool system = settings.domain.type == "mds";
+    if (flags.system_only && !system) refuse_system_only(settings.domain, call.command());
+    if (flags.not_system && system) refuse_not_system(call.command());
+    if (!system && call.command().starts_with("show-")) {
+        const json::value* domains = json::find(call.params(), "domains-to-process");
+        if (domains && !domains->is_null()) {
+            throw Error(Code::not_system_domain,
+                        "[domains-to-process] works only from a login to System Data; this "
+                        "session is in '" +
+                            settings.domain.name + "'.")
+                .refusal("RF-40", "log in to System Data (login without a domain)");
+        }
     }
     if (flags.write && !flags.anywhere) {
         hooks.require_writable();
@@ -164,21 +172,28 @@ void WorkspaceImpl::roll_back() {
 
 void WorkspaceImpl::run(const std::shared_ptr<Call>& call, const Registered& what,
                         std::function<void(Reply)> then) {
+    std::shared_ptr<Session> who = asked_by(*call);
     if (what.command) {
-        then(guarded([&] {
+        Reply reply = guarded([&] {
             check_allowed(*call, what.flags);
             return atomically([&] { return what.command(*call); });
-        }));
+        });
+        if (who) record(*call, *who, reply);
+        then(std::move(reply));
         return;
     }
+    auto answer = [this, call, who, then](Reply reply) {
+        if (who) record(*call, *who, reply);
+        then(std::move(reply));
+    };
     try {
         check_allowed(*call, what.flags);
-        what.async(*call, [call, then](Reply reply) { then(std::move(reply)); });
+        what.async(*call, answer);
     } catch (const Error& error) {
-        then(error_reply(error));
+        answer(error_reply(error));
     } catch (const std::exception& error) {
         log::error(std::string("command ") + call->command() + ": " + error.what());
-        then(error_reply(Error(Code::internal, std::string("Internal error: ") + error.what())));
+        answer(error_reply(Error(Code::internal, std::string("Internal error: ") + error.what())));
     }
 }
 
@@ -187,6 +202,7 @@ namespace {
 const Registered& find_command(const WorkspaceImpl& impl, const std::string& command) {
     auto found = impl.commands.find(command);
     if (found == impl.commands.end()) {
+        refuse_elsewhere(impl.settings.domain, command);
         // What is no name of a command is not repeated: it may be no text at all.
         bool name = command.size() < 100 && std::all_of(command.begin(), command.end(), [](char c) {
                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

@@ -103,6 +103,13 @@ struct TaskInfo {
     Uid session;
 };
 
+/// One action for the trail that show-logs of the type audit tells.
+struct AuditRow {
+    std::string user, ip, application, operation, subject, message, session_name;
+    Uid session;
+    bool good = true;
+};
+
 /// One management database with its private sessions, locks and tasks, and the commands of the
 /// management API on it (management-api.md). One thread; every synchronous command is fast.
 class Workspace {
@@ -169,6 +176,10 @@ class Workspace {
     std::vector<TaskInfo> tasks(const std::string& status = "in progress") const;
     /// Reply form of a task.
     json::object render_task(const TaskInfo& task, model::Level level) const;
+
+    // ---- audit.cc ----
+    /// Adds a row to the trail of this server; never throws. Commands record themselves.
+    void record(const AuditRow& row);
 
     // ---- upkeep ----
     /// Call about once a second: session timeouts, old tasks.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mgmt/address_index.hh"
+#include "mgmt/auto_nat.hh"
 #include "mgmt/rule_index.hh"
 #include "mgmt/session.hh"
 #include "mgmt/workspace.hh"
@@ -146,9 +147,24 @@ struct WorkspaceImpl {
     /// What the settings `automatic-purge` ask for, when it is due and this server is Active.
     void purge_by_schedule();
 
+    // ---- audit.cc ----
+    void record(const Session& session, const std::string& operation, const std::string& subject,
+                const std::string& message = {}, bool good = true);
+    /// Who asked for a command that belongs into the trail; null for the others. A copy: the
+    /// command may end the session, or go on in another one.
+    std::shared_ptr<Session> asked_by(const Call& call) const;
+    void record(const Call& call, const Session& who, const Reply& reply);
+    void drop_old_audit(int64_t time);
+
     // ---- commands_*.cc ----
     void register_object_commands();
+    void register_batch_commands();
+    void register_gateway_commands();
+    void register_install_commands();
+    void register_log_commands();
+    void register_export_commands();
     void register_rule_commands();
+    void register_rulebase_commands();
     void register_policy_commands();
     void register_search_commands();
     void register_session_commands();
@@ -165,6 +181,7 @@ struct WorkspaceImpl {
     Hooks hooks;
     AddressIndex addresses;
     RuleIndex rules;
+    AutoNatIndex auto_nat;
 
     std::map<std::string, Registered> commands, generics;
     std::map<Uid, SessionPtr> sessions;
@@ -218,6 +235,12 @@ const std::vector<std::string>& api_versions();
 
 /// An object that two references identify (model::Type::pair), by those of `params`.
 std::optional<View> find_pair(Call& call, const model::Type& type, const json::object& params);
+
+/// The command works in the other kind of database only (elsewhere.cc).
+[[noreturn]] void refuse_system_only(const DomainInfo& here, const std::string& command);
+[[noreturn]] void refuse_not_system(const std::string& command);
+/// One of them, when `command` is one that only the other kind of database has.
+void refuse_elsewhere(const DomainInfo& here, const std::string& command);
 
 [[noreturn]] void not_found(const std::string& what);
 /// A parameter as text, however it was given; empty when it is absent or null.
@@ -288,8 +311,15 @@ Page page_of(WorkspaceImpl& impl, Call& call, const PageRequest& request);
 void read_paging(Call& call, PageRequest& request);
 json::object list_reply(Call& call, const Page& page, const std::string& container,
                         model::Level level);
-/// from, to, total by the rules that keep clients from asking for ever (management-api.md 6).
-void put_range(json::object& reply, uint64_t offset, uint64_t count, uint64_t total);
+
+/// The words of a filter, and whether one stood in quotes.
+struct FilterWord {
+    std::string text;
+    bool quoted = false;
+};
+std::vector<FilterWord> filter_words(std::string_view text);
+/// Whether a word of `text` begins with `prefix` (both folded).
+bool begins_word(const std::string& text, const std::string& prefix);
 
 /// The filter language: words, "quoted words", AND, OR, prefix match; addresses (filter.cc).
 class Filter {

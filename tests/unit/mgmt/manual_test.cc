@@ -9,7 +9,7 @@ TEST_F(Manual, EveryCommandTellsItsParameters) {
     std::string sid = login();
     uint64_t before = db->position().rev;
     json::object told = good(sid, "show-commands", R"({"details-level":"full"})");
-    EXPECT_GT(told.at("total").as_uint64(), 150u);
+    EXPECT_GT(told.at("total").to_number<uint64_t>(), 150u);
     for (const json::value& v : json::get_array(told, "commands")) {
         const json::object& command = v.as_object();
         std::string name = json::get_string(command, "name");

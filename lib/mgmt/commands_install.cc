@@ -1,0 +1,208 @@
+// verify-policy and install-policy (management-api.md 13): both look at what is published.
+#include <algorithm>
+
+#include "base/text.hh"
+#include "mgmt/gateways.hh"
+#include "mgmt/ranges.hh"
+#include "mgmt/verify.hh"
+#include "model/coerce.hh"
+
+namespace mds::mgmt {
+namespace {
+
+json::array message_list(const std::vector<std::string>& lines) {
+    json::array out;
+    for (const std::string& line : lines) out.push_back(json::object{{"message", line}});
+    return out;
+}
+
+View published_package(Call& call, Call& published) {
+    std::string name = call.text("policy-package");
+    View mine = call.object("package", name);
+    auto view = published.get(mine.uid);
+    if (!view) {
+        throw Error(Code::object_not_found,
+                    "Requested object [" + name + "] not found among what is published")
+            .refusal("", "publish the package first");
+    }
+    return std::move(*view);
+}
+
+void require_layers(const View& package) {
+    if (json::get_bool(package.document, "access", true) &&
+        !json::get_array(package.document, "access-layers").empty()) {
+        return;
+    }
+    throw Error(Code::policy_verification_failed,
+                "Package '" + package.name + "' has no access layer.")
+        .refusal("", "set-package with access true and access-layers.add");
+}
+
+/// The first line, and how many more there are.
+std::string reason_of(const Verification& found) {
+    std::string text = "Policy verification failed: " + found.errors.front();
+    if (found.errors.size() > 1) {
+        text += " (and " + std::to_string(found.errors.size() - 1) + " more)";
+    }
+    return text;
+}
+
+json::object verify_policy(WorkspaceImpl& impl, Call& call) {
+    call.only({"policy-package"});
+    call.require_area(*impl.catalog().find("access-rule"), false);
+    std::optional<View> package;
+    Verification found;
+    impl.self.inspect([&](Call& published) {
+        package = published_package(call, published);
+        require_layers(*package);
+        found = verify_access(published, *package);
+    });
+    std::string status = !found.errors.empty()     ? "failed"
+                         : !found.warnings.empty() ? "succeeded with warnings"
+                                                   : "succeeded";
+    std::string why = found.errors.empty() ? "" : reason_of(found);
+    json::object detail{{"policy-package", package->name},
+                        {"statusCode", status},
+                        {"statusDescription", why},
+                        {"rules", found.rules},
+                        {"layers", found.layers},
+                        {"errors", message_list(found.errors)},
+                        {"warnings", message_list(found.warnings)}};
+    Uid task =
+        impl.self.create_task("Policy verification - " + package->name, impl.settings.domain.name,
+                              call.user(), false, call.session_uid());
+    impl.self.finish_task(task, status, json::array{std::move(detail)}, why);
+    return {{"task-id", task.text()}};
+}
+
+/// The gateways that a policy goes to: those asked for, which must be among the package's; all of
+/// the package's when none are asked for.
+std::vector<View> installation_targets(Call& call, Call& published, const View& package) {
+    std::vector<Uid> allowed = references_of(package.document, "installation-targets");
+    const json::value* given = json::find(call.params(), "targets");
+    std::vector<View> out;
+    if (given && !given->is_null()) {
+        for (View& target : targets_of(call)) {
+            bool fits = allowed.empty() ||
+                        std::find(allowed.begin(), allowed.end(), target.uid) != allowed.end();
+            if (!fits) {
+                throw Error(Code::invalid_parameter,
+                            "Invalid parameter for [targets]. '" + target.name +
+                                "' is not among the installation targets of package '" +
+                                package.name + "'.")
+                    .refusal("", "set-package with installation-targets.add");
+            }
+            if (target.type->name != "simple-gateway") {
+                throw Error(Code::type_wrong, "Object '" + target.name + "' is of the type " +
+                                                  target.type->name +
+                                                  "; policies are installed on gateways.");
+            }
+            if (!published.get(target.uid)) {
+                throw Error(Code::object_not_found, "Requested object [" + target.name +
+                                                        "] not found among what is published")
+                    .refusal("", "publish the gateway first");
+            }
+            out.push_back(std::move(target));
+        }
+        return out;
+    }
+    if (allowed.empty()) {
+        out = published.all("simple-gateway");
+    } else {
+        for (const Uid& uid : allowed) {
+            auto view = published.get(uid);
+            if (view && view->type->name == "simple-gateway") out.push_back(std::move(*view));
+        }
+    }
+    if (out.empty()) {
+        throw Error(Code::invalid_parameter,
+                    "Package '" + package.name + "' has no gateway to be installed on.")
+            .refusal("", "add-simple-gateway, or set-package with installation-targets");
+    }
+    return out;
+}
+
+/// What is asked for must be in the package.
+void check_kinds(Call& call, const View& package) {
+    bool access = call.flag("access", json::get_bool(package.document, "access", true));
+    if (access) require_layers(package);
+    for (const char* kind : {"desktop-security", "qos"}) {
+        if (call.flag(kind) && !json::get_bool(package.document, kind)) {
+            model::invalid(kind, "Package '" + package.name +
+                                     "' has no such policy; set-package "
+                                     "turns it on.");
+        }
+    }
+    bool threat =
+        call.flag("threat-prevention", json::get_bool(package.document, "threat-prevention", true));
+    if (!access && !threat && !call.flag("qos") && !call.flag("desktop-security")) {
+        throw Error(Code::missing_parameters,
+                    "Missing parameter: [access], [threat-prevention], [qos] or "
+                    "[desktop-security]; nothing is left to install");
+    }
+    for (const char* name :
+         {"install-on-all-cluster-members-or-fail", "prepare-only", "ignore-warnings"}) {
+        call.flag(name);
+    }
+}
+
+void check_revision(WorkspaceImpl& impl, Call& call) {
+    std::string text = call.text_or("revision", "");
+    if (text.empty()) return;
+    auto uid = Uid::parse(text);
+    auto rev = uid ? impl.db.revision_of_session(*uid) : std::nullopt;
+    if (!rev) not_found(text);
+    // The newest of all: behind it there may be other records, of purges.
+    for (const store::Revision& r : impl.db.revisions(impl.db.position().rev + 1, 1000)) {
+        if (r.kind != "publish") continue;
+        if (r.rev == *rev) return;
+        break;
+    }
+    throw Error(Code::not_implemented, "Only the newest revision can be installed.")
+        .refusal("", "revert-to-revision first, then install");
+}
+
+json::object install_policy(WorkspaceImpl& impl, Call& call) {
+    call.only({"policy-package", "targets", "access", "threat-prevention", "desktop-security",
+               "qos", "install-on-all-cluster-members-or-fail", "prepare-only", "revision"});
+    call.require("install-policy");
+    std::optional<View> package;
+    std::vector<View> targets;
+    Verification found;
+    impl.self.inspect([&](Call& published) {
+        package = published_package(call, published);
+        check_kinds(call, *package);
+        check_revision(impl, call);
+        targets = installation_targets(call, published, *package);
+        if (call.flag("access", json::get_bool(package->document, "access", true))) {
+            found = verify_access(published, *package);
+        }
+    });
+    json::array details;
+    std::string comments;
+    for (const View& target : targets) {
+        std::string why = found.errors.empty() ? gateway_problem(target) : reason_of(found);
+        json::object one = failed_target(target, why);
+        one["errors"] = message_list(found.errors);
+        one["warnings"] = message_list(found.warnings);
+        details.push_back(std::move(one));
+        if (comments.empty()) comments = why;
+    }
+    if (found.errors.empty() && targets.size() > 1) {
+        comments += " (and " + std::to_string(targets.size() - 1) + " more gateways)";
+    }
+    Uid task =
+        impl.self.create_task("Policy installation - " + package->name, impl.settings.domain.name,
+                              call.user(), false, call.session_uid());
+    impl.self.finish_task(task, "failed", std::move(details), comments);
+    return {{"task-id", task.text()}};
+}
+
+}  // namespace
+
+void WorkspaceImpl::register_install_commands() {
+    add_simple("verify-policy", verify_policy, "Looks for rules that can never match, as a task");
+    add_simple("install-policy", install_policy, "Installs a published policy, as a task", true);
+}
+
+}  // namespace mds::mgmt
