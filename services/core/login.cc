@@ -111,6 +111,16 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
                 log::notice(good ? "login refused: the administrator has expired"
                                  : "login refused: wrong user or password",
                             {{"MDS_USER", good ? who.name : user}});
+                auto from = client.find("remote-address");
+                mgmt::AuditRow row;
+                row.user = good ? who.name : user;
+                row.ip = from == client.end() ? "" : from->second;
+                row.application = "WEB_API";
+                row.operation = "Log in";
+                row.subject = json::get_string(body, "domain");
+                row.message = good ? "the administrator has expired" : "wrong user or password";
+                row.good = false;
+                system().workspace().record(row);
                 return then(mgmt::error_reply(login_failed()));
             }
             if (must_change || !new_password.empty()) {

@@ -120,6 +120,13 @@ class Service {
     void register_mds_commands();
     void register_domain_commands();
     void register_other_commands();
+    // commands_list.cc
+    struct Gathering;
+    void register_list_commands();
+    /// A list of the system data (`here`), of the Domains on this host, or both.
+    void list_over_domains(mgmt::Call& call, const std::string& container, bool here, Then then);
+    /// Asks the next Domain of a list; answers when none is left.
+    void gather(std::shared_ptr<Gathering> list);
     void request(const Uid& mds, json::object body, Then then);
     void answer_request(const Uid& mds, const json::object& message);
     void watch_domain_task(Uid task, const std::string& domain, int64_t deadline);
