@@ -193,3 +193,14 @@ def test_domains_come_and_go_by_their_modules(ex1, ansible):
     api = ex1.api("london")
     assert "Paris" not in {d["name"] for d in api.call("show-domains")["objects"]}
     api.close()
+
+
+def test_policy_modules_tell_what_a_gateway_without_trust_needs(ansible, tmp_path):
+    facts = tmp_path / "facts.json"
+    ansible.run("policy.yml", "London", facts_file=facts)
+    told = json.loads(facts.read_text())
+    assert told["verify"]["verify-policy"]["tasks"][0]["status"] == "succeeded"
+    assert len(told["logs"]["show-logs"]["logs"]) == 2 and told["logs"]["show-logs"]["query-id"]
+    assert told["trust"]["test-sic-status"]["sic-status"] == "uninitialized"
+    for name in ("install", "script", "file"):
+        assert told[name]["failed"] and "one-time-password" in told[name]["msg"], told[name]

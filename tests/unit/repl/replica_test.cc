@@ -223,6 +223,37 @@ TEST(Replica, SY_5_AStandbyThatWasAwayCatchesUpByDeltas) {
     EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::synchronized);
 }
 
+TEST(Replica, SE_6_AStandbyThatNeedsAPurgedRevisionTakesAFullCopyAndSaysSo) {
+    Net net(3);
+    for (int i = 0; i < 55; ++i) net[0].publish("h" + std::to_string(i));
+    net.run(1000);
+    net[1].power_off();
+    uint64_t last = 0;
+    for (int i = 55; i < 100; ++i) last = net[0].publish("h" + std::to_string(i));
+    net[0].db->purge(last - 40, "anna", [] {});
+    net[0].replica->committed();
+    net.run(2000);
+    // The one that was there follows the purge by the log itself, without a copy.
+    expect_equal(net[0], net[2]);
+    auto says = [](Node& n, const std::string& what) {
+        for (const std::string& line : n.lines) {
+            if (line.find(what) != std::string::npos) return true;
+        }
+        return false;
+    };
+    EXPECT_FALSE(says(net[2], "full copy"));
+    net[1].boot(false);
+    net.run(4000);
+    expect_equal(net[0], net[1]);
+    EXPECT_TRUE(says(net[1], "is no longer in the log, it was purged"));
+    EXPECT_TRUE(says(net[1], "full copy of"));
+    for (Node* n : {&net[1], &net[2]}) {
+        EXPECT_EQ(n->db->oldest_record(), net[0].db->oldest_record());
+        EXPECT_EQ(n->db->revisions(n->db->position().rev + 1, 1000).size(),
+                  net[0].db->revisions(net[0].db->position().rev + 1, 1000).size());
+    }
+}
+
 TEST(Replica, CA_1_OrderlyHandoverNeverHasTwoActives) {
     Net net(3);
     net[0].publish("web");
