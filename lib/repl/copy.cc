@@ -33,8 +33,14 @@ void Replica::on_copy_request(PeerState& p) {
     Uid mds = p.peer.mds;
     serving_used_at_ = env_.mono_ms();
     if (serving_) {
-        env_.send(mds, Kind::copy_offer, serving_->encode());
-        return;
+        // After a purge nothing leads on from an old copy: who took it would ask again and again.
+        auto base = db_.revision(serving_->position.rev);
+        if (base && base->hash == serving_->position.hash) {
+            env_.send(mds, Kind::copy_offer, serving_->encode());
+            return;
+        }
+        env_.drop_copy(serving_->id);
+        serving_.reset();
     }
     copy_waiters_.push_back(mds);
     if (making_copy_) return;
