@@ -107,7 +107,8 @@ def test_what_administrators_did_is_in_the_logs(ex1, london):
     assert entry["client_ip"] and entry["additional_info"].startswith("1 changes, revision ")
     system = ex1.api("london")
     refused = system.send("show-logs", {"new-query": {
-        "type": "audit", "time-frame": "last-hour", "filter": "status:failure operation:\"log in\""}})
+        "type": "audit", "time-frame": "last-hour",
+        "filter": "status:failure operation:\"log in\""}})
     assert refused["logs"][0]["administrator"] == "admin"
     assert refused["logs"][0]["client_ip"]
     system.close()
