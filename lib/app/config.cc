@@ -29,6 +29,8 @@ constexpr Key k_keys[] = {
     {"Sync.Port", "18221", 1, 65535, "TCP port of synchronization between servers"},
     {"Sync.HeartbeatMs", "1000", 50, 60000, "interval of positions between servers, milliseconds"},
     {"Sync.PeriodicSeconds", "30", 1, 86400, "periodic synchronization without a publish, seconds"},
+    {"Sync.VerifyMinutes", "1440", 1, 10080,
+     "a server reads its whole database anew this often, to find damage on the disk, minutes"},
     {"Sync.StartupWaitMs", "5000", 0, 60000,
      "how long a starting server waits for its peers before it resumes as Active, milliseconds"},
     {"Sic.Port", "18211", 1, 65535, "TCP port of enrolment, open while an activation key is set"},

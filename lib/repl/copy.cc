@@ -159,6 +159,7 @@ void Replica::finish_copy() {
         return;
     }
     failure_.clear();
+    mark_good();  // adopt() has read every row
     env_.log(5, fmt::format("full copy of {} received: revision {}, {} bytes", name,
                             db_.position().rev, r.offer->size));
     env_.content_changed({}, true);

@@ -24,6 +24,7 @@ std::string PositionMessage::encode() const {
     out.u32(static_cast<uint32_t>(history.terms.size()));
     for (const store::Term& term : history.terms) store::write_term(out, term);
     out.u64(oldest_record).u8(copy_percent).u32(parked).text(version).text(failure);
+    out.u8(verified).text(damage);
     return out.take();
 }
 
@@ -43,6 +44,8 @@ PositionMessage PositionMessage::decode(std::string_view bytes) {
     m.parked = in.u32();
     m.version = in.text();
     m.failure = in.text();
+    m.verified = in.u8();
+    m.damage = in.text();
     return m;
 }
 
@@ -107,6 +110,87 @@ CopyChunk CopyChunk::decode(std::string_view bytes) {
     m.index = in.u32();
     m.codec = in.u8();
     m.bytes = in.text();
+    return m;
+}
+
+std::string BucketsMessage::encode() const {
+    store::Writer out;
+    out.u8(k_format);
+    store::write_position(out, sums.at);
+    out.u32(static_cast<uint32_t>(sums.sums.size()));
+    for (const store::Hash& sum : sums.sums) out.hash(sum);
+    return out.take();
+}
+
+BucketsMessage BucketsMessage::decode(std::string_view bytes) {
+    store::Reader in = open_message(bytes);
+    BucketsMessage m;
+    m.sums.at = store::read_position(in);
+    if (in.u32() != store::k_buckets) throw Error(Code::internal, "another number of buckets");
+    for (size_t i = 0; i < store::k_buckets; ++i) m.sums.sums.push_back(in.hash());
+    return m;
+}
+
+std::string MarksMessage::encode() const {
+    store::Writer out;
+    out.u8(k_format);
+    store::write_position(out, rows.at);
+    out.u32(static_cast<uint32_t>(buckets.size()));
+    for (uint16_t bucket : buckets) out.u16(bucket);
+    out.u32(static_cast<uint32_t>(rows.marks.size()));
+    for (const store::RowMark& mark : rows.marks) out.uid(mark.uid).u64(mark.rev).hash(mark.hash);
+    return out.take();
+}
+
+MarksMessage MarksMessage::decode(std::string_view bytes) {
+    store::Reader in = open_message(bytes);
+    MarksMessage m;
+    m.rows.at = store::read_position(in);
+    for (uint32_t count = in.u32(); count > 0; --count) m.buckets.push_back(in.u16());
+    for (uint32_t count = in.u32(); count > 0; --count) {
+        store::RowMark mark;
+        mark.uid = in.uid();
+        mark.rev = in.u64();
+        mark.hash = in.hash();
+        m.rows.marks.push_back(mark);
+    }
+    return m;
+}
+
+std::string LostMessage::encode() const {
+    store::Writer out;
+    out.u8(k_format).u32(static_cast<uint32_t>(rows.size()));
+    for (const Uid& uid : rows) out.uid(uid);
+    out.u32(static_cast<uint32_t>(records.size()));
+    for (uint64_t rev : records) out.u64(rev);
+    return out.take();
+}
+
+LostMessage LostMessage::decode(std::string_view bytes) {
+    store::Reader in = open_message(bytes);
+    LostMessage m;
+    for (uint32_t count = in.u32(); count > 0; --count) m.rows.push_back(in.uid());
+    for (uint32_t count = in.u32(); count > 0; --count) m.records.push_back(in.u64());
+    return m;
+}
+
+std::string FoundMessage::encode() const {
+    store::Writer out;
+    out.u8(k_format);
+    store::write_position(out, at);
+    out.text(store::encode(rows)).u32(static_cast<uint32_t>(records.size()));
+    for (const store::Revision& record : records) store::write_record(out, record);
+    return out.take();
+}
+
+FoundMessage FoundMessage::decode(std::string_view bytes) {
+    store::Reader in = open_message(bytes);
+    FoundMessage m;
+    m.at = store::read_position(in);
+    m.rows = store::decode(in.text());
+    for (uint32_t count = in.u32(); count > 0; --count) {
+        m.records.push_back(store::read_record(in));
+    }
     return m;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "repl/compare.hh"
+#include "store/verify.hh"
 
 namespace mds::repl {
 
@@ -24,6 +25,10 @@ enum class Kind : uint16_t {
     full_sync_done = 11,
     handover = 12,         ///< make me the Active, orderly
     handover_refused = 13, ///< and why not
+    buckets = 14,          ///< sums of my rows: where do we differ?
+    marks = 15,            ///< my rows where we differ
+    lost = 16,             ///< give me these rows and records, mine are damaged
+    found = 17,            ///< here they are
     application = 100,     ///< from here on: other uses of the same channel, not of the replica
 };
 
@@ -41,6 +46,10 @@ struct PositionMessage {
     std::string version;
     /// Why the last synchronization failed; empty when it did not.
     std::string failure;
+    /// The sender's whole database was read anew and found good in the last day.
+    bool verified = false;
+    /// What the sender found damaged in its own database; empty when nothing.
+    std::string damage;
     /// The sender is a Standby by decision of its own term but two Actives exist as far as it knows.
     bool collision = false;
 
@@ -77,6 +86,36 @@ struct CopyChunk {
     std::string bytes;
     std::string encode() const;
     static CopyChunk decode(std::string_view bytes);
+};
+
+struct BucketsMessage {
+    store::BucketSums sums;
+    std::string encode() const;
+    static BucketsMessage decode(std::string_view bytes);
+};
+
+struct MarksMessage {
+    /// The buckets that differ, and every row of the sender in them.
+    std::vector<uint16_t> buckets;
+    store::RowMarks rows;
+    std::string encode() const;
+    static MarksMessage decode(std::string_view bytes);
+};
+
+struct LostMessage {
+    std::vector<Uid> rows;
+    std::vector<uint64_t> records;
+    std::string encode() const;
+    static LostMessage decode(std::string_view bytes);
+};
+
+struct FoundMessage {
+    store::Position at;
+    /// Put: a row as the sender has it; remove: the sender has no such row.
+    std::vector<store::Image> rows;
+    std::vector<store::Revision> records;
+    std::string encode() const;
+    static FoundMessage decode(std::string_view bytes);
 };
 
 /// copy_get, copy_gone, handover, refusals, full_sync: an id, a number and a text.

@@ -24,6 +24,7 @@ void Replica::start() {
     // A founder whose database was damaged must not begin a second history of its Domain.
     if (!db_.has_history() && self_.founder && !db_.was_damaged()) {
         db_.create(self_.server, "setup");
+        mark_good();
         set_role(Role::active, "first server of this Domain");
     } else if (self_.log_server || !db_.has_history() || db_.term().active != self_.server) {
         set_role(Role::standby, "Standby");
@@ -83,6 +84,8 @@ PositionMessage Replica::my_position() const {
     m.parked = env_.parked_count();
     m.version = self_.version;
     m.failure = failure_;
+    m.verified = verified();
+    m.damage = health_.damage;
     m.collision = collision_;
     if (receiving_) {
         m.copy_percent = receiving_->offer && !receiving_->have.empty()
@@ -135,6 +138,7 @@ void Replica::tick() {
         serving_.reset();
     }
     progress_pending();
+    progress_health();
     update_shown();
 }
 
@@ -258,6 +262,10 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
                     finish_pending(Error(Code::ha_invalid, NoteMessage::decode(payload).text));
                 }
                 break;
+            case Kind::buckets: on_buckets(*p, payload); break;
+            case Kind::marks: on_marks(*p, payload); break;
+            case Kind::lost: on_lost(*p, payload); break;
+            case Kind::found: on_found(*p, payload); break;
             case Kind::application: break;
         }
     } catch (const Error& e) {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ class Env {
     /// The finished file of a received copy.
     virtual std::string received_copy(const Uid& id) = 0;
     virtual void drop_copy(const Uid& id) = 0;
+    /// Runs `work`, which touches nothing of the replica, beside it, and then `then` in turn with
+    /// everything else that the replica does.
+    virtual void in_background(std::function<void()> work, std::function<void()> then) = 0;
     /// Keeps publishes that must be taken back; durable when it returns. Repeating is harmless.
     virtual void park(const std::vector<store::Revision>& records) = 0;
     virtual uint32_t parked_count() = 0;
@@ -62,6 +66,8 @@ struct Timing {
     int grace_ms = 5000;
     int handover_ms = 10000;
     int repeat_ms = 2000;
+    /// The whole database is read anew this often, and after every start.
+    int64_t verify_ms = 24 * 3600 * 1000;
 };
 
 /// The ten canonical values of multi-domain-ha.md 2.4, in order of evaluation.
@@ -138,6 +144,14 @@ class Replica {
     void set_standby(const std::string& by);
     /// This server becomes Active without the old one (CA-10). Refused while the Active answers.
     void force_active(const std::string& by);
+    /// Reads the whole database of this server anew, at once; `done` gets what is damaged, or nothing
+    /// when all is well. What is damaged is then taken from a peer.
+    using Verified = std::function<void(const store::Verification&)>;
+    void verify(Verified done);
+    /// What verification found damaged here and is not repaired yet; empty when nothing.
+    const std::string& damage() const { return health_.damage; }
+    /// Whether the whole database was read anew and found good within the last day.
+    bool verified() const;
     /// Manual synchronization of one peer from this Active (MA, MD). RF-19, RF-20.
     void full_sync(const Uid& mds, Done done);
 
@@ -171,6 +185,21 @@ class Replica {
         Done done;
     };
 
+    /// Whether the bytes on the disk are still what was written (repair.cc).
+    struct Health {
+        bool checking = false;
+        /// mono; when the next check is due, and the last good one (0: none yet).
+        int64_t due_at = 0, good_at = 0;
+        std::string damage;
+        store::Verification last;
+        /// Checks since the first that found damage.
+        int attempts = 0;
+        /// The peer that was asked for what is lost, and when (mono).
+        Uid asked;
+        int64_t asked_at = 0;
+        std::vector<Verified> waiting;
+    };
+
     History history() const;
     PeerState* find(const Uid& mds);
     bool reachable(const PeerState& p) const;
@@ -198,6 +227,19 @@ class Replica {
     void ask_chunks();
     void finish_copy();
     void fail_copy(const std::string& why);
+    // repair.cc
+    void progress_health();
+    void start_check();
+    void on_verified(store::Verification found);
+    void mark_good();
+    void repair(const store::Verification& found);
+    PeerState* repair_source();
+    void on_buckets(PeerState& p, std::string_view payload);
+    void on_marks(PeerState& p, std::string_view payload);
+    void on_lost(PeerState& p, std::string_view payload);
+    void on_found(PeerState& p, std::string_view payload);
+    template <class Result>
+    void compute(std::function<Result()> work, std::function<void(Result)> then);
     // status.cc
     PeerStatus judge(const PeerState& p) const;
     void update_shown();
@@ -220,6 +262,9 @@ class Replica {
     std::optional<CopyOffer> serving_;
     int64_t serving_used_at_ = 0;
     std::map<Uid, Done> full_syncs_;
+    Health health_;
+    /// Work in the background outlives a replica that was taken away meanwhile.
+    std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace mds::repl

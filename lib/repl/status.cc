@@ -78,6 +78,14 @@ PeerStatus Replica::judge(const PeerState& p) const {
     } else if (receiving_ && receiving_->from == p.peer.mds) {
         is(SyncStatus::synchronizing, "full copy from " + p.peer.name, "wait");
         s.percent = my_position().copy_percent;
+    } else if (!p.last.damage.empty()) {
+        is(SyncStatus::sync_failed,
+           fmt::format("the database of {} is damaged: {}", p.peer.name, p.last.damage),
+           fmt::format("mdsctl ha verify {} {}", self_.domain, p.peer.mds_name));
+    } else if (!health_.damage.empty()) {
+        is(SyncStatus::sync_failed,
+           fmt::format("the database of {} is damaged: {}", self_.name, health_.damage),
+           fmt::format("mdsctl ha verify {} {}", self_.domain, self_.mds_name));
     } else if (!p.last.failure.empty() && c.relation != Relation::same) {
         is(SyncStatus::sync_failed, "the last synchronization failed there: " + p.last.failure,
            fmt::format("mdsctl ha sync {} --to {}", self_.domain, p.peer.mds_name));
@@ -103,6 +111,12 @@ PeerStatus Replica::judge(const PeerState& p) const {
         is(SyncStatus::sync_failed,
            fmt::format("content differs at revision {}", mine.rev),
            fmt::format("mdsctl ha sync {} --to {}", self_.domain, p.peer.mds_name));
+    } else if (!p.last.verified || !verified()) {
+        // Equal by what was applied; whether the disk still holds it is being read.
+        is(SyncStatus::synchronizing,
+           fmt::format("the database of {} is being verified",
+                       p.last.verified ? self_.name : p.peer.name),
+           "wait");
     } else {
         is(SyncStatus::synchronized, "", "");
     }

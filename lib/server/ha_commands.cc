@@ -85,7 +85,8 @@ json::object show_ha_status(Server& server) {
     reply["servers"] = std::move(servers);
     reply["successfully-synced"] = all_good;
     // What the connected server knows of itself and of the Domain as a whole.
-    for (const char* key : {"server", "role", "state", "revision", "term", "digest", "parked"}) {
+    for (const char* key : {"server", "role", "state", "revision", "term", "digest", "parked",
+                            "verified", "damage"}) {
         reply[key] = *json::find(status, key);
     }
     return reply;

@@ -138,6 +138,13 @@ void ReplicaEnv::drop_copy(const Uid& id) {
     std::filesystem::remove(folder_ + "/outgoing/" + id.text(), ignored);
 }
 
+void ReplicaEnv::in_background(std::function<void()> work, std::function<void()> then) {
+    daemon_.work([this, work = std::move(work), then = std::move(then)]() mutable {
+        work();
+        daemon_.post(std::move(then));
+    });
+}
+
 void ReplicaEnv::park(const std::vector<store::Revision>& records) {
     // Parked publishes are the only copy of what an administrator was told is published: this one
     // transaction of work.db is flushed before the revisions are taken back.

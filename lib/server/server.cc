@@ -16,6 +16,7 @@ repl::Timing timing_from(const app::Config& config) {
     repl::Timing t;
     t.heartbeat_ms = config.get_int("Sync.HeartbeatMs");
     t.silent_ms = 5 * t.heartbeat_ms;
+    t.verify_ms = int64_t{60'000} * config.get_int("Sync.VerifyMinutes");
     t.startup_ms = config.get_int("Sync.StartupWaitMs");
     t.repeat_ms = std::min(2000, config.get_int("Sync.PeriodicSeconds") * 1000);
     return t;
@@ -230,6 +231,8 @@ json::object Server::status() const {
                         {"digest", store::text(position.digest)},
                         {"objects", impl_->db.object_count()},
                         {"parked", impl_->env.parked_count()},
+                        {"verified", replica.verified()},
+                        {"damage", replica.damage()},
                         {"sessions", std::move(sessions)},
                         {"peers", std::move(peers)}};
 }
@@ -321,6 +324,20 @@ json::object Server::ha_action(const json::object& request) {
         return start("Force Active", c.self.name, [&](Uid task) {
             replica.force_active(user);
             task_end(workspace, task, c.self.name + " is Active")(std::nullopt);
+        });
+    }
+    if (action == "verify") {
+        if (!is_self(target)) {
+            throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to verify its own database");
+        }
+        return start("Verify database", c.self.name, [&](Uid task) {
+            replica.verify([&workspace, task](const store::Verification& found) {
+                std::string read = fmt::format("revision {}: {} objects and {} records of the log",
+                                               found.at.rev, found.rows, found.records);
+                workspace.update_task(task, 100, read + (found.good() ? ", all good" : ""));
+                workspace.finish_task(task, found.good() ? "succeeded" : "failed", {},
+                                      found.good() ? "" : found.text() + "; repair has begun");
+            });
         });
     }
     if (action == "full-sync") {

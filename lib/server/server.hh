@@ -55,7 +55,7 @@ class Server {
     /// "last-contact","last-successful-sync","reason","next","percent","log-server"}]}.
     json::object status() const;
     /// A role change or full copy asked by an operator, as Domain1.HaAction: {"action":
-    /// "set-active"|"set-standby"|"force-active"|"full-sync","target":<server or MDS name, empty =
+    /// "set-active"|"set-standby"|"force-active"|"full-sync"|"verify","target":<server or MDS name, empty =
     /// this one>,"confirmed":bool,"user":...}; returns {"task-id"}. Throws refusals.
     json::object ha_action(const json::object& request);
     /// Sends a message of another use over the same channel; kind from repl::Kind::application on.

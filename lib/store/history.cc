@@ -46,7 +46,7 @@ Term term_of(const Revision& r) {
 
 }  // namespace
 
-Hash PublicDb::Impl::chain_hash(const Revision& r) {
+Hash chain_hash_of(Hasher& hasher, const Revision& r) {
     Hash payload = sha256(r.payload);
     return hasher.begin().part(raw(r.prev_hash)).part(r.kind).part(r.term_id.raw())
         .number(r.term_no).number(r.rev).part(r.session.raw()).part(r.session_name).part(r.author)
@@ -92,7 +92,7 @@ void PublicDb::Impl::insert_term(const Term& t) {
     s->exec();
 }
 
-Revision PublicDb::Impl::read_revision(SQLite::Statement& s, bool with_payload, bool with_undo) {
+Revision read_revision(SQLite::Statement& s, bool with_payload, bool with_undo) {
     Revision r;
     r.rev = static_cast<uint64_t>(s.getColumn(0).getInt64());
     r.kind = s.getColumn(1).getString();
@@ -209,7 +209,7 @@ std::optional<Revision> PublicDb::revision(uint64_t rev) const {
                      "author,time_ms,changes,meta,codec,payload,undo FROM revision WHERE rev=?"));
     s->bind(1, static_cast<int64_t>(rev));
     if (!s->executeStep()) return std::nullopt;
-    return impl_->read_revision(*s, true, true);
+    return read_revision(*s, true, true);
 }
 
 std::vector<Revision> PublicDb::revisions(uint64_t below, size_t limit) const {
@@ -219,7 +219,7 @@ std::vector<Revision> PublicDb::revisions(uint64_t below, size_t limit) const {
     s->bind(1, static_cast<int64_t>(std::min<uint64_t>(below, INT64_MAX)));
     s->bind(2, static_cast<int64_t>(limit));
     std::vector<Revision> out;
-    while (s->executeStep()) out.push_back(impl_->read_revision(*s, false, false));
+    while (s->executeStep()) out.push_back(read_revision(*s, false, false));
     return out;
 }
 
@@ -238,7 +238,7 @@ std::vector<Revision> PublicDb::records(uint64_t from, size_t max_bytes) const {
     std::vector<Revision> out;
     size_t bytes = 0;
     while (s->executeStep()) {
-        Revision r = impl_->read_revision(*s, true, false);
+        Revision r = read_revision(*s, true, false);
         if (out.empty() && r.rev != from) return {};  // trimmed
         if (!out.empty() && bytes + r.payload.size() > max_bytes) break;
         bytes += r.payload.size() + 300;
@@ -317,7 +317,7 @@ std::vector<Revision> PublicDb::tail(uint64_t rev) const {
                      " ORDER BY rev"));
     s->bind(1, static_cast<int64_t>(rev));
     std::vector<Revision> out;
-    while (s->executeStep()) out.push_back(impl_->read_revision(*s, true, true));
+    while (s->executeStep()) out.push_back(read_revision(*s, true, true));
     return out;
 }
 
@@ -360,48 +360,7 @@ Position PublicDb::copy_to(const std::string& path) const {
     vacuum.exec();
     // The position is read from the copy: it is the truth about what was copied.
     SQLite::Database copy(path, SQLite::OPEN_READONLY);
-    SQLite::Statement last(copy, "SELECT rev,hash,digest,term_id,term_no FROM revision"
-                                 " ORDER BY rev DESC LIMIT 1");
-    Position p;
-    if (last.executeStep()) {
-        p.rev = static_cast<uint64_t>(last.getColumn(0).getInt64());
-        p.hash = hash_from(blob(last, 1));
-        p.digest = hash_from(blob(last, 2));
-        p.term_id = uid_column(last, 3);
-        p.term_no = static_cast<uint64_t>(last.getColumn(4).getInt64());
-    }
-    SQLite::Statement meta(copy, "SELECT value FROM meta WHERE key='incarnation'");
-    if (meta.executeStep()) p.incarnation = uid_column(meta, 0);
-    return p;
-}
-
-namespace {
-
-/// The digest of all rows of an open database, hashed anew from the documents.
-Hash rehash(SQLite::Database& database) {
-    SQLite::Statement meta(database, "SELECT value FROM meta WHERE key='digest_key'");
-    if (!meta.executeStep()) throw Error(Code::internal, "the copy has no history");
-    std::string key = blob(meta, 0);
-    SQLite::Statement rows(database, "SELECT uid,type,scope,name,doc FROM object");
-    Hasher hasher;
-    Digest digest;
-    while (rows.executeStep()) {
-        hasher.begin().part(key);
-        hasher.part(blob(rows, 0));
-        for (int i = 1; i < 5; ++i) hasher.part(blob(rows, i));
-        digest.add(hasher.end());
-    }
-    return digest.value();
-}
-
-}  // namespace
-
-bool PublicDb::verify() const {
-    SQLite::Database reader(impl_->generations.live(), SQLite::OPEN_READONLY, 5000);
-    SQLite::Transaction snapshot(reader);
-    SQLite::Statement last(reader, "SELECT digest FROM revision ORDER BY rev DESC LIMIT 1");
-    if (!last.executeStep()) return true;
-    return rehash(reader) == hash_from(blob(last, 0));
+    return position_of(copy);
 }
 
 void PublicDb::adopt(const std::string& path, const Position& expected) {
@@ -411,7 +370,7 @@ void PublicDb::adopt(const std::string& path, const Position& expected) {
         if (!check.executeStep() || check.getColumn(0).getString() != "ok") {
             throw Error(Code::internal, "the received copy is damaged");
         }
-        if (rehash(copy) != expected.digest) {
+        if (content_digest(copy) != expected.digest) {
             throw Error(Code::internal, "the received copy has other content than its sender said");
         }
     }

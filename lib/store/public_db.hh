@@ -14,6 +14,9 @@
 
 namespace mds::store {
 
+struct Image;
+struct Repair;
+
 /// One public object: the newest published state.
 struct Object {
     Uid uid;
@@ -163,8 +166,22 @@ class PublicDb {
     /// proving that its rows give `expected.digest`. Throws Error(internal) and keeps the old one
     /// when they do not.
     void adopt(const std::string& path, const Position& expected);
-    /// Rehashes every row; true when the digest of position() comes out.
-    bool verify() const;
+
+    // ---- damage (replication.md 6; verify.cc) ----
+
+    /// The live database file, for the readers of verify.hh; another one after adopt().
+    std::string path() const;
+    /// Rows with their content and revision, for a replica that lost them; a row that is damaged here
+    /// is left out. Uids that are not here come back as removals.
+    std::vector<Image> images_of(const std::vector<Uid>& uids) const;
+    /// Replaces damaged rows and records in one transaction with those of a replica that is at
+    /// revision `seen` of this history. Only what cannot be a matter of different positions is
+    /// taken: a row with the revision that the row here has; a row that is missing here when the
+    /// other is not behind; the absence of a row when the other is not ahead; a record whose hash
+    /// is the one that the chain demands. Position, digest and chain stay as they are: verify()
+    /// tells whether the content fits them again.
+    void repair(const Repair& repair, uint64_t seen);
+
     /// Predefined objects live in code: a reference to one of them is never dangling.
     void set_predefined(std::function<bool(const Uid&)> is_predefined);
 

@@ -55,6 +55,15 @@ struct Live {
     std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
 };
 
+/// The digest of all rows of an open database, hashed anew from the documents (verify.cc).
+Hash content_digest(SQLite::Database& database);
+/// `hash` of a record, computed from everything else in it.
+Hash chain_hash_of(Hasher& hasher, const Revision& record);
+/// The newest revision of an open database.
+Position position_of(SQLite::Database& database);
+/// A row of the columns that history.cc selects, in their order.
+Revision read_revision(SQLite::Statement& s, bool with_payload, bool with_undo);
+
 struct PublicDb::Impl {
     explicit Impl(const std::string& root) : folder(root), generations(root) { open(); }
 
@@ -82,9 +91,10 @@ struct PublicDb::Impl {
     void append(Revision& record);
     /// Deletes what a record of the kind "purge" says.
     void purge(const Revision& record);
-    Hash chain_hash(const Revision& record);
-    Revision read_revision(SQLite::Statement& s, bool with_payload, bool with_undo);
+    Hash chain_hash(const Revision& record) { return chain_hash_of(hasher, record); }
     std::string describe(const Uid& uid);
+    void replace_row(const Image& image);
+    void rebuild_indexes();
 
     std::string folder;
     Generations generations;

@@ -200,6 +200,9 @@ void Service::ha_action(const json::object& body, Then then) {
         where = named.is_nil() ? identity_->uid : named;
     } else if (action == "set-standby" && !named.is_nil()) {
         where = named;
+    } else if (action == "verify") {
+        bool here = !server_on(identity_->uid).empty();
+        where = !named.is_nil() ? named : here ? identity_->uid : active;
     }
     if (where.is_nil()) {
         throw Error(Code::ha_invalid, "Domain " + row->name + " has no Active server that answers")

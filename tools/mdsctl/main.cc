@@ -166,6 +166,8 @@ int main(int argc, char** argv) {
     action("set-standby", "the Active becomes Standby; nobody is Active", "set-standby", false);
     action("force-active", "SERVER becomes Active without the old one, which does not answer",
            "force-active", true);
+    action("verify", "a server reads its whole database anew and repairs what is damaged", "verify",
+           false);
     action("sync", "replaces the content of a peer with a full copy", "full-sync", true);
 
     CLI::App* task = app.add_subcommand("task", "tasks")->alias("tasks");

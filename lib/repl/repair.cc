@@ -1,0 +1,302 @@
+// Verification in the background, and repair of what it finds damaged from another server
+// (replication.md 6): damaged rows and records by themselves, lost rows by comparing buckets, a
+// file that cannot be read by a full copy. The Active repairs itself from a Standby the same way.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.hh"
+#include "repl/replica.hh"
+
+namespace mds::repl {
+namespace {
+
+// A check and a repair may take turns this often before a full copy is the better way.
+constexpr int k_most_attempts = 5;
+// With more, the replicas have little in common and a full copy is cheaper.
+constexpr size_t k_most_buckets = 512;
+// What is asked for at once.
+constexpr size_t k_most_rows = 2000;
+
+}  // namespace
+
+/// Runs `work` beside everything else and gives its result to `then`, unless this replica is gone or
+/// takes a full copy by then.
+template <class Result>
+void Replica::compute(std::function<Result()> work, std::function<void(Result)> then) {
+    auto result = std::make_shared<std::optional<Result>>();
+    auto problem = std::make_shared<std::string>();
+    std::weak_ptr<int> alive = alive_;
+    env_.in_background(
+        [work = std::move(work), result, problem] {
+            try {
+                *result = work();
+            } catch (const std::exception& e) {
+                *problem = e.what();
+            }
+        },
+        [this, alive, result, problem, then = std::move(then)] {
+            if (alive.expired()) return;
+            if (*result) {
+                then(std::move(**result));
+            } else {
+                env_.log(4, "reading the database failed: " + *problem);
+            }
+        });
+}
+
+bool Replica::verified() const {
+    return health_.good_at != 0 && health_.damage.empty() &&
+           env_.mono_ms() - health_.good_at <= timing_.verify_ms + timing_.verify_ms / 4;
+}
+
+void Replica::mark_good() {
+    health_.good_at = env_.mono_ms();
+    health_.due_at = health_.good_at + timing_.verify_ms;
+    health_.damage.clear();
+    health_.attempts = 0;
+    health_.asked = {};
+}
+
+void Replica::verify(Verified done) {
+    health_.waiting.push_back(std::move(done));
+    health_.due_at = env_.mono_ms();
+    health_.attempts = 0;
+    // A check that runs already may have read the damaged place before it was damaged.
+    if (!health_.checking) start_check();
+}
+
+void Replica::progress_health() {
+    int64_t now = env_.mono_ms();
+    if (!db_.has_history() || receiving_ || health_.checking) return;
+    bool unanswered = !health_.asked.is_nil() && now - health_.asked_at > 5 * timing_.repeat_ms;
+    if (now >= health_.due_at || unanswered) start_check();
+}
+
+void Replica::start_check() {
+    health_.checking = true;
+    health_.asked = {};
+    // Those who asked while an older check ran wait for this one.
+    auto waiting = std::make_shared<std::vector<Verified>>(std::move(health_.waiting));
+    health_.waiting.clear();
+    std::string path = db_.path();
+    compute<store::Verification>([path] { return store::verify(path); },
+                                 [this, path, waiting](store::Verification found) {
+                                     health_.checking = false;
+                                     if (path != db_.path()) {
+                                         // A full copy came meanwhile.
+                                         for (Verified& w : *waiting) {
+                                             health_.waiting.push_back(std::move(w));
+                                         }
+                                         health_.due_at = env_.mono_ms();
+                                         return;
+                                     }
+                                     on_verified(found);
+                                     for (Verified& w : *waiting) w(found);
+                                 });
+}
+
+void Replica::on_verified(store::Verification found) {
+    bool was_damaged = !health_.damage.empty();
+    if (found.good()) {
+        if (was_damaged) {
+            env_.log(5, fmt::format("the database is whole again: {} objects and {} records read at "
+                                    "revision {}", found.rows, found.records, found.at.rev));
+        }
+        mark_good();
+        if (!health_.waiting.empty()) health_.due_at = env_.mono_ms();
+        health_.last = std::move(found);
+        if (was_damaged) send_positions();
+        env_.status_changed();
+        update_shown();
+        return;
+    }
+    std::vector<std::string> names;
+    for (const Uid& uid : found.damaged_rows) {
+        if (names.size() == 5) break;
+        auto object = db_.get(uid);
+        names.push_back(object ? object->type + " " + object->name + " " + uid.text() : uid.text());
+    }
+    std::string text = found.text();
+    if (!names.empty()) text += ": " + join(names, ", ");
+    if (text != health_.damage) {
+        env_.log(3, fmt::format("the database is damaged at revision {}: {}", found.at.rev, text));
+    }
+    health_.damage = std::move(text);
+    health_.last = found;
+    // Until it was repaired, or if nobody can be asked: again a little later.
+    health_.due_at = env_.mono_ms() + 5 * timing_.repeat_ms;
+    send_positions();
+    env_.status_changed();
+    repair(found);
+    update_shown();
+}
+
+Replica::PeerState* Replica::repair_source() {
+    PeerState* best = nullptr;
+    for (PeerState& p : peers_) {
+        if (!reachable(p) || !p.last.damage.empty() || p.last.copy_percent != 255) continue;
+        Relation relation = compare(history(), p.last.history).relation;
+        if (relation != Relation::same && relation != Relation::behind &&
+            relation != Relation::ahead) {
+            continue;
+        }
+        auto rank = [](const PeerState& s) {
+            return std::tuple(s.last.role == Role::active, s.last.verified,
+                              s.last.history.position.rev);
+        };
+        if (!best || rank(p) > rank(*best)) best = &p;
+    }
+    return best;
+}
+
+void Replica::repair(const store::Verification& found) {
+    PeerState* source = repair_source();
+    ++health_.attempts;
+    if ((!found.indexes.empty() && found.damaged_rows.empty()) ||
+        (!found.unreadable.empty() && health_.attempts == 1)) {
+        // Made anew from the objects; so may be what SQLite cannot read, if it is an index.
+        store::Repair indexes;
+        indexes.indexes = true;
+        try {
+            db_.repair(indexes, 0);
+            env_.log(5, "the indexes were made anew from the objects");
+            health_.due_at = env_.mono_ms();
+            return;
+        } catch (const std::exception& e) {
+            env_.log(4, std::string("the indexes cannot be made anew: ") + e.what());
+        }
+    }
+    if (!source) {
+        health_.attempts = std::min(health_.attempts, 1);  // waiting for a peer is no attempt
+        return;
+    }
+    if (!found.unreadable.empty() || health_.attempts > k_most_attempts) {
+        if (role_ == Role::active) return;  // an operator makes another server Active first
+        env_.log(4, "the damage cannot be repaired piece by piece");
+        request_copy(*source, false);
+        return;
+    }
+    health_.asked = source->peer.mds;
+    health_.asked_at = env_.mono_ms();
+    if (!found.damaged_rows.empty() || !found.damaged_records.empty()) {
+        LostMessage lost{found.damaged_rows, found.damaged_records};
+        env_.send(source->peer.mds, Kind::lost, lost.encode());
+        return;
+    }
+    std::string path = db_.path();
+    compute<store::BucketSums>([path] { return store::bucket_sums(path); },
+                               [this](store::BucketSums sums) {
+                                   if (health_.asked.is_nil()) return;
+                                   env_.send(health_.asked, Kind::buckets,
+                                             BucketsMessage{std::move(sums)}.encode());
+                               });
+}
+
+void Replica::on_buckets(PeerState& p, std::string_view payload) {
+    if (!db_.has_history() || receiving_) return;
+    auto theirs = std::make_shared<BucketsMessage>(BucketsMessage::decode(payload));
+    if (theirs->sums.at.incarnation != db_.position().incarnation) return;
+    std::string path = db_.path();
+    Uid mds = p.peer.mds;
+    compute<MarksMessage>(
+        [path, theirs] {
+            store::BucketSums mine = store::bucket_sums(path);
+            MarksMessage out;
+            for (size_t i = 0; i < mine.sums.size(); ++i) {
+                if (mine.sums[i] != theirs->sums.sums[i]) {
+                    out.buckets.push_back(static_cast<uint16_t>(i));
+                }
+            }
+            out.rows.at = mine.at;
+            if (out.buckets.size() <= k_most_buckets) {
+                out.rows = store::marks_of(path, out.buckets);
+            }
+            return out;
+        },
+        [this, mds](MarksMessage marks) { env_.send(mds, Kind::marks, marks.encode()); });
+}
+
+void Replica::on_marks(PeerState& p, std::string_view payload) {
+    if (p.peer.mds != health_.asked || health_.damage.empty()) return;
+    auto theirs = std::make_shared<MarksMessage>(MarksMessage::decode(payload));
+    if (theirs->buckets.size() > k_most_buckets) {
+        health_.asked = {};
+        if (role_ != Role::active) request_copy(p, false);
+        return;
+    }
+    std::string path = db_.path();
+    compute<store::RowMarks>(
+        [path, theirs] { return store::marks_of(path, theirs->buckets); },
+        [this, theirs](store::RowMarks mine) {
+            std::map<Uid, const store::RowMark*> here;
+            for (const store::RowMark& mark : mine.marks) here[mark.uid] = &mark;
+            LostMessage lost;
+            for (const store::RowMark& mark : theirs->rows.marks) {
+                auto found = here.find(mark.uid);
+                bool missing = found == here.end();
+                // Another revision of a row is a matter of our positions, not of damage.
+                bool differs = !missing && found->second->rev == mark.rev &&
+                               found->second->hash != mark.hash;
+                if (missing || differs) lost.rows.push_back(mark.uid);
+                if (!missing) here.erase(found);
+            }
+            for (const auto& [uid, mark] : here) lost.rows.push_back(uid);
+            if (lost.rows.size() > k_most_rows) lost.rows.resize(k_most_rows);
+            if (health_.asked.is_nil()) return;
+            if (lost.rows.empty()) {
+                health_.asked = {};
+                health_.due_at = env_.mono_ms();
+                return;
+            }
+            health_.asked_at = env_.mono_ms();
+            env_.send(health_.asked, Kind::lost, lost.encode());
+        });
+}
+
+void Replica::on_lost(PeerState& p, std::string_view payload) {
+    if (!db_.has_history() || receiving_) return;
+    LostMessage lost = LostMessage::decode(payload);
+    if (lost.rows.size() > k_most_rows) lost.rows.resize(k_most_rows);
+    if (lost.records.size() > k_most_rows) lost.records.resize(k_most_rows);
+    FoundMessage found;
+    found.at = db_.position();
+    found.rows = db_.images_of(lost.rows);
+    for (uint64_t rev : lost.records) {
+        if (auto record = db_.revision(rev)) found.records.push_back(std::move(*record));
+    }
+    env_.send(p.peer.mds, Kind::found, found.encode());
+}
+
+void Replica::on_found(PeerState& p, std::string_view payload) {
+    if (p.peer.mds != health_.asked || receiving_) return;
+    FoundMessage found = FoundMessage::decode(payload);
+    if (found.at.incarnation != db_.position().incarnation) return;
+    health_.asked = {};
+    health_.due_at = env_.mono_ms();
+    store::Repair repair;
+    for (store::Image& image : found.rows) {
+        if (image.change.op == store::Change::Op::remove) {
+            repair.extra.push_back(image.change.uid);
+        } else {
+            repair.rows.push_back(std::move(image));
+        }
+    }
+    repair.records = std::move(found.records);
+    repair.indexes = !health_.last.indexes.empty();
+    try {
+        db_.repair(repair, found.at.rev);
+    } catch (const std::exception& e) {
+        env_.log(4, "what " + p.peer.name + " sent does not repair the damage: " + e.what());
+        return;
+    }
+    env_.log(5, fmt::format("{} objects and {} records taken from {} to repair the database",
+                            repair.rows.size() + repair.extra.size(), repair.records.size(),
+                            p.peer.name));
+    env_.content_changed({}, true);
+    // Whether it is whole again is seen by reading it, not believed.
+    progress_health();
+}
+
+}  // namespace mds::repl

@@ -1,0 +1,401 @@
+// Damage: finding it, telling where it is, and taking from another replica what was lost.
+#include "store/verify.hh"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "base/error.hh"
+#include "base/text.hh"
+#include "store/public_db_impl.hh"
+#include "store/refs.hh"
+
+namespace mds::store {
+namespace {
+
+// More are not listed one by one: then the replicas are compared by buckets.
+constexpr size_t k_most_listed = 1000;
+
+std::string digest_key_of(SQLite::Database& database) {
+    SQLite::Statement meta(database, "SELECT value FROM meta WHERE key='digest_key'");
+    if (!meta.executeStep()) throw Error(Code::internal, "the database has no history");
+    return blob(meta, 0);
+}
+
+std::string_view view(const SQLite::Column& column) {
+    return {static_cast<const char*>(column.getBlob()), static_cast<size_t>(column.getBytes())};
+}
+
+/// Columns of k_rows.
+struct Row {
+    std::string_view uid, type, scope, name, doc, stored;
+    uint64_t rev = 0;
+    Hash hash{};
+};
+constexpr char k_rows[] = "SELECT uid,type,scope,name,doc,hash,rev FROM object NOT INDEXED";
+
+/// Calls `with` for every row, with the hash that its document gives.
+void each_row(SQLite::Database& database, const std::function<void(const Row&)>& with) {
+    std::string key = digest_key_of(database);
+    Hasher hasher;
+    SQLite::Statement rows(database, k_rows);
+    while (rows.executeStep()) {
+        Row row;
+        // The columns stay alive until the next step.
+        auto uid = rows.getColumn(0), type = rows.getColumn(1), scope = rows.getColumn(2),
+             name = rows.getColumn(3), doc = rows.getColumn(4), hash = rows.getColumn(5);
+        row.uid = view(uid);
+        row.type = view(type);
+        row.scope = view(scope);
+        row.name = view(name);
+        row.doc = view(doc);
+        row.stored = view(hash);
+        row.rev = static_cast<uint64_t>(rows.getColumn(6).getInt64());
+        row.hash = hasher.begin().part(key).part(row.uid).part(row.type).part(row.scope)
+                       .part(row.name).part(row.doc).end();
+        with(row);
+    }
+}
+
+Uid uid_of(const Row& row) {
+    auto uid = Uid::from_bytes(std::string(row.uid));
+    return uid ? *uid : Uid{};
+}
+
+/// Names and references are derived from the documents: what is missing, wrong or too much.
+class Derived {
+  public:
+    explicit Derived(SQLite::Database& database)
+        : database_(database),
+          name_(database, "SELECT uid FROM name WHERE scope=? AND folded=?"),
+          ref_(database, "SELECT 1 FROM ref WHERE dst=? AND src=?") {}
+
+    void check(const Row& row, const Uid& uid) {
+        name_.reset();
+        bind_text(name_, 1, std::string(row.scope));
+        bind_text(name_, 2, fold(std::string(row.name)));
+        ++names;
+        if (!name_.executeStep() || uid_column(name_, 0) != uid) {
+            say(fmt::format("the name '{}' leads elsewhere", row.name));
+        }
+        for (const Uid& dst : references_of(std::string(row.doc))) {
+            ref_.reset();
+            bind_blob(ref_, 1, dst.raw());
+            bind_blob(ref_, 2, uid.raw());
+            ++refs;
+            if (!ref_.executeStep()) say(fmt::format("a reference of '{}' is missing", row.name));
+        }
+    }
+    void finish() {
+        auto count = [&](const char* sql) {
+            SQLite::Statement s(database_, sql);
+            s.executeStep();
+            return static_cast<uint64_t>(s.getColumn(0).getInt64());
+        };
+        if (count("SELECT count(*) FROM name") != names) say("there are names of no object");
+        if (count("SELECT count(*) FROM ref") != refs) say("there are references of no object");
+    }
+    std::string problem;
+
+  private:
+    void say(std::string text) {
+        if (problem.empty()) problem = std::move(text);
+    }
+    SQLite::Database& database_;
+    SQLite::Statement name_, ref_;
+    uint64_t names = 0, refs = 0;
+};
+
+/// Structure of a table and its indexes, as SQLite sees it.
+void check_structure(SQLite::Database& database, const std::string& table, Verification& out) {
+    // Names and references can be made anew from the objects, whatever has happened to them.
+    bool derived = table == "name" || table == "ref";
+    SQLite::Statement check(database, "PRAGMA integrity_check(" + table + ")");
+    while (check.executeStep()) {
+        std::string line = check.getColumn(0).getString();
+        if (line == "ok") continue;
+        bool index = derived || line.find("missing from index") != std::string::npos ||
+                     line.find("wrong # of entries in index") != std::string::npos ||
+                     line.find("non-unique entry in index") != std::string::npos;
+        std::string& what = index ? out.indexes : out.unreadable;
+        if (what.empty()) what = table + ": " + line;
+    }
+}
+
+void check_records(SQLite::Database& database, Verification& out) {
+    Hasher hasher;
+    SQLite::Statement s(database,
+                        "SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,"
+                        "session_name,author,time_ms,changes,meta,codec,payload FROM revision"
+                        " ORDER BY rev");
+    Hash before{};
+    uint64_t rev_before = 0;
+    while (s.executeStep()) {
+        uint64_t rev = static_cast<uint64_t>(s.getColumn(0).getInt64());
+        ++out.records;
+        bool whole = false;
+        try {
+            Revision r = read_revision(s, true, false);
+            bool follows = out.records == 1 || (rev == rev_before + 1 && r.prev_hash == before);
+            whole = chain_hash_of(hasher, r) == r.hash && follows;
+            before = r.hash;
+        } catch (const Error&) {
+            // A column of another length: it is damaged, and so may the next one seem to be.
+        }
+        rev_before = rev;
+        if (!whole && out.damaged_records.size() < k_most_listed) out.damaged_records.push_back(rev);
+    }
+}
+
+}  // namespace
+
+bool Verification::good() const {
+    return content && damaged_rows.empty() && damaged_records.empty() && indexes.empty() &&
+           unreadable.empty();
+}
+
+std::string Verification::text() const {
+    std::vector<std::string> parts;
+    auto some = [](size_t count, const char* what) {
+        return fmt::format("{}{} {}{}", count >= k_most_listed ? "at least " : "", count, what,
+                           count == 1 ? "" : "s");
+    };
+    if (!unreadable.empty()) parts.push_back("the database file is damaged (" + unreadable + ")");
+    if (!damaged_rows.empty()) parts.push_back(some(damaged_rows.size(), "object") + " damaged");
+    if (!content && damaged_rows.empty()) parts.push_back("objects are missing or were changed");
+    if (!damaged_records.empty()) {
+        parts.push_back(some(damaged_records.size(), "record") + " of the log damaged, first " +
+                        std::to_string(damaged_records.front()));
+    }
+    if (!indexes.empty()) parts.push_back("an index is damaged (" + indexes + ")");
+    return join(parts, ", ");
+}
+
+uint16_t bucket_of(const Uid& uid) {
+    Hash hash = sha256(uid.raw());
+    return static_cast<uint16_t>((hash[0] | hash[1] << 8) % k_buckets);
+}
+
+Position position_of(SQLite::Database& database) {
+    Position p;
+    SQLite::Statement last(database, "SELECT rev,hash,digest,term_id,term_no FROM revision"
+                                     " ORDER BY rev DESC LIMIT 1");
+    if (last.executeStep()) {
+        p.rev = static_cast<uint64_t>(last.getColumn(0).getInt64());
+        p.hash = hash_from(blob(last, 1));
+        p.digest = hash_from(blob(last, 2));
+        p.term_id = uid_column(last, 3);
+        p.term_no = static_cast<uint64_t>(last.getColumn(4).getInt64());
+    }
+    SQLite::Statement meta(database, "SELECT value FROM meta WHERE key='incarnation'");
+    if (meta.executeStep()) p.incarnation = uid_column(meta, 0);
+    return p;
+}
+
+Hash content_digest(SQLite::Database& database) {
+    Digest digest;
+    each_row(database, [&](const Row& row) { digest.add(row.hash); });
+    return digest.value();
+}
+
+Verification verify(const std::string& path) {
+    Verification out;
+    try {
+        SQLite::Database reader(path, SQLite::OPEN_READONLY, 5000);
+        reader.exec("PRAGMA cache_size=-8192");
+        SQLite::Transaction snapshot(reader);
+        out.at = position_of(reader);
+        if (out.at.rev == 0) return out;
+        for (const char* table : {"meta", "term", "revision", "object", "name", "ref"}) {
+            check_structure(reader, table, out);
+        }
+        if (!out.unreadable.empty()) return out;
+        Digest digest;
+        Derived derived(reader);
+        each_row(reader, [&](const Row& row) {
+            ++out.rows;
+            digest.add(row.hash);
+            Uid uid = uid_of(row);
+            if (row.stored != raw(row.hash)) {
+                if (out.damaged_rows.size() < k_most_listed) out.damaged_rows.push_back(uid);
+                return;  // its name and references are part of what is damaged
+            }
+            derived.check(row, uid);
+        });
+        out.content = digest.value() == out.at.digest;
+        if (out.content && out.damaged_rows.empty()) {
+            derived.finish();
+            if (out.indexes.empty()) out.indexes = derived.problem;
+        }
+        check_records(reader, out);
+    } catch (const std::exception& e) {
+        // SQLITE_CORRUPT, or a value that cannot be one.
+        out.unreadable = e.what();
+    }
+    return out;
+}
+
+BucketSums bucket_sums(const std::string& path) {
+    SQLite::Database reader(path, SQLite::OPEN_READONLY, 5000);
+    SQLite::Transaction snapshot(reader);
+    BucketSums out;
+    out.at = position_of(reader);
+    std::vector<Digest> sums(k_buckets);
+    each_row(reader, [&](const Row& row) { sums[bucket_of(uid_of(row))].add(row.hash); });
+    out.sums.reserve(k_buckets);
+    for (const Digest& sum : sums) out.sums.push_back(sum.value());
+    return out;
+}
+
+RowMarks marks_of(const std::string& path, const std::vector<uint16_t>& buckets) {
+    SQLite::Database reader(path, SQLite::OPEN_READONLY, 5000);
+    SQLite::Transaction snapshot(reader);
+    RowMarks out;
+    out.at = position_of(reader);
+    std::vector<bool> wanted(k_buckets);
+    for (uint16_t bucket : buckets) {
+        if (bucket < k_buckets) wanted[bucket] = true;
+    }
+    each_row(reader, [&](const Row& row) {
+        Uid uid = uid_of(row);
+        if (wanted[bucket_of(uid)]) out.marks.push_back({uid, row.rev, row.hash});
+    });
+    return out;
+}
+
+std::string PublicDb::path() const { return impl_->generations.live(); }
+
+std::vector<Image> PublicDb::images_of(const std::vector<Uid>& uids) const {
+    std::vector<Image> out;
+    for (const Uid& uid : uids) {
+        Use s(impl_->sql("SELECT uid,type,scope,name,doc,rev,hash FROM object WHERE uid=?"));
+        bind_blob(*s, 1, uid.raw());
+        Image image;
+        image.change.uid = uid;
+        image.change.op = Change::Op::remove;
+        if (s->executeStep()) {
+            image.change.op = Change::Op::put;
+            image.change.type = s->getColumn(1).getString();
+            image.change.scope = s->getColumn(2).getString();
+            image.change.name = s->getColumn(3).getString();
+            image.change.doc = s->getColumn(4).getString();
+            image.rev = static_cast<uint64_t>(s->getColumn(5).getInt64());
+            if (impl_->row_hash(image.change) != hash_from(blob(*s, 6))) continue;
+        }
+        out.push_back(std::move(image));
+    }
+    return out;
+}
+
+void PublicDb::Impl::replace_row(const Image& image) {
+    {
+        // By uid, not by what the damaged row says its name is.
+        Use s(sql("DELETE FROM name WHERE uid=?"));
+        bind_blob(*s, 1, image.change.uid.raw());
+        s->exec();
+    }
+    {
+        Use s(sql("DELETE FROM ref WHERE src=?"));
+        bind_blob(*s, 1, image.change.uid.raw());
+        s->exec();
+    }
+    {
+        Use s(sql("DELETE FROM object WHERE uid=?"));
+        bind_blob(*s, 1, image.change.uid.raw());
+        s->exec();
+    }
+    if (image.change.op == Change::Op::remove) return;
+    std::string taken;
+    if (!put_row(image.change, image.rev, &taken)) {
+        throw Error(Code::internal, "repair: the name '" + taken + "' is taken");
+    }
+}
+
+void PublicDb::Impl::rebuild_indexes() {
+    // Whole: row by row a damaged tree would be believed.
+    live->database->exec("DELETE FROM name");
+    live->database->exec("DELETE FROM ref");
+    live->database->exec("REINDEX object");
+    live->database->exec("REINDEX revision");
+    SQLite::Statement rows(*live->database, "SELECT uid,scope,name,doc FROM object");
+    while (rows.executeStep()) {
+        Uid uid = uid_column(rows, 0);
+        {
+            Use s(sql("INSERT OR REPLACE INTO name(scope,folded,uid) VALUES(?,?,?)"));
+            bind_text(*s, 1, rows.getColumn(1).getString());
+            bind_text(*s, 2, fold(rows.getColumn(2).getString()));
+            bind_blob(*s, 3, uid.raw());
+            s->exec();
+        }
+        for (const Uid& dst : references_of(rows.getColumn(3).getString())) {
+            Use s(sql("INSERT OR IGNORE INTO ref(dst,src) VALUES(?,?)"));
+            bind_blob(*s, 1, dst.raw());
+            bind_blob(*s, 2, uid.raw());
+            s->exec();
+        }
+    }
+}
+
+void PublicDb::repair(const Repair& repair, uint64_t seen) {
+    Impl& db = *impl_;
+    // What put_row adds to the digest is not new: the sum of the undamaged rows stays what it was.
+    Digest digest = db.digest;
+    try {
+        SQLite::Transaction transaction(*db.live->database,
+                                        SQLite::TransactionBehavior::IMMEDIATE);
+        // The pages in memory may be from before the damage; only the file counts.
+        db.live->database->exec("PRAGMA shrink_memory");
+        if (repair.indexes) db.rebuild_indexes();
+        auto rev_here = [&](const Uid& uid) -> std::optional<uint64_t> {
+            Use s(db.sql("SELECT rev FROM object WHERE uid=?"));
+            bind_blob(*s, 1, uid.raw());
+            if (!s->executeStep()) return std::nullopt;
+            return static_cast<uint64_t>(s->getColumn(0).getInt64());
+        };
+        for (const Image& image : repair.rows) {
+            auto here = rev_here(image.change.uid);
+            bool take = here ? *here == image.rev
+                             : image.rev <= db.position.rev && seen >= db.position.rev;
+            if (image.change.op == Change::Op::put && take) db.replace_row(image);
+        }
+        for (const Uid& uid : repair.extra) {
+            auto here = rev_here(uid);
+            if (!here || *here > seen || seen > db.position.rev) continue;
+            Image gone;
+            gone.change.uid = uid;
+            gone.change.op = Change::Op::remove;
+            db.replace_row(gone);
+        }
+        for (const Revision& record : repair.records) {
+            Hash expected{};
+            {
+                // What the record after it says is the truth; for the newest it is the position.
+                Use s(db.sql("SELECT prev_hash FROM revision WHERE rev=?"));
+                s->bind(1, static_cast<int64_t>(record.rev + 1));
+                expected = s->executeStep() ? hash_from(blob(*s, 0)) : db.position.hash;
+            }
+            if (record.hash != expected || db.chain_hash(record) != expected) {
+                throw Error(Code::internal,
+                            fmt::format("repair: record {} is another one there", record.rev));
+            }
+            Revision mine = record;
+            {
+                Use s(db.sql("SELECT undo FROM revision WHERE rev=?"));
+                s->bind(1, static_cast<int64_t>(record.rev));
+                if (s->executeStep()) mine.undo = blob(*s, 0);
+            }
+            Use s(db.sql("DELETE FROM revision WHERE rev=?"));
+            s->bind(1, static_cast<int64_t>(record.rev));
+            s->exec();
+            db.insert_revision(mine);
+        }
+        transaction.commit();
+    } catch (...) {
+        db.digest = digest;
+        throw;
+    }
+    db.digest = digest;
+}
+
+}  // namespace mds::store
