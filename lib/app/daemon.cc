@@ -53,6 +53,34 @@ void Daemon::every(int milliseconds, std::function<void()> function) {
     (*again)();
 }
 
+Daemon::Alarm::Alarm(Daemon& daemon, std::function<int()> function)
+    : daemon_(daemon), timer_(daemon.io_), function_(std::move(function)) {}
+
+void Daemon::Alarm::within(int milliseconds) {
+    auto when = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+    if (!set_ || when < timer_.expiry()) set(when);
+}
+
+void Daemon::Alarm::set(std::chrono::steady_clock::time_point when) {
+    set_ = true;
+    timer_.expires_at(when);
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (!error) ring();  // else it was set anew, or is gone
+    });
+}
+
+void Daemon::Alarm::ring() {
+    set_ = false;
+    if (daemon_.stopping_) return;
+    within(function_());
+}
+
+std::shared_ptr<Daemon::Alarm> Daemon::alarm(std::function<int()> function) {
+    std::shared_ptr<Alarm> alarm(new Alarm(*this, std::move(function)));
+    alarm->within(0);
+    return alarm;
+}
+
 void Daemon::on_stop(std::function<void()> function) { stop_hooks_.push_back(std::move(function)); }
 
 void Daemon::stop(int exit_code) {

@@ -2,6 +2,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -47,6 +48,26 @@ class Daemon {
     }
     /// Calls `function` every `milliseconds` on the loop thread until the daemon stops.
     void every(int milliseconds, std::function<void()> function);
+    /// A function that says itself when it wants to be called next.
+    class Alarm {
+      public:
+        /// Calls it within `milliseconds`, if that is earlier than it wanted.
+        void within(int milliseconds);
+
+      private:
+        friend class Daemon;
+        Alarm(Daemon& daemon, std::function<int()> function);
+        void set(std::chrono::steady_clock::time_point when);
+        void ring();
+        Daemon& daemon_;
+        boost::asio::steady_timer timer_;
+        std::function<int()> function_;
+        bool set_ = false;
+    };
+    /// Calls `function` on the loop thread, first at once; it returns the milliseconds until it wants
+    /// to be called again. For what is mostly idle: hundreds of such processes run on one host. Ends
+    /// with the returned object.
+    std::shared_ptr<Alarm> alarm(std::function<int()> function);
     /// Runs at a clean stop, last registered first, before the bus name is given up.
     void on_stop(std::function<void()> function);
     /// Ends the loop with an exit code.

@@ -181,11 +181,29 @@ json::object purge_published(WorkspaceImpl& impl, Call& call) {
 
 }  // namespace
 
+void WorkspaceImpl::purge_by_size() {
+    if (settings.log_bytes == 0) return;
+    uint64_t up_to = db.purge_point(settings.log_bytes);
+    if (up_to == 0) return;
+    uint64_t have = hooks.replicated ? hooks.replicated() : UINT64_MAX;
+    try {
+        purge(*this, up_to, "log size");
+        log::notice("the log was larger than " + std::to_string(settings.log_bytes >> 20) +
+                    " MiB: purged up to revision " + std::to_string(up_to) +
+                    (have < up_to ? "; a server that has only revision " + std::to_string(have) +
+                                        " will take a full copy"
+                                  : ""));
+    } catch (const Error& error) {
+        log::warning("purging the log: " + std::string(error.message()));
+    }
+}
+
 void WorkspaceImpl::purge_by_schedule() {
     int64_t time = now();
     if (time < next_auto_purge_ms) return;
     next_auto_purge_ms = time + 60'000;
     if (hooks.is_standby()) return;
+    purge_by_size();
     const model::Type* type = catalog().find("automatic-purge");
     if (!type) return;
     auto object = db.get(model::fixed_uid(type->name, type->name));
@@ -217,7 +235,9 @@ void WorkspaceImpl::purge_by_schedule() {
             return index == 0 || (by_count && index < most) || (by_days && r.time_ms >= oldest);
         },
         &count);
-    if (up_to == 0) return;
+    // A server that was away for a while still catches up by what it lacks (replication.md 9).
+    if (hooks.replicated) up_to = std::min(up_to, hooks.replicated());
+    if (up_to < db.oldest_record()) return;
     try {
         purge(*this, up_to, "automatic purge");
         log::notice("automatic purge: " + std::to_string(count) + " published sessions, up to " +

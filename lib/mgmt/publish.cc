@@ -160,15 +160,24 @@ void WorkspaceImpl::register_changes_commands() {
             SessionPtr session = target_of(*this, call);
             Uid published = session->uid;
             uint64_t count = session->changes;
-            publish(session, session->user);
+            uint64_t rev = publish(session, session->user);
             Uid task = self.create_task("Publish operation", settings.domain.name, call.user(),
                                         false, call.session_uid());
-            self.finish_task(
-                task, "succeeded",
-                json::array{json::object{
-                    {"publishResponse",
-                     json::object{{"numberOfPublishedChanges", count}, {"mode", "async"}}},
-                    {"revision", published.text()}}});
+            json::array details{json::object{
+                {"publishResponse",
+                 json::object{{"numberOfPublishedChanges", count}, {"mode", "async"}}},
+                {"revision", published.text()}}};
+            if (rev == 0 || !hooks.replicate) {
+                self.finish_task(task, "succeeded", std::move(details));
+            } else {
+                self.update_task(task, 90, "waiting until a Standby has it");
+                hooks.replicate(rev, [this, task, details](const std::string& problem) {
+                    // Never "failed": it is published here and will be replicated.
+                    self.finish_task(task, problem.empty() ? "succeeded" : "succeeded with warnings",
+                                     details, problem.empty() ? "" : "PUBLISHED, NOT REPLICATED: " +
+                                                                         problem);
+                });
+            }
             return json::object{{"task-id", task.text()}};
         },
         write);

@@ -367,6 +367,8 @@ void Workspace::inspect(const std::function<void(Call&)>& look) {
 
 // ---- upkeep ----
 
+bool Workspace::idle() const { return impl_->sids.empty(); }
+
 void Workspace::tick() {
     impl_->expire();
     int64_t now = impl_->now();

@@ -32,6 +32,8 @@ struct Settings {
     std::string owner_tag;
     const model::Catalog* catalog = nullptr;
     std::string server_name;
+    /// The log of revisions is purged from its begin when it is larger, bytes; 0 = never.
+    uint64_t log_bytes = 0;
 };
 
 struct Hooks {
@@ -45,6 +47,12 @@ struct Hooks {
     std::function<int64_t()> now_ms;
     /// Throws to refuse a publish before it starts (RF-33); may be empty.
     std::function<void()> before_publish;
+    /// Calls `then` when a Standby has this revision on its disk, or with the reason why none has it
+    /// yet (zero-loss publish, replication.md 4). Empty: a publish waits for nobody.
+    std::function<void(uint64_t rev, std::function<void(std::string problem)> then)> replicate;
+    /// Newest revision that every registered replica has; automatic purging goes no further. Empty:
+    /// there are none.
+    std::function<uint64_t()> replicated;
     /// Text that names the Active and how to reach it, for sessions that ended; may be empty.
     std::function<std::string()> where_active;
 };
@@ -182,8 +190,10 @@ class Workspace {
     void record(const AuditRow& row);
 
     // ---- upkeep ----
-    /// Call about once a second: session timeouts, old tasks.
+    /// Call about once a second, every ten seconds while idle(): session timeouts, old tasks.
     void tick();
+    /// Nobody is connected.
+    bool idle() const;
     /// The public content changed by other means than a publish here (records applied, full copy).
     void content_changed();
     /// New name of the domain or of the server.

@@ -146,6 +146,8 @@ struct WorkspaceImpl {
     // ---- commands_revision.cc ----
     /// What the settings `automatic-purge` ask for, when it is due and this server is Active.
     void purge_by_schedule();
+    /// Purges from the begin when the log is larger than Settings::log_bytes.
+    void purge_by_size();
 
     // ---- audit.cc ----
     void record(const Session& session, const std::string& operation, const std::string& subject,

@@ -12,6 +12,7 @@ namespace mds::repl {
 /// Messages between the servers of one management database (replication.md 10). Every one may be
 /// lost; the heartbeat and the timers of the receiver repeat what matters.
 enum class Kind : uint16_t {
+    gone = 0,           ///< of mds-sync there: that server does not run
     position = 1,       ///< heartbeat: who I am, where I am
     pull = 2,           ///< give me records from here, when there are any
     delta = 3,          ///< records

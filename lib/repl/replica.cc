@@ -69,7 +69,41 @@ void Replica::set_link(const Uid& mds, const std::string& state, const std::stri
 }
 
 bool Replica::reachable(const PeerState& p) const {
-    return p.heard_at != 0 && env_.mono_ms() - p.heard_at <= timing_.silent_ms;
+    return p.heard_at != 0 && env_.mono_ms() - p.heard_at <= patience(p);
+}
+
+int64_t Replica::patience(const PeerState& p) const {
+    return p.link_state == "connected" ? std::max(timing_.silent_ms, 3 * timing_.idle_beat_ms)
+                                       : timing_.silent_ms;
+}
+
+bool Replica::quiet(const PeerState& p) const {
+    // Not connected: what is sent goes nowhere, and mds-sync tells when it is again.
+    if (p.link_state != "connected") return !p.link_state.empty();
+    return p.shown == SyncStatus::synchronized || p.heard_at == 0;
+}
+
+int Replica::next_ms() const {
+    bool busy = role_ == Role::starting || receiving_ || making_copy_ || handing_over_ ||
+                pending_.what != Pending::What::none || health_.checking;
+    if (busy) return 50;
+    bool idle = std::all_of(peers_.begin(), peers_.end(),
+                            [this](const PeerState& p) { return quiet(p); });
+    int64_t now = env_.mono_ms();
+    int64_t due = std::min(beat_at_ + (idle ? timing_.idle_beat_ms : timing_.heartbeat_ms),
+                           db_.has_history() ? health_.due_at : INT64_MAX);
+    // Silence and grace are measured in seconds.
+    return static_cast<int>(std::clamp<int64_t>(due - now, 50, idle ? 5000 : 500));
+}
+
+void Replica::gone(PeerState& p) {
+    if (p.heard_at == 0) return;
+    p.heard_at = 0;
+    p.pulled_at = 0;
+    p.waiting_pull.reset();
+    update_shown();
+    progress_pending();
+    env_.status_changed();
 }
 
 History Replica::history() const { return {db_.position(), db_.terms()}; }
@@ -114,7 +148,9 @@ void Replica::set_role(Role role, const std::string& why) {
 
 void Replica::tick() {
     int64_t now = env_.mono_ms();
-    if (now - beat_at_ >= timing_.heartbeat_ms) send_positions();
+    bool idle = std::all_of(peers_.begin(), peers_.end(),
+                            [this](const PeerState& p) { return quiet(p); });
+    if (now - beat_at_ >= (idle ? timing_.idle_beat_ms : timing_.heartbeat_ms)) send_positions();
     if (role_ == Role::starting) {
         bool all_heard = std::all_of(peers_.begin(), peers_.end(),
                                      [](const PeerState& p) { return p.heard_at != 0; });
@@ -186,6 +222,25 @@ store::Term Replica::next_term(const Uid& active, const std::string& cause,
     return t;
 }
 
+bool Replica::confirmed(uint64_t rev) const {
+    store::Position mine = db_.position();
+    return std::any_of(peers_.begin(), peers_.end(), [&](const PeerState& p) {
+        const store::Position& theirs = p.last.history.position;
+        return !p.peer.log_server && reachable(p) && theirs.incarnation == mine.incarnation &&
+               theirs.term_id == mine.term_id && theirs.rev >= rev;
+    });
+}
+
+uint64_t Replica::everywhere() const {
+    store::Position mine = db_.position();
+    uint64_t rev = mine.rev;
+    for (const PeerState& p : peers_) {
+        const store::Position& theirs = p.last.history.position;
+        rev = std::min(rev, theirs.incarnation == mine.incarnation ? theirs.rev : 0);
+    }
+    return rev;
+}
+
 void Replica::begin(const store::Term& term) {
     db_.begin_term(term);
     committed();
@@ -202,6 +257,7 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
     if (!p) return;
     try {
         switch (kind) {
+            case Kind::gone: gone(*p); break;
             case Kind::position: on_position(*p, payload); break;
             case Kind::pull: {
                 p->waiting_pull = PullMessage::decode(payload).position;

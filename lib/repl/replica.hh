@@ -58,7 +58,11 @@ class Env {
 
 struct Timing {
     int heartbeat_ms = 1000;
-    /// A peer that was not heard for this long is unreachable.
+    /// The same while all is well and mds-sync watches the connection; it tells at once when the
+    /// connection or the server at its other end is gone.
+    int idle_beat_ms = 10'000;
+    /// A peer that was not heard for this long is unreachable; three idle beats while mds-sync is
+    /// connected with its host.
     int silent_ms = 5000;
     /// A starting server waits this long for its peers before it goes on with the role on its disk.
     int startup_ms = 5000;
@@ -113,8 +117,9 @@ class Replica {
     Replica(store::PublicDb& db, Env& env, Identity self, std::vector<Peer> peers, Timing timing);
 
     void start();
-    /// Call often (every 50 to 100 ms); does what is due.
+    /// Does what is due. Call again within next_ms(), and earlier when anything was received.
     void tick();
+    int next_ms() const;
     void receive(const Uid& mds, Kind kind, std::string_view payload);
     void set_peers(std::vector<Peer> peers);
     /// What mds-sync says about the link to a peer ("connected", "unreachable", "no-trust", ...).
@@ -152,6 +157,10 @@ class Replica {
     const std::string& damage() const { return health_.damage; }
     /// Whether the whole database was read anew and found good within the last day.
     bool verified() const;
+    /// Whether a Standby that could become Active has this revision on its disk.
+    bool confirmed(uint64_t rev) const;
+    /// Newest revision that every registered server has, also one that was never heard from (0).
+    uint64_t everywhere() const;
     /// Manual synchronization of one peer from this Active (MA, MD). RF-19, RF-20.
     void full_sync(const Uid& mds, Done done);
 
@@ -203,6 +212,9 @@ class Replica {
     History history() const;
     PeerState* find(const Uid& mds);
     bool reachable(const PeerState& p) const;
+    int64_t patience(const PeerState& p) const;
+    bool quiet(const PeerState& p) const;
+    void gone(PeerState& p);
     void send_positions();
     PositionMessage my_position() const;
     void set_role(Role role, const std::string& why);

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "log/log.hh"
@@ -16,6 +18,7 @@ repl::Timing timing_from(const app::Config& config) {
     repl::Timing t;
     t.heartbeat_ms = config.get_int("Sync.HeartbeatMs");
     t.silent_ms = 5 * t.heartbeat_ms;
+    t.idle_beat_ms = 10 * t.heartbeat_ms;
     t.verify_ms = int64_t{60'000} * config.get_int("Sync.VerifyMinutes");
     t.startup_ms = config.get_int("Sync.StartupWaitMs");
     t.repeat_ms = std::min(2000, config.get_int("Sync.PeriodicSeconds") * 1000);
@@ -58,9 +61,13 @@ struct Server::Impl {
             workspace.content_changed();
             if (self->on_content) self->on_content();
         };
-        env.on_status = [this] { status_dirty = true; };
+        env.on_status = [this] {
+            status_dirty = true;
+            soon();
+        };
         link.on_link = [this](const Uid& mds, const std::string& state, const std::string& reason) {
             replica.set_link(mds, state, reason);
+            soon();
         };
     }
 
@@ -71,6 +78,7 @@ struct Server::Impl {
         s.owner_tag = owner_tag(options.bus_name);
         s.catalog = options.catalog;
         s.server_name = options.config.self.name;
+        s.log_bytes = uint64_t{1 << 20} * static_cast<uint64_t>(daemon.config().get_int("Sync.LogMiB"));
         return s;
     }
 
@@ -84,6 +92,12 @@ struct Server::Impl {
             if (self->on_content) self->on_content();
         };
         h.now_ms = [] { return wall_ms(); };
+        h.replicated = [this] { return replica.everywhere(); };
+        if (int seconds = daemon.config().get_int("Sync.ZeroLossSeconds"); seconds > 0) {
+            h.replicate = [this, seconds](uint64_t rev, std::function<void(std::string)> then) {
+                wait_for_standby(rev, seconds, std::move(then));
+            };
+        }
         h.where_active = [this] {
             const repl::Peer* active = replica.active_peer();
             return active ? fmt::format("The Active server is {} ({}) on {}", active->name,
@@ -106,12 +120,44 @@ struct Server::Impl {
         if (self->on_role) self->on_role(role);
     }
 
-    void tick() {
+    /// Zero-loss publish: `then` when a Standby has confirmed the revision, or why none has.
+    void wait_for_standby(uint64_t rev, int seconds, std::function<void(std::string)> then) {
+        bool any = std::any_of(options.config.peers.begin(), options.config.peers.end(),
+                               [](const repl::Peer& p) { return !p.log_server; });
+        if (!any) return then("");  // there is no Standby to wait for
+        unconfirmed.push_back({rev, mono_ms() + 1000 * seconds, std::move(then)});
+        check_confirmed();
+    }
+    void check_confirmed() {
+        for (size_t i = 0; i < unconfirmed.size();) {
+            bool done = replica.confirmed(unconfirmed[i].rev);
+            bool stepped_down = replica.role() != repl::Role::active;
+            if (!done && !stepped_down && mono_ms() < unconfirmed[i].deadline) {
+                ++i;
+                continue;
+            }
+            auto then = std::move(unconfirmed[i].then);
+            unconfirmed.erase(unconfirmed.begin() + static_cast<ptrdiff_t>(i));
+            then(done           ? ""
+                 : stepped_down ? "this server is no longer Active"
+                                : "no Standby has confirmed it in time; see mdsctl ha status " +
+                                      options.config.domain_name);
+        }
+    }
+
+    /// Milliseconds until the next one.
+    int tick() {
         replica.tick();
+        check_confirmed();
         if (status_dirty) {
             status_dirty = false;
             if (self->on_status) self->on_status();
         }
+        return unconfirmed.empty() ? replica.next_ms() : 50;
+    }
+    /// Something came in: what it makes due is not put off until the next idle beat.
+    void soon() {
+        if (alarm) alarm->within(50);
     }
 
     Server* self;
@@ -125,6 +171,13 @@ struct Server::Impl {
     repl::Replica replica;
     repl::Role was = repl::Role::starting;
     bool status_dirty = true;
+    struct Unconfirmed {
+        uint64_t rev = 0;
+        int64_t deadline = 0;
+        std::function<void(std::string)> then;
+    };
+    std::vector<Unconfirmed> unconfirmed;
+    std::shared_ptr<app::Daemon::Alarm> alarm, upkeep;
 };
 
 Server::Server(Options options) : impl_(std::make_shared<Impl>(this, std::move(options))) {}
@@ -140,11 +193,16 @@ void Server::start() {
     impl_->link.start();
     impl_->replica.start();
     std::weak_ptr<Impl> weak = impl_;
-    impl_->daemon.every(50, [weak] {
-        if (auto impl = weak.lock()) impl->tick();
+    constexpr int k_upkeep_ms = 1000, k_idle_upkeep_ms = 10'000;
+    impl_->alarm = impl_->daemon.alarm([weak] {
+        auto impl = weak.lock();
+        return impl ? impl->tick() : k_idle_upkeep_ms;
     });
-    impl_->daemon.every(1000, [weak] {
-        if (auto impl = weak.lock()) impl->workspace.tick();
+    impl_->upkeep = impl_->daemon.alarm([weak] {
+        auto impl = weak.lock();
+        if (!impl) return k_idle_upkeep_ms;
+        impl->workspace.tick();
+        return impl->workspace.idle() ? k_idle_upkeep_ms : k_upkeep_ms;
     });
 }
 
@@ -169,6 +227,8 @@ void Server::deliver(const std::string& peer, uint16_t kind, std::string payload
         return;
     }
     impl_->replica.receive(*mds, static_cast<repl::Kind>(kind), payload);
+    if (!impl_->unconfirmed.empty()) impl_->check_confirmed();
+    impl_->soon();
 }
 
 void Server::send(const Uid& mds, uint16_t kind, std::string payload) {
@@ -281,6 +341,7 @@ json::object Server::ha_action(const json::object& request) {
     }
 
     auto start = [&](const std::string& name, const std::string& where, auto&& run) {
+        impl_->soon();
         Uid task = workspace.create_task(name, where, user);
         try {
             run(task);

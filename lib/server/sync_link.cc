@@ -23,14 +23,15 @@ struct SyncLink::Impl : std::enable_shared_from_this<SyncLink::Impl> {
             .call([this](const std::string& uid, const std::string& state,
                          const std::string& reason) { told(uid, state, reason); });
         bus::finish(*sync);
-        daemon = sdbus::createProxy(connection.raw(), bus::ServiceName{"org.freedesktop.DBus"},
-                                    sdbus::ObjectPath{"/org/freedesktop/DBus"});
-        daemon->uponSignal(bus::MemberName{"NameOwnerChanged"})
-            .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})
-            .call([this](const std::string& name, const std::string&, const std::string& now) {
-                if (name == "org.openmds.Sync1" && !now.empty()) enlist();
+        // Of this one name: on a host with hundreds of Domain Servers names come and go all the time.
+        appears = connection.raw().addMatch(
+            "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+            "member='NameOwnerChanged',arg0='org.openmds.Sync1'",
+            [this](auto&& message) {
+                std::string name, before, now;
+                message >> name >> before >> now;
+                if (!now.empty()) enlist();
             });
-        bus::finish(*daemon);
         enlist();
     }
 
@@ -74,7 +75,8 @@ struct SyncLink::Impl : std::enable_shared_from_this<SyncLink::Impl> {
 
     bus::Connection& connection;
     std::string channel, path;
-    std::unique_ptr<sdbus::IProxy> sync, daemon;
+    std::unique_ptr<sdbus::IProxy> sync;
+    sdbus::Slot appears;
     SyncLink* link = nullptr;
 };
 

@@ -175,6 +175,22 @@ Revision PublicDb::purge(uint64_t up_to, const std::string& by,
     return r;
 }
 
+uint64_t PublicDb::purge_point(uint64_t bytes) const {
+    // length() of a blob does not read it.
+    Use s(impl_->sql("SELECT rev,length(payload)+length(undo)+length(meta)+200 FROM revision"
+                     " ORDER BY rev DESC"));
+    uint64_t sum = 0, first_too_much = 0;
+    while (s->executeStep()) {
+        sum += static_cast<uint64_t>(s->getColumn(1).getInt64());
+        uint64_t rev = static_cast<uint64_t>(s->getColumn(0).getInt64());
+        // The newest record always stays.
+        if (first_too_much == 0 && sum > bytes / 10 * 9 && rev < impl_->position.rev) {
+            first_too_much = rev;
+        }
+    }
+    return sum > bytes ? first_too_much : 0;
+}
+
 std::vector<Change> PublicDb::changes_back_to(uint64_t rev) const {
     if (!revision(rev)) {
         throw Error(Code::object_not_found, fmt::format("Requested object [{}] not found", rev));

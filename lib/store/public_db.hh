@@ -133,6 +133,9 @@ class PublicDb {
     /// that still needed one of them takes a full copy. Throws when `up_to` is not below the
     /// newest revision; `fence` as for publish().
     Revision purge(uint64_t up_to, const std::string& by, const std::function<void()>& fence);
+    /// The revision to purge up to so that the records after it, with their undo, take no more than nine
+    /// tenths of `bytes`; 0 when the whole log is not larger than `bytes`.
+    uint64_t purge_point(uint64_t bytes) const;
     /// What publishing would bring the content back to how it was at revision `rev`: one change per
     /// object that differs. Throws Error(object_not_found) when the log does not reach back so far.
     std::vector<Change> changes_back_to(uint64_t rev) const;

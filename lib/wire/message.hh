@@ -15,6 +15,10 @@ struct Message {
     std::string payload;
 };
 
+/// The kind of a message from one mds-sync to another: nobody owns the channel there. The kinds of
+/// owners begin at 1.
+constexpr uint16_t k_no_owner = 0;
+
 constexpr size_t k_max_channel = 255;
 constexpr size_t k_max_message = 64u << 20;
 

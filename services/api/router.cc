@@ -79,13 +79,17 @@ Path Path::parse(const std::string& target) {
 Router::Router(app::Daemon& daemon) : daemon_(daemon) {}
 
 void Router::start() {
-    bus_ = sdbus::createProxy(daemon_.bus().raw(), bus::ServiceName{"org.freedesktop.DBus"},
-                              sdbus::ObjectPath{"/org/freedesktop/DBus"});
-    bus_->uponSignal(bus::MemberName{"NameOwnerChanged"})
-        .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})
-        .call([this](const std::string& name, const std::string&, const std::string& now) {
+    // Only names of this suite: on a busy host others come and go all the time.
+    names_match_ = daemon_.bus().raw().addMatch(
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+        "member='NameOwnerChanged',arg0namespace='org.openmds'",
+        [this](auto&& message) {
+            std::string name, before, now;
+            message >> name >> before >> now;
             saw(name, !now.empty());
         });
+    bus_ = sdbus::createProxy(daemon_.bus().raw(), bus::ServiceName{"org.freedesktop.DBus"},
+                              sdbus::ObjectPath{"/org/freedesktop/DBus"});
     bus::finish(*bus_);
     bus_->callMethodAsync(bus::MemberName{"ListNames"})
         .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})

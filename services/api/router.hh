@@ -44,6 +44,7 @@ class Router {
 
     app::Daemon& daemon_;
     std::unique_ptr<sdbus::IProxy> bus_;
+    sdbus::Slot names_match_;
     std::map<std::string, std::unique_ptr<sdbus::IProxy>> proxies_;
     /// Tag -> bus name, of every owner seen since the start; and those there now.
     std::map<std::string, std::string> tags_;

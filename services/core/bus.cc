@@ -199,7 +199,7 @@ uint32_t BusObject::Domains() {
 uint32_t BusObject::DomainServers() {
     if (!service_.has_system() || !service_.system().db().has_history()) return 0;
     return static_cast<uint32_t>(
-        json::get_array(service_.grid().own_row(), "domain-servers").size());
+        service_.grid().local_count());
 }
 
 void BusObject::changed() {

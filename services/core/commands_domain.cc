@@ -266,15 +266,15 @@ void Service::check_watches() {
             return true;
         }
         Uid active = grid_->active_mds(row->uid);
-        json::value seen = active.is_nil() ? json::value(nullptr) : grid_->cell(active, row->uid);
+        const json::object* seen = active.is_nil() ? nullptr : grid_->cell(active, row->uid);
         size_t good = 0, silent = 0;
         std::vector<std::string> waiting;
         for (const json::value& v : row->servers) {
             const json::object& s = v.as_object();
             auto mds = Uid::parse(json::get_string(s, "mds"));
             bool done = *mds == active;
-            if (!done && seen.is_object()) {
-                for (const json::value& p : json::get_array(seen.as_object(), "peers")) {
+            if (!done && seen) {
+                for (const json::value& p : json::get_array(*seen, "peers")) {
                     if (json::get_string(p.as_object(), "mds") == mds->text()) {
                         done = json::get_string(p.as_object(), "sync-status") == "synchronized";
                     }

@@ -41,13 +41,12 @@ void Service::register_other_commands() {
                 if (json::get_string(s, "type") == "log server") continue;
                 auto mds = Uid::parse(json::get_string(s, "mds"));
                 bool heard = *mds == identity_->uid || !grid_->silent(*mds);
-                json::value status = grid_->cell(*mds, row.uid);
+                const json::object* status = grid_->cell(*mds, row.uid);
                 json::object out;
                 if (row.type != "global domain") out["name"] = json::get_string(s, "name");
                 out["ip-address"] = json::get_string(s, "ipv4-address");
-                out["ha-state"] = heard && status.is_object()
-                                      ? json::get_string(status.as_object(), "role")
-                                      : std::string("unknown");
+                out["ha-state"] = heard && status ? json::get_string(*status, "role")
+                                                : std::string("unknown");
                 out["multi-domain-server"] = json::get_string(s, "mds-name");
                 servers.push_back(std::move(out));
             }

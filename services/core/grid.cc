@@ -14,20 +14,75 @@ constexpr int64_t k_silent_ms = 5000;
 }  // namespace
 
 void Grid::local(const std::string& server, json::value status) {
-    local_[server] = std::move(status);
+    if (auto known = domains_.find(server); known != domains_.end()) {
+        changed_.insert(known->second);
+        if (!status.is_object()) {
+            own_.cells.erase(known->second);
+            domains_.erase(known);
+        }
+    }
+    if (!status.is_object()) return;
+    auto domain = Uid::parse(json::get_string(status.as_object(), "domain-uid"));
+    if (!domain) return;
+    domains_[server] = *domain;
+    own_.cells[*domain] = std::move(status.as_object());
+    changed_.insert(*domain);
 }
 
 json::value Grid::local(const std::string& server) const {
-    auto it = local_.find(server);
-    return it == local_.end() ? json::value(nullptr) : it->second;
+    auto it = domains_.find(server);
+    return it == domains_.end() ? json::value(nullptr) : json::value(own_.cells.at(it->second));
 }
 
-void Grid::heard(const Uid& mds, json::object row) {
+void Grid::heard(const Uid& mds, json::object beat) {
     Remote& remote = remote_[mds];
-    remote.row = std::move(row);
     remote.heard_mono = mono_ms();
     remote.heard_wall = wall_ms();
+    remote.version = json::get_string(beat, "version", "?");
+    if (json::get_bool(beat, "whole")) remote.cells.clear();
+    for (const json::value& gone : json::get_array(beat, "gone")) {
+        if (auto domain = Uid::parse(std::string(gone.as_string()))) remote.cells.erase(*domain);
+    }
+    json::value* rows = beat.if_contains("domain-servers");
+    if (!rows || !rows->is_array()) return;
+    for (json::value& row : rows->as_array()) {
+        auto domain = Uid::parse(json::get_string(row.as_object(), "domain-uid"));
+        if (domain) remote.cells[*domain] = std::move(row.as_object());
+    }
 }
+
+json::object Grid::beat(bool whole) {
+    json::array servers, gone;
+    auto add = [&](const json::object& status) {
+        json::object row = status;
+        row.erase("sessions");
+        servers.push_back(std::move(row));
+    };
+    if (whole) {
+        for (const auto& [domain, status] : own_.cells) add(status);
+    } else {
+        for (const Uid& domain : changed_) {
+            auto it = own_.cells.find(domain);
+            if (it != own_.cells.end()) {
+                add(it->second);
+            } else {
+                gone.push_back(json::value(domain.text()));
+            }
+        }
+    }
+    const Identity& me = *service_.identity();
+    return {{"uid", me.uid.text()},
+            {"name", me.name},
+            {"role", me.role},
+            {"version", mds::version()},
+            {"clock", wall_ms()},
+            {"revision", service_.system().db().position().rev},
+            {"whole", whole},
+            {"domain-servers", std::move(servers)},
+            {"gone", std::move(gone)}};
+}
+
+void Grid::told() { changed_.clear(); }
 
 void Grid::link(const Uid& mds, const std::string& state, const std::string& reason) {
     remote_[mds].link_state = state;
@@ -50,46 +105,21 @@ int64_t Grid::last_contact(const Uid& mds) const {
     return it == remote_.end() ? 0 : it->second.heard_wall;
 }
 
-json::object Grid::own_row() {
-    json::array servers;
-    for (const auto& [name, status] : local_) {
-        if (!status.is_object()) continue;
-        json::object row = status.as_object();
-        row.erase("sessions");
-        servers.push_back(std::move(row));
+const json::object* Grid::cell(const Uid& mds, const Uid& domain) const {
+    const Host* host = &own_;
+    if (mds != service_.identity()->uid) {
+        auto it = remote_.find(mds);
+        if (it == remote_.end()) return nullptr;
+        host = &it->second;
     }
-    const Identity& me = *service_.identity();
-    return {{"uid", me.uid.text()},
-            {"name", me.name},
-            {"role", me.role},
-            {"version", mds::version()},
-            {"clock", wall_ms()},
-            {"revision", service_.system().db().position().rev},
-            {"domain-servers", std::move(servers)}};
-}
-
-json::value Grid::cell(const Uid& mds, const Uid& domain) const {
-    if (mds == service_.identity()->uid) {
-        for (const auto& [name, status] : local_) {
-            if (status.is_object() &&
-                json::get_string(status.as_object(), "domain-uid") == domain.text()) {
-                return status;
-            }
-        }
-        return nullptr;
-    }
-    auto it = remote_.find(mds);
-    if (it == remote_.end()) return nullptr;
-    for (const json::value& v : json::get_array(it->second.row, "domain-servers")) {
-        if (json::get_string(v.as_object(), "domain-uid") == domain.text()) return v;
-    }
-    return nullptr;
+    auto it = host->cells.find(domain);
+    return it == host->cells.end() ? nullptr : &it->second;
 }
 
 Uid Grid::active_mds(const Uid& domain) const {
     auto domain_active = [&](const Uid& mds) {
-        json::value status = cell(mds, domain);
-        return status.is_object() && json::get_string(status.as_object(), "role") == "active";
+        const json::object* status = cell(mds, domain);
+        return status && json::get_string(*status, "role") == "active";
     };
     if (domain_active(service_.identity()->uid)) return service_.identity()->uid;
     for (const auto& [mds, remote] : remote_) {
@@ -109,9 +139,8 @@ json::object Grid::json() {
             auto mds = Uid::parse(json::get_string(s.as_object(), "mds"));
             if (!mds || json::get_string(s.as_object(), "type") == "log server") continue;
             bool heard = *mds == me.uid || !silent(*mds);
-            json::value status = cell(*mds, d.uid);
-            bool active = heard && status.is_object() &&
-                          json::get_string(status.as_object(), "role") == "active";
+            const json::object* status = cell(*mds, d.uid);
+            bool active = heard && status && json::get_string(*status, "role") == "active";
             ++(active ? counts[*mds].first : counts[*mds].second);
         }
     }
@@ -122,7 +151,7 @@ json::object Grid::json() {
         uint32_t round_trip = 0;
         if (!self) {
             auto it = remote_.find(m.uid);
-            version = it == remote_.end() ? "?" : json::get_string(it->second.row, "version", "?");
+            version = it == remote_.end() ? "?" : it->second.version;
             if (quiet) reason = link_reason(m.uid);
             else if (it != remote_.end()) round_trip = it->second.round_trip_us;
         }
@@ -154,24 +183,24 @@ json::object Grid::json() {
         std::string worst = d.servers.size() > 1 ? "synchronized" : "single";
         size_t actives = 0;
         Uid active = active_mds(d.uid);
-        json::value seen = active.is_nil() ? json::value(nullptr) : cell(active, d.uid);
+        const json::object* seen = active.is_nil() ? nullptr : cell(active, d.uid);
         for (const json::value& v : d.servers) {
             const json::object& s = v.as_object();
             auto mds = Uid::parse(json::get_string(s, "mds"));
             bool self = *mds == me.uid, heard = self || !silent(*mds);
-            json::value status = cell(*mds, d.uid);
+            const json::object* status = cell(*mds, d.uid);
             bool log = json::get_string(s, "type") == "log server";
             std::string state = "unknown", sync = "unreachable";
-            if (heard && status.is_object()) state = json::get_string(status.as_object(), "role");
-            if (heard && !status.is_object()) state = "stopped";
+            if (heard && status) state = json::get_string(*status, "role");
+            if (heard && !status) state = "stopped";
             if (state == "active") ++actives;
             if (log && state != "stopped") state = "log server";
             // What the Active says about a peer is the truth about the pair; without an Active,
             // being heard is all that is known.
             if (*mds == active) {
                 sync = "synchronized";
-            } else if (seen.is_object()) {
-                for (const json::value& p : json::get_array(seen.as_object(), "peers")) {
+            } else if (seen) {
+                for (const json::value& p : json::get_array(*seen, "peers")) {
                     if (json::get_string(p.as_object(), "mds") == mds->text()) {
                         sync = json::get_string(p.as_object(), "sync-status");
                     }
@@ -190,9 +219,9 @@ json::object Grid::json() {
                              {"primary", json::get_bool(s, "primary")},
                              {"ha-state", state},
                              {"sync-status", sync}};
-            if (heard && status.is_object()) {
-                row["revision"] = json::get_int(status.as_object(), "revision");
-                row["parked"] = json::get_int(status.as_object(), "parked");
+            if (heard && status) {
+                row["revision"] = json::get_int(*status, "revision");
+                row["parked"] = json::get_int(*status, "parked");
             }
             cells.push_back(std::move(row));
         }

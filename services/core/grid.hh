@@ -1,6 +1,8 @@
 #pragma once
 #include <map>
+#include <set>
 #include <string>
+#include <unordered_map>
 
 #include "base/ids.hh"
 #include "json/json.hh"
@@ -18,10 +20,17 @@ class Grid {
     /// Status JSON of a Domain Server on this host; null when it is not there.
     void local(const std::string& server, json::value status);
     json::value local(const std::string& server) const;
-    /// Heartbeat of another server.
-    void heard(const Uid& mds, json::object row);
-    /// What this server tells the others.
-    json::object own_row();
+    /// How many Domain Servers of this host are known.
+    size_t local_count() const { return own_.cells.size(); }
+    /// Heartbeat of another server: beat() of its grid.
+    void heard(const Uid& mds, json::object beat);
+    /// What this server tells the others every second: itself, and its Domain Servers whose status
+    /// has changed since the last beat; `whole`: all of them, for a server that may have missed some.
+    /// {"uid","name","role","version","clock","revision","whole","domain-servers":[Status],
+    /// "gone":[<Domain uid>]}
+    json::object beat(bool whole);
+    /// The changes were told to everybody.
+    void told();
     /// Whether another server was heard lately; its age in ms (-1 never).
     bool silent(const Uid& mds) const;
     int64_t last_contact(const Uid& mds) const;
@@ -31,23 +40,31 @@ class Grid {
     /// Round trip that mds-sync measured, in microseconds; 0 = not known.
     void round_trip(const Uid& mds, uint32_t us) { remote_[mds].round_trip_us = us; }
 
-    /// The Status JSON of the server of a Domain on an MDS; null when nothing is known.
-    json::value cell(const Uid& mds, const Uid& domain) const;
+    /// The Status JSON of the server of a Domain on an MDS; null when nothing is known. Until the
+    /// next change of the grid.
+    const json::object* cell(const Uid& mds, const Uid& domain) const;
     /// The MDS on which the Domain is Active, nil when nobody is known to be.
     Uid active_mds(const Uid& domain) const;
 
     json::object json();
 
   private:
-    struct Remote {
-        json::object row;
+    struct Host {
+        /// Status by Domain.
+        std::unordered_map<Uid, json::object> cells;
+    };
+    struct Remote : Host {
+        std::string version = "?";
         int64_t heard_mono = 0, heard_wall = 0;
         std::string link_state, link_reason;
         uint32_t round_trip_us = 0;
     };
     json::object domain_row(const json::object& domain, json::array& problems);
     Service& service_;
-    std::map<std::string, json::value> local_;
+    Host own_;
+    /// Domain of a local server; a server without status has none.
+    std::map<std::string, Uid> domains_;
+    std::set<Uid> changed_;
     std::map<Uid, Remote> remote_;
 };
 

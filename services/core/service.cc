@@ -13,6 +13,9 @@
 namespace mds::core {
 namespace {
 
+/// Every so many beats the others are told everything, not only what has changed.
+constexpr uint64_t k_whole_beats = 30;
+
 std::unique_ptr<sdbus::IProxy> proxy_to(bus::Connection& connection, const char* service,
                                         const char* path) {
     return sdbus::createProxy(connection.raw(), bus::ServiceName{service}, sdbus::ObjectPath{path});
@@ -31,7 +34,11 @@ Service::Service(app::Daemon& daemon)
     sync_->uponSignal(bus::MemberName{"PeerChanged"})
         .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
         .call([this](const std::string& uid, const std::string& state, const std::string& reason) {
-            if (auto mds = Uid::parse(uid)) grid_->link(*mds, state, reason);
+            if (auto mds = Uid::parse(uid)) {
+                grid_->link(*mds, state, reason);
+                // What was sent while it was away is lost: it gets everything once.
+                if (state == "connected") tell_whole_.insert(*mds);
+            }
             if (state == "connected") confirm_trust();
         });
     bus::finish(*sync_);
@@ -40,10 +47,13 @@ Service::Service(app::Daemon& daemon)
         .onInterface(bus::InterfaceName{"org.openmds.Sic1"})
         .call([this](const std::string&) { daemon_.work([this] { take_over_trust(); }); });
     bus::finish(*sic_);
-    dbus_ = proxy_to(daemon.bus(), "org.freedesktop.DBus", "/org/freedesktop/DBus");
-    dbus_->uponSignal(bus::MemberName{"NameOwnerChanged"})
-        .onInterface(bus::InterfaceName{"org.freedesktop.DBus"})
-        .call([this](const std::string& name, const std::string&, const std::string& now) {
+    // Only names of this suite: on a busy host others come and go all the time.
+    names_match_ = daemon.bus().raw().addMatch(
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+        "member='NameOwnerChanged',arg0namespace='org.openmds'",
+        [this](auto&& message) {
+            std::string name, before, now;
+            message >> name >> before >> now;
             if (name == "org.openmds.Sync1" && !now.empty()) {
                 members_sent_.clear();
                 set_members();
@@ -60,7 +70,6 @@ Service::Service(app::Daemon& daemon)
                 }
             }
         });
-    bus::finish(*dbus_);
     // One match for all Domain Servers: a match by well-known sender would reach every handler.
     status_match_ = daemon.bus().raw().addMatch(
         "type='signal',interface='org.openmds.Domain1',member='StatusChanged'",
@@ -250,10 +259,15 @@ void Service::ask_round_trips() {
 void Service::heartbeat() {
     if (!system_) return;
     if (members_sent_.empty()) set_members();
-    std::string row = json::text(json::value(grid_->own_row()));
+    // Each beat tells what has changed; everything now and then, should a beat be lost.
+    bool all_whole = ++beats_ % k_whole_beats == 0;
+    std::string whole, part = json::text(json::value(grid_->beat(false)));
     for (const repl::Peer& p : system_->config().peers) {
-        system_->send(p.mds, 101, row);
+        bool everything = tell_whole_.erase(p.mds) > 0 || all_whole;
+        if (everything && whole.empty()) whole = json::text(json::value(grid_->beat(true)));
+        system_->send(p.mds, 101, everything ? whole : part);
     }
+    grid_->told();
     check_watches();
     int64_t now = mono_ms();
     for (auto it = requests_.begin(); it != requests_.end();) {

@@ -150,8 +150,8 @@ class Service {
     std::unique_ptr<Grid> grid_;
     std::unique_ptr<UnitControl> units_;
     std::unique_ptr<BusObject> bus_;
-    std::unique_ptr<sdbus::IProxy> sync_, sic_, dbus_;
-    sdbus::Slot status_match_;
+    std::unique_ptr<sdbus::IProxy> sync_, sic_;
+    sdbus::Slot status_match_, names_match_;
     std::map<std::string, std::unique_ptr<sdbus::IProxy>> domain_proxies_;
     std::map<std::string, std::string> local_sessions_;
     std::set<std::string> placed_;
@@ -170,6 +170,9 @@ class Service {
     };
     std::vector<Watch> watches_;
     std::string members_sent_;
+    /// Servers that get the whole row of this one with the next beat; number of beats.
+    std::set<Uid> tell_whole_;
+    uint64_t beats_ = 0;
     bool reconcile_again_ = false;
 };
 

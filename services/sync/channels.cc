@@ -55,38 +55,45 @@ void Channels::add(const std::string& channel, const std::string& owner, const s
     log::debug("channel " + channel + " is owned by " + owner + " " + path);
 }
 
-void Channels::forget(const std::string& name) {
+std::vector<std::string> Channels::forget(const std::string& name) {
+    std::vector<std::string> left;
     auto it = owners_.lower_bound({name, ""});
     while (it != owners_.end() && it->first.first == name) {
         auto owner = it->second;
         owner->gone = true;
         owner->queue.clear();
-        std::erase_if(by_channel_, [&](const auto& one) { return one.second == owner; });
+        std::erase_if(by_channel_, [&](const auto& one) {
+            if (one.second != owner) return false;
+            left.push_back(one.first);
+            return true;
+        });
         it = owners_.erase(it);
     }
+    return left;
 }
 
-void Channels::deliver(const std::string& peer, wire::Message&& message) {
+bool Channels::deliver(const std::string& peer, wire::Message&& message) {
     auto it = by_channel_.find(message.channel);
     if (it == by_channel_.end()) {
         log::debug("no owner of channel " + message.channel + " here: dropped a message");
-        return;
+        return false;
     }
     auto owner = it->second;
     size_t cost = message.payload.size() + k_overhead;
     if (owner->queued + cost > k_queue_limit) {
         ++owner->dropped;
         int64_t now = mono_ms();
-        if (owner->drop_logged_ms != 0 && now - owner->drop_logged_ms < k_drop_log_ms) return;
+        if (owner->drop_logged_ms != 0 && now - owner->drop_logged_ms < k_drop_log_ms) return true;
         owner->drop_logged_ms = now;
         log::warning("The owner of channel " + message.channel + " does not read: dropped " +
                      std::to_string(owner->dropped) + " messages of other servers");
         owner->dropped = 0;
-        return;
+        return true;
     }
     owner->queued += cost;
     owner->queue.push_back({peer, std::move(message)});
     advance(owner);
+    return true;
 }
 
 void Channels::advance(const std::shared_ptr<Owner>& owner) {

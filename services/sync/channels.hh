@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "bus/connection.hh"
 #include "wire/message.hh"
@@ -22,10 +23,10 @@ class Channels {
 
     /// Makes `owner` (a unique bus name) with its object `path` the owner of `channel`.
     void add(const std::string& channel, const std::string& owner, const std::string& path);
-    /// The name left the bus: its channels have no owner now.
-    void forget(const std::string& owner);
-    /// Delivers, or drops when the channel has no owner or its owner too much to read.
-    void deliver(const std::string& peer, wire::Message&& message);
+    /// The name left the bus: its channels have no owner now. Returns them.
+    std::vector<std::string> forget(const std::string& owner);
+    /// Delivers, or drops when its owner has too much to read; false when the channel has no owner.
+    bool deliver(const std::string& peer, wire::Message&& message);
 
   private:
     struct Owner;

@@ -40,7 +40,7 @@ Service::Service(app::Daemon& daemon)
       network_(
           daemon.io(), static_cast<uint16_t>(daemon.config().get_int("Sync.Port")),
           {[this](const std::string& uid, wire::Message&& message) {
-               channels_.deliver(uid, std::move(message));
+               deliver(uid, std::move(message));
            },
            [this](const std::string& uid) { peer_changed(uid); }, [this] { announce("State"); }}) {
     registerAdaptor();
@@ -50,7 +50,12 @@ Service::Service(app::Daemon& daemon)
         [this](auto&& message) {
             std::string name;
             message >> name;
-            channels_.forget(name);
+            for (const std::string& channel : channels_.forget(name)) {
+                // Its peers need not wait for silence to see that it is gone.
+                for (const auto& [uid, peer] : network_.peers()) {
+                    network_.send(uid, {channel, wire::k_no_owner, ""});
+                }
+            }
             callers_.forget(name);
         });
     load_trust();
@@ -87,6 +92,14 @@ void Service::Send(const std::string& peer, const std::string& channel, const ui
     } catch (const std::exception& e) {
         // Nobody waits for an answer.
         log::warning("Dropped a message for channel " + channel + ": " + e.what());
+    }
+}
+
+void Service::deliver(const std::string& peer, wire::Message&& message) {
+    std::string channel = message.channel;
+    bool answer = message.kind != wire::k_no_owner;
+    if (!channels_.deliver(peer, std::move(message)) && answer) {
+        network_.send(peer, {channel, wire::k_no_owner, ""});
     }
 }
 

@@ -56,6 +56,8 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
 
     app::Daemon& daemon_;
     Callers callers_;
+    /// A message of a peer; the peer learns when nobody here wants it.
+    void deliver(const std::string& peer, wire::Message&& message);
     Channels channels_;
     TrustFolder trust_;
     Network network_;

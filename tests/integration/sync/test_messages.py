@@ -131,3 +131,17 @@ def test_a_stopped_server_is_unreachable_after_five_seconds(site):
     assert "5 seconds" in one.peer(two)[3]
     two.daemon.process.send_signal(18)  # SIGCONT
     wait_connected(one, two)
+
+
+def test_a_sender_learns_that_nobody_owns_the_channel_there(site):
+    one, two = site.connected_pair()
+    here, there = Owner(one, "domain/x"), Owner(two, "domain/x")
+    other = Owner(two, "domain/y")
+    here.send(two, 7, b"for somebody")
+    pump(lambda: there.kinds() == [7], what="the message")
+    # An owner that leaves is told to its peers at once; a message for nobody is answered.
+    there.own.close()
+    pump(lambda: here.received == [(two.uid, 0, b"")], what="the news that it left")
+    here.send(two, 8, b"for nobody")
+    pump(lambda: here.kinds() == [0, 0], what="the answer")
+    assert other.received == []

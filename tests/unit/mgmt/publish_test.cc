@@ -186,5 +186,37 @@ TEST_F(Publish, TransactIsAllOrNothing) {
     workspace->inspect([](Call& call) { EXPECT_TRUE(call.find("host", "h").has_value()); });
 }
 
+TEST_F(Publish, ZeroLossTaskEndsWhenAStandbyHasIt) {
+    std::function<void(std::string)> confirm;
+    uint64_t waits_for = 0;
+    replicate = [&](uint64_t rev, std::function<void(std::string)> then) {
+        waits_for = rev;
+        confirm = std::move(then);
+    };
+    reopen();
+    std::string sid = login();
+    auto task_of = [&](const std::string& id) {
+        return good(sid, "show-task", R"({"details-level":"full","task-id":")" + id + "\"}")
+            .at("tasks").as_array().at(0).as_object();
+    };
+    add_host(sid, "a", "192.0.2.1");
+    std::string id = publish(sid);
+    EXPECT_EQ(waits_for, db->position().rev);
+    EXPECT_EQ(task_of(id).at("status"), "in progress");
+    confirm("");
+    EXPECT_EQ(task_of(id).at("status"), "succeeded");
+    add_host(sid, "b", "192.0.2.2");
+    id = publish(sid);
+    confirm("no Standby has confirmed it in time");
+    EXPECT_EQ(task_of(id).at("status"), "succeeded with warnings");
+    EXPECT_EQ(task_of(id).at("comments"),
+              "PUBLISHED, NOT REPLICATED: no Standby has confirmed it in time");
+    EXPECT_TRUE(db->find("network", "b"));
+    // Nothing to publish: nothing to wait for.
+    confirm = {};
+    EXPECT_EQ(task_of(publish(sid)).at("status"), "succeeded");
+    EXPECT_FALSE(confirm);
+}
+
 }  // namespace
 }  // namespace mds::mgmt

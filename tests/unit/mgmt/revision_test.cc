@@ -1,4 +1,5 @@
 #include "rig.hh"
+#include "store/verify.hh"
 
 namespace mds::mgmt {
 namespace {
@@ -55,7 +56,7 @@ TEST_F(Revisions, SE_6_PurgeRemovesForGoodAndKeepsTheRest) {
     EXPECT_EQ(published_count(sid), 40u);
     publish_host(sid, 101);
     EXPECT_EQ(published_count(sid), 41u);
-    EXPECT_TRUE(db->verify());
+    EXPECT_TRUE(store::verify(db->path()).good());
 }
 
 TEST_F(Revisions, SE_6_AStandbyThatAppliesThePurgeHasTheSameList) {
@@ -99,6 +100,40 @@ TEST_F(Revisions, PurgeByDateNeedsOneOfBothAndARight) {
     EXPECT_EQ(
         ask(weak, "purge-published-sessions", R"({"number-of-sessions-to-preserve":1})").status,
         403);
+}
+
+TEST_F(Revisions, AutomaticPurgeLeavesWhatAServerThatIsAwayStillNeeds) {
+    std::string sid = login();
+    good(sid, "set-automatic-purge",
+         R"({"enabled":true,"keep-sessions-by-count":true,"number-of-sessions-to-keep":2,
+             "keep-sessions-by-days":false})");
+    for (int i = 1; i <= 8; ++i) publish_host(sid, i);
+    replicated = 4;
+    now += 61'000;
+    workspace->tick();
+    EXPECT_EQ(db->oldest_record(), 5u);
+    EXPECT_FALSE(db->records(5, 1 << 20).empty());
+}
+
+TEST_F(Revisions, ALogThatIsTooLargeIsPurgedFromItsBegin) {
+    std::string sid = login();
+    for (int i = 1; i <= 60; ++i) publish_host(sid, i);
+    log_bytes = 20'000;
+    reopen();
+    EXPECT_GT(db->purge_point(log_bytes), 0u);
+    sid = login();
+    now += 61'000;
+    // The limit counts more than a server that was away for long.
+    replicated = 2;
+    workspace->tick();
+    uint64_t oldest = db->oldest_record();
+    EXPECT_GT(oldest, 5u);
+    EXPECT_LT(oldest, 60u);
+    EXPECT_EQ(db->purge_point(log_bytes), 0u);
+    EXPECT_TRUE(store::verify(db->path()).good());
+    now += 61'000;
+    workspace->tick();
+    EXPECT_EQ(db->oldest_record(), oldest) << "once is enough";
 }
 
 TEST_F(Revisions, AutomaticPurgeFollowsItsSettings) {
@@ -154,7 +189,7 @@ TEST_F(Revisions, RevertBringsEverythingBackAsANewRevision) {
     EXPECT_EQ(good(sid, "show-host", R"({"name":"h1"})").at("comments"), json::value(""));
     EXPECT_EQ(ask(sid, "show-host", R"({"name":"h2"})").status, 404);
     EXPECT_EQ(ask(sid, "show-group", R"({"name":"g"})").status, 404);
-    EXPECT_TRUE(db->verify());
+    EXPECT_TRUE(store::verify(db->path()).good());
     // Other sessions end, their changes wait for them.
     Answer ended = ask(other, "show-hosts");
     EXPECT_EQ(ended.status, 401);

@@ -37,6 +37,7 @@ class Rig : public ::testing::Test {
         settings.catalog =
             domain_type == "mds" ? &model::system_catalog() : &model::domain_catalog();
         settings.server_name = "acme-1";
+        settings.log_bytes = log_bytes;
         Hooks hooks;
         hooks.require_writable = [this] {
             if (standby) {
@@ -50,6 +51,8 @@ class Rig : public ::testing::Test {
         };
         hooks.published = [this](const store::Revision&) { ++published; };
         hooks.now_ms = [this] { return now; };
+        hooks.replicated = [this] { return replicated; };
+        hooks.replicate = replicate;
         hooks.where_active = [] { return std::string("Log in to acme-2 (127.0.2.1)."); };
         workspace = std::make_unique<Workspace>(*db, *work, settings, hooks);
     }
@@ -105,6 +108,10 @@ class Rig : public ::testing::Test {
     Uid domain_uid = Uid::make();
     bool standby = false, fenced = false;
     int published = 0;
+    /// Size of the log that is purged; what the registered replicas have.
+    uint64_t log_bytes = 0, replicated = UINT64_MAX;
+    /// Zero-loss publish; after a change of it: reopen().
+    std::function<void(uint64_t, std::function<void(std::string)>)> replicate;
     int64_t now = 1'700'000'000'000;
     json::object last_login;
     std::unique_ptr<store::PublicDb> db;
