@@ -23,6 +23,21 @@ std::string double_text(double d) {
     return out;
 }
 
+/// As boost::json::serialize(text); most strings have nothing to escape.
+void write_string(std::string& out, std::string_view text) {
+    bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+        auto byte = static_cast<unsigned char>(c);
+        return byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0x7f;
+    });
+    if (!plain) {
+        out += boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+        return;
+    }
+    out += '"';
+    out += text;
+    out += '"';
+}
+
 void write_canonical(std::string& out, const value& v) {
     if (const object* o = v.if_object()) {
         std::vector<const boost::json::key_value_pair*> members;
@@ -33,7 +48,7 @@ void write_canonical(std::string& out, const value& v) {
         out += '{';
         for (size_t i = 0; i < members.size(); ++i) {
             if (i) out += ',';
-            out += boost::json::serialize(members[i]->key());
+            write_string(out, members[i]->key());
             out += ':';
             write_canonical(out, members[i]->value());
         }
@@ -47,6 +62,8 @@ void write_canonical(std::string& out, const value& v) {
         out += ']';
     } else if (const double* d = v.if_double()) {
         out += double_text(*d);
+    } else if (const boost::json::string* s = v.if_string()) {
+        write_string(out, *s);
     } else {
         out += boost::json::serialize(v);
     }
@@ -107,6 +124,7 @@ std::string text(const value& v) {
 
 std::string canonical(const value& v) {
     std::string out;
+    out.reserve(512);
     write_canonical(out, v);
     return out;
 }
