@@ -47,6 +47,8 @@ const char* reason(int status) {
     }
 }
 
+constexpr long k_resumable_sessions = 1000, k_resumable_s = 600;
+
 Response refusal(int status, const char* code, const char* message) {
     return {status, std::string("{\"code\":\"") + code + "\",\"message\":\"" + message + "\"}"};
 }
@@ -254,7 +256,16 @@ void configure(asio::ssl::context& tls, const std::string& certificate, const st
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
     SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384");
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    // Sessions are resumed from the memory of this process alone: a ticket that the client carries
+    // would be sealed by one key for as long as the process lives. No early data: it can be
+    // replayed.
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    static const unsigned char k_context[] = "mds-api";
+    SSL_CTX_set_session_id_context(context, k_context, sizeof k_context - 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+    SSL_CTX_sess_set_cache_size(context, k_resumable_sessions);
+    SSL_CTX_set_timeout(context, k_resumable_s);
+    SSL_CTX_set_num_tickets(context, 1);
     tls.use_certificate_chain_file(certificate, error);
     if (!error) tls.use_private_key_file(key, asio::ssl::context::pem, error);
     if (error) throw Error(Code::internal, "server certificate " + certificate + ": " + error.message());
