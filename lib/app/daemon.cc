@@ -1,6 +1,7 @@
 #include "app/daemon.hh"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <systemd/sd-daemon.h>
 
 #include <boost/asio/post.hpp>
@@ -152,6 +153,8 @@ int main(int argc, char** argv, const Description& d,
                      d.argument.empty() ? "no argument" : ("one argument: " + d.argument).c_str());
         return 2;
     }
+    // Hundreds of these processes run on a host: their few threads share the memory they free.
+    mallopt(M_ARENA_MAX, 2);
     try {
         Daemon daemon("mds-" + d.word, state, arguments);
         std::shared_ptr<void> service = build(daemon);
