@@ -14,6 +14,7 @@ SessionPtr pending_session(WorkspaceImpl& impl, Call& call) {
     auto uid = Uid::parse(text);
     SessionPtr session = uid ? impl.by_uid(*uid) : nullptr;
     if (!session) not_found(text);
+    WorkspaceImpl::refuse_publishing(*session);
     if (session->state != k_pending) {
         throw Error(Code::submit_failed,
                     "The session of '" + session->user + "' was not submitted for approval.")
@@ -35,6 +36,7 @@ json::object submit_session(WorkspaceImpl& impl, Call& call) {
         session = uid ? impl.by_uid(*uid) : nullptr;
         if (!session || session->user != call.user()) not_found(text);
     }
+    WorkspaceImpl::refuse_publishing(*session);
     if (session->state == k_pending) return {{"message", "OK"}};
     if (session->changes == 0 || session->transient) {
         throw Error(Code::submit_failed, "The session has no changes to approve.");

@@ -112,7 +112,8 @@ json::object revert_to_revision(WorkspaceImpl& impl, Call& call) {
         request.session_name = "Revert to " + title(revert.target);
         request.author = call.user();
         request.changes = std::move(revert.changes);
-        store::Revision made = impl.db.publish(request, impl.hooks.fence);
+        impl.settle();
+        store::Revision made = impl.db.publish(std::move(request), impl.hooks.fence);
         details["revision"] = made.session.text();
         if (impl.hooks.published) impl.hooks.published(made);
     }
@@ -146,6 +147,7 @@ uint64_t first_not_kept(WorkspaceImpl& impl,
 
 void purge(WorkspaceImpl& impl, uint64_t up_to, const std::string& by) {
     impl.commit();
+    impl.settle();
     store::Revision made = impl.db.purge(up_to, by, impl.hooks.fence);
     if (impl.hooks.published) impl.hooks.published(made);
 }

@@ -54,6 +54,7 @@ SessionPtr open_one(WorkspaceImpl& impl, const std::string& text) {
     auto uid = Uid::parse(text);
     SessionPtr session = uid ? impl.by_uid(*uid) : nullptr;
     if (!session) throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
+    WorkspaceImpl::refuse_publishing(*session);
     return session;
 }
 

@@ -2,6 +2,8 @@
 // and the predefined objects. A page costs its position in the list, not the size of the content.
 #include <algorithm>
 #include <memory>
+#include <tuple>
+#include <unordered_map>
 
 #include "base/text.hh"
 #include "mgmt/workspace_impl.hh"
@@ -16,21 +18,51 @@ class Stream {
     virtual ~Stream() = default;
     virtual bool next() = 0;
     virtual std::optional<View> view() = 0;
-    /// Whether the current item can match at all; false spares parsing it.
-    virtual bool maybe() { return true; }
+    /// Whether every item here is one that is wanted.
+    virtual bool known() const { return false; }
     std::string name;
     const model::Type* type = nullptr;
+};
+
+/// A row of `object`, from these columns.
+View read_view(SQLite::Statement& s, int uid, int rev, int doc, int name, const model::Type& type) {
+    View v;
+    auto id = s.getColumn(uid), text = s.getColumn(doc);
+    v.uid = *Uid::from_bytes({static_cast<const char*>(id.getBlob()), 16});
+    v.type = &type;
+    v.name = s.getColumn(name).getString();
+    v.rev = static_cast<uint64_t>(s.getColumn(rev).getInt64());
+    v.document = json::parse_object({text.getText(), static_cast<size_t>(text.getBytes())});
+    return v;
+}
+
+/// Rows one by one, by a statement that is prepared when the first one is asked for.
+class Rows {
+  public:
+    explicit Rows(SQLite::Database& db) : db_(db) {}
+    std::optional<View> view(int64_t row, const model::Type& type) {
+        if (!statement_) {
+            statement_.emplace(db_, "SELECT uid, rev, doc, name FROM object WHERE rowid=?");
+        }
+        statement_->reset();
+        statement_->bind(1, row);
+        if (!statement_->executeStep()) return std::nullopt;
+        return read_view(*statement_, 0, 1, 2, 3, type);
+    }
+
+  private:
+    SQLite::Database& db_;
+    std::optional<SQLite::Statement> statement_;
 };
 
 class PublicStream : public Stream {
   public:
     PublicStream(WorkspaceImpl& impl, const PageRequest& request, const model::Type& t,
                  const std::map<std::string, Uid>& hidden, uint64_t skip)
-        : impl_(impl),
-          request_(request),
-          hidden_(hidden),
+        : hidden_(hidden),
           with_doc_(static_cast<bool>(request.wanted)),
-          names_(impl.db.db(), sql(request.descending, with_doc_)) {
+          names_(impl.db.db(), sql(request.descending, with_doc_)),
+          rows_(impl.db.db()) {
         type = &t;
         names_.bind(1, t.name);
         names_.bind(2, static_cast<int64_t>(skip));
@@ -43,17 +75,9 @@ class PublicStream : public Stream {
         }
         return false;
     }
-    bool maybe() override {
-        if (!request_.maybe) return true;
-        auto doc = names_.getColumn(4);
-        return request_.maybe(*type, {doc.getText(), static_cast<size_t>(doc.getBytes())});
-    }
     std::optional<View> view() override {
-        if (with_doc_) return read(names_, 2);
-        SQLite::Statement s(impl_.db.db(), "SELECT uid, rev, doc, name FROM object WHERE rowid=?");
-        s.bind(1, names_.getColumn(1).getInt64());
-        if (!s.executeStep()) return std::nullopt;
-        return read(s, 0);
+        if (with_doc_) return read_view(names_, 2, 3, 4, 5, *type);
+        return rows_.view(names_.getColumn(1).getInt64(), *type);
     }
 
   private:
@@ -70,21 +94,62 @@ class PublicStream : public Stream {
                           : "SELECT name, rowid FROM object WHERE type=? "
                             "ORDER BY name COLLATE NOCASE LIMIT -1 OFFSET ?";
     }
-    View read(SQLite::Statement& s, int first) {
-        View v;
-        auto uid = s.getColumn(first), doc = s.getColumn(first + 2);
-        v.uid = *Uid::from_bytes({static_cast<const char*>(uid.getBlob()), 16});
-        v.type = type;
-        v.name = s.getColumn(first + 3).getString();
-        v.rev = static_cast<uint64_t>(s.getColumn(first + 1).getInt64());
-        v.document = json::parse_object({doc.getText(), static_cast<size_t>(doc.getBytes())});
-        return v;
-    }
-    WorkspaceImpl& impl_;
-    const PageRequest& request_;
     const std::map<std::string, Uid>& hidden_;
     bool with_doc_;
     SQLite::Statement names_;
+    Rows rows_;
+};
+
+/// What a search finds among the published objects of all types, in one pass over the table as it
+/// lies on the disk: by the index of names every row would be a jump to another page.
+class FoundStream : public Stream {
+  public:
+    using Hidden = std::unordered_map<const model::Type*, const std::map<std::string, Uid>*>;
+    FoundStream(WorkspaceImpl& impl, const PageRequest& request, const Hidden& hidden)
+        : rows_(impl.db.db()) {
+        SQLite::Statement rows(impl.db.db(),
+                               "SELECT type, doc, rowid, uid, rev, name FROM object NOT INDEXED");
+        const model::Type* at = nullptr;
+        bool asked = false;
+        while (rows.executeStep()) {
+            auto text = rows.getColumn(0), doc = rows.getColumn(1);
+            std::string_view name_of_type(text.getText(), static_cast<size_t>(text.getBytes()));
+            if (!at || name_of_type != at->name) {
+                at = impl.catalog().find(name_of_type);
+                asked = at && hidden.contains(at);
+            }
+            if (!asked ||
+                !request.maybe(*at, {doc.getText(), static_cast<size_t>(doc.getBytes())})) {
+                continue;
+            }
+            View view = read_view(rows, 3, 4, 1, 5, *at);
+            if (!request.wanted(view)) continue;
+            std::string folded = fold(view.name);
+            if (hidden.at(at)->contains(folded)) continue;
+            items_.push_back({std::move(folded), at, rows.getColumn(2).getInt64()});
+        }
+        std::sort(items_.begin(), items_.end(), [&](const Item& a, const Item& b) {
+            return request.descending ? b.name < a.name : a.name < b.name;
+        });
+    }
+    bool next() override {
+        if (at_ == items_.size()) return false;
+        name = items_[at_].name;
+        type = items_[at_++].type;
+        return true;
+    }
+    bool known() const override { return true; }
+    std::optional<View> view() override { return rows_.view(items_[at_ - 1].row, *type); }
+
+  private:
+    struct Item {
+        std::string name;
+        const model::Type* type;
+        int64_t row;
+    };
+    Rows rows_;
+    std::vector<Item> items_;
+    size_t at_ = 0;
 };
 
 class OwnStream : public Stream {
@@ -132,21 +197,6 @@ class PredefinedStream : public Stream {
     std::vector<const model::Predefined*> items_;
     size_t at_ = 0;
 };
-
-uint64_t public_count(WorkspaceImpl& impl, const std::string& type) {
-    store::Hash at = impl.db.position().hash;
-    if (impl.counts.at != at) impl.counts = {at, {}};
-    auto found = impl.counts.of.find(type);
-    if (found != impl.counts.of.end()) return found->second;
-    SQLite::Statement s(impl.db.db(), "SELECT count(*) FROM object WHERE type=?");
-    s.bind(1, type);
-    s.executeStep();
-    return impl.counts.of[type] = static_cast<uint64_t>(s.getColumn(0).getInt64());
-}
-
-}  // namespace
-
-namespace {
 
 /// What an object is ordered by: numbers and addresses by value, words by letters.
 struct OrderKey {
@@ -218,6 +268,7 @@ Page ordered_page(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
     check_order(request);
     struct Item {
         OrderKey key;
+        std::string name;
         Uid uid;
     };
     std::vector<Item> items;
@@ -228,14 +279,15 @@ Page ordered_page(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
     all.limit = 0;
     all.wanted = [&](const View& view) {
         if (!request.wanted || request.wanted(view)) {
-            items.push_back({order_key(view, request.order_by), view.uid});
+            items.push_back({order_key(view, request.order_by), fold(view.name), view.uid});
         }
         return false;
     };
     page_of(impl, call, all);
     // Equal ones stay in the order of their names.
-    std::stable_sort(items.begin(), items.end(), [&](const Item& a, const Item& b) {
-        return request.descending ? b.key < a.key : a.key < b.key;
+    std::sort(items.begin(), items.end(), [&](const Item& a, const Item& b) {
+        if (a.key != b.key) return request.descending ? b.key < a.key : a.key < b.key;
+        return std::tie(a.name, a.uid) < std::tie(b.name, b.uid);
     });
     Page page;
     page.offset = request.offset;
@@ -257,6 +309,7 @@ Page page_of(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
     Overlay* overlay = session.changes > 0 ? &impl.overlay(session) : nullptr;
 
     std::vector<std::unique_ptr<Stream>> streams;
+    FoundStream::Hidden searched;
     uint64_t position = 0;
     // The only source of a single type can skip in the index.
     bool alone = request.types.size() == 1 && !request.wanted;
@@ -265,7 +318,7 @@ Page page_of(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
         const auto& own = overlay ? overlay->of_type(type->name) : k_none;
         auto fixed = std::make_unique<PredefinedStream>(*type, request.descending);
         bool with_fixed = request.predefined && fixed->size() > 0;
-        uint64_t published = request.wanted ? 0 : public_count(impl, type->name);
+        uint64_t published = request.wanted ? 0 : impl.db.object_count(type->name);
         if (!request.wanted) {
             page.total += published - hidden.size() + own.size() + (with_fixed ? fixed->size() : 0);
         }
@@ -274,13 +327,19 @@ Page page_of(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
             skip = std::min(request.offset, published);
             position = skip;
         }
-        if (request.wanted || published > 0) {
+        if (request.maybe) {
+            searched[type] = &hidden;
+        } else if (request.wanted || published > 0) {
             streams.push_back(std::make_unique<PublicStream>(impl, request, *type, hidden, skip));
         }
         if (!own.empty()) {
             streams.push_back(std::make_unique<OwnStream>(call, *type, own, request.descending));
         }
         if (with_fixed) streams.push_back(std::move(fixed));
+    }
+
+    if (!searched.empty()) {
+        streams.push_back(std::make_unique<FoundStream>(impl, request, searched));
     }
 
     std::erase_if(streams, [](auto& s) { return !s->next(); });
@@ -295,13 +354,11 @@ Page page_of(WorkspaceImpl& impl, Call& call, const PageRequest& request) {
         Stream& stream = *streams[first];
         bool on_page = position >= request.offset && page.views.size() < request.limit;
         if (counting) {
-            if (stream.maybe()) {
-                auto view = stream.view();
-                if (view && request.wanted(*view)) {
-                    if (on_page) page.views.push_back(std::move(*view));
-                    ++position;
-                    ++page.total;
-                }
+            auto view = on_page || !stream.known() ? stream.view() : std::nullopt;
+            if (stream.known() || (view && request.wanted(*view))) {
+                if (on_page && view) page.views.push_back(std::move(*view));
+                ++position;
+                ++page.total;
             }
         } else {
             if (on_page) {

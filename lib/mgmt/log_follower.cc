@@ -20,10 +20,12 @@ void LogFollower::follow() {
     if (built_ && now.rev == at_.rev && now.hash == at_.hash) return;
     // Only a continuation of what was indexed can be followed: same history up to here, and every
     // record since then still in the log.
-    auto last = built_ && now.rev > at_.rev && now.incarnation == at_.incarnation
-                    ? db_.revision(at_.rev)
-                    : std::nullopt;
-    if (!last || last->hash != at_.hash || db_.oldest_record() > at_.rev + 1) return rebuild();
+    std::vector<store::Revision> last;
+    if (built_ && now.rev > at_.rev && now.incarnation == at_.incarnation) {
+        last = db_.revisions(at_.rev + 1, 1);
+    }
+    if (last.empty() || last[0].hash != at_.hash || db_.oldest_record() > at_.rev + 1)
+        return rebuild();
     while (at_.rev < now.rev) {
         auto records = db_.records(at_.rev + 1, k_batch);
         if (records.empty()) return rebuild();

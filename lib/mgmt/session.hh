@@ -21,6 +21,8 @@ struct Session {
     /// "open", "pending_approval", "rejected" (its owner can go on with it), "published".
     std::string state = "open";
     bool read_only = false, expired = false;
+    /// Its changes are being published beside other work: nobody changes or drops them now.
+    bool publishing = false;
     /// Local superuser; never written to work.db.
     bool transient = false, superuser = false;
     int timeout_s = 600;

@@ -91,6 +91,15 @@ void WorkspaceImpl::load_sessions() {
         if (!sessions.contains(lock.session)) stale.push_back(uid);
     }
     for (const Uid& uid : stale) drop_lock(uid);
+    // Rows of published sessions that a large publish left behind.
+    Uid last;
+    for (;;) {
+        SQLite::Statement& next = work.sql("SELECT min(session) FROM overlay WHERE session>?");
+        next.bind(1, last.bytes.data(), 16);
+        if (!next.executeStep() || next.getColumn(0).isNull()) break;
+        last = uid_at(next, 0);
+        if (!sessions.contains(last)) retired.push_back(last);
+    }
     // Tasks that were running were lost, unless their owner takes them up again.
     SQLite::Statement& lost = work.sql(
         "UPDATE task SET status='failed', comments='lost by a restart', details=? "
@@ -251,7 +260,7 @@ void WorkspaceImpl::disconnect(Session& session, bool expired) {
     }
     save(session);
     // Nobody reads it now: back to the disk.
-    session.overlay.reset();
+    if (!session.publishing) session.overlay.reset();
 }
 
 void WorkspaceImpl::expire() {

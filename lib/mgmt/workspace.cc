@@ -1,5 +1,7 @@
 #include "mgmt/workspace.hh"
 
+#include <sqlite3.h>
+
 #include <algorithm>
 
 #include "base/clock.hh"
@@ -65,15 +67,17 @@ void Workspace::update_settings(Settings settings) {
     impl_->settings = std::move(settings);
 }
 
-void Workspace::content_changed() {
-    impl_->counts = {};
-}
-
 // ---- commands ----
 
 void WorkspaceImpl::add_generic(const std::string& name, Command command, CommandFlags flags) {
     generics[name] = {command, {}, flags};
     commands[name] = {std::move(command), {}, std::move(flags)};
+}
+
+void WorkspaceImpl::add_generic_async(const std::string& name, AsyncCommand command,
+                                      CommandFlags flags) {
+    generics[name] = {{}, command, flags};
+    commands[name] = {{}, std::move(command), std::move(flags)};
 }
 
 void WorkspaceImpl::add_simple(const std::string& name,
@@ -170,12 +174,36 @@ void WorkspaceImpl::roll_back() {
     writing.reset();
 }
 
+namespace {
+
+/// One snapshot of the public database for a whole command: its many small reads take the locks of
+/// the file once. A publish within the command ends it, so that what follows reads the new state.
+class Reading {
+  public:
+    explicit Reading(SQLite::Database& reader) : reader_(reader), mine_(is_idle()) {
+        if (mine_) reader_.exec("BEGIN");
+    }
+    ~Reading() {
+        if (mine_ && !is_idle()) reader_.tryExec("COMMIT");
+    }
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+
+  private:
+    bool is_idle() const { return sqlite3_get_autocommit(reader_.getHandle()) != 0; }
+    SQLite::Database& reader_;
+    bool mine_;
+};
+
+}  // namespace
+
 void WorkspaceImpl::run(const std::shared_ptr<Call>& call, const Registered& what,
                         std::function<void(Reply)> then) {
     std::shared_ptr<Session> who = asked_by(*call);
     if (what.command) {
         Reply reply = guarded([&] {
             check_allowed(*call, what.flags);
+            Reading reading(db.db());
             return atomically([&] { return what.command(*call); });
         });
         if (who) record(*call, *who, reply);
@@ -258,6 +286,12 @@ void Workspace::execute(const std::string& sid, const std::string& command,
             session->uid = ended->session;
             session->user = ended->user;
             session->transient = session->read_only = true;
+        }
+        if (session->publishing) {
+            impl_->later.push_back([=, this, text = std::string(body)] {
+                execute(sid, command, version, text, client, then);
+            });
+            return;
         }
         check_version(version);
         what = &find_command(*impl_, command);
@@ -373,6 +407,7 @@ void Workspace::tick() {
     impl_->expire();
     int64_t now = impl_->now();
     impl_->drop_old();
+    impl_->sweep();
     impl_->purge_by_schedule();
     std::erase_if(impl_->ended, [&](const auto& e) { return e.second.forget_ms < now; });
 }

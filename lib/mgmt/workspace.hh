@@ -53,6 +53,9 @@ struct Hooks {
     /// Newest revision that every registered replica has; automatic purging goes no further. Empty:
     /// there are none.
     std::function<uint64_t()> replicated;
+    /// Runs `work` on another thread, then `then` on this one. Large publishes are written so,
+    /// while other sessions go on; empty: everything is done at once.
+    std::function<void(std::function<void()> work, std::function<void()> then)> background;
     /// Text that names the Active and how to reach it, for sessions that ended; may be empty.
     std::function<std::string()> where_active;
 };
@@ -194,8 +197,6 @@ class Workspace {
     void tick();
     /// Nobody is connected.
     bool idle() const;
-    /// The public content changed by other means than a publish here (records applied, full copy).
-    void content_changed();
     /// New name of the domain or of the server.
     void update_settings(Settings settings);
 

@@ -1,5 +1,7 @@
 #pragma once
 // What the files of lib/mgmt share; nobody else includes it.
+#include <deque>
+#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,6 +42,15 @@ struct Undo {
     std::optional<Entry> entry;
     std::optional<Lock> lock;
     std::optional<MemberUndo> member;
+};
+
+/// A publish that is being written on another thread. One at a time.
+struct Publishing {
+    SessionPtr session;
+    std::shared_ptr<store::PublicDb::Staged> staged;
+    std::function<store::PublicDb::PublishRequest()> fill;
+    /// The revision, or what it failed with.
+    std::function<void(uint64_t, std::exception_ptr)> then;
 };
 
 /// A session id that ended by the server: why, and until when its tasks can be asked for.
@@ -94,6 +105,8 @@ struct WorkspaceImpl {
     void commit();
     SessionPtr transient_session(const Principal& who);
     void add_generic(const std::string& name, Command command, CommandFlags flags);
+    /// The same for one that answers later.
+    void add_generic_async(const std::string& name, AsyncCommand command, CommandFlags flags);
     /// A command on this workspace without flags but `write`.
     void add_simple(const std::string& name, json::object (*command)(WorkspaceImpl&, Call&),
                     const std::string& description, bool write = false);
@@ -134,8 +147,28 @@ struct WorkspaceImpl {
     /// The revision, or 0 when there was nothing to publish.
     uint64_t publish(const SessionPtr& session, const std::string& by);
     uint64_t discard(const SessionPtr& session);
-    void clear_changes(Session& session);
+    /// `retired`: the session's uid is not used again, so rows may be left for sweep().
+    void clear_changes(Session& session, bool retired = false);
     void finish_published(const SessionPtr& session);
+
+    // ---- publish_beside.cc ----
+    /// Answers when the session is published: at once, or after a large publish beside other work.
+    void publish_command(Call& call, std::function<void(Reply)> then);
+    /// Ends the task of a publish: at once, or when a Standby has the revision (zero-loss publish).
+    void end_publish(const Uid& task, uint64_t rev, json::array details);
+    /// Publishes while other sessions are served.
+    void publish_beside(Publishing what);
+    /// Waits for the publish beside other work and ends it; everything else that writes to the
+    /// public database comes after it.
+    void settle();
+    /// Goes on with what waited.
+    void run_later();
+    /// Throws while the session is being published.
+    static void refuse_publishing(const Session& session);
+    /// Frees what a large publish has used, on another thread.
+    void tidy_up(std::unique_ptr<Overlay> overlay);
+    /// Deletes some rows of retired sessions; true when there are more.
+    bool sweep();
 
     // ---- commands_approval.cc ----
     /// Puts the session with its changes and locks aside in another state, connected to nobody.
@@ -194,13 +227,15 @@ struct WorkspaceImpl {
 
     std::vector<Undo> journal;
     std::unique_ptr<WorkDb::Transaction> writing;
+    std::optional<Publishing> publishing;
+    /// Commands that wait for the end of it, in order.
+    std::deque<std::function<void()>> later;
+    /// Sessions whose rows in work.db are not wanted any more.
+    std::vector<Uid> retired;
+    /// Expires with this object: for what comes back from another thread.
+    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     int64_t next_upkeep_ms = 0, next_purge_ms = 0;
     int64_t next_auto_purge_ms = 0, last_auto_purge_ms = 0;
-    /// Number of objects per type at this revision.
-    struct Counts {
-        store::Hash at{};
-        std::unordered_map<std::string, uint64_t> of;
-    } counts;
 };
 
 /// A canonical document with an empty list `members`.
@@ -213,6 +248,10 @@ struct MemberEdit {
     std::string user;
 };
 std::string with_edits(const std::string& doc, const std::vector<MemberEdit>& edits);
+
+/// What a session publishes: everything but the changes, and the changes.
+store::PublicDb::PublishRequest request_of(const Session& session, const std::string& by);
+std::vector<store::Change> changes_of(const Overlay& overlay);
 
 /// model::World over a session.
 class SessionWorld : public model::World {

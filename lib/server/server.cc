@@ -1,6 +1,7 @@
 #include "server/server.hh"
 
 #include <fmt/core.h>
+#include <malloc.h>
 
 #include <algorithm>
 
@@ -58,7 +59,6 @@ struct Server::Impl {
         }
         env.on_role = [this](repl::Role role, const std::string& why) { role_changed(role, why); };
         env.on_content = [this](const std::vector<store::Revision>&, bool) {
-            workspace.content_changed();
             if (self->on_content) self->on_content();
         };
         env.on_status = [this] {
@@ -98,6 +98,12 @@ struct Server::Impl {
                 wait_for_standby(rev, seconds, std::move(then));
             };
         }
+        h.background = [this](std::function<void()> job, std::function<void()> then) {
+            daemon.work([this, job = std::move(job), then = std::move(then)]() mutable {
+                job();
+                daemon.post(std::move(then));
+            });
+        };
         h.where_active = [this] {
             const repl::Peer* active = replica.active_peer();
             return active ? fmt::format("The Active server is {} ({}) on {}", active->name,
@@ -160,6 +166,21 @@ struct Server::Impl {
         if (alarm) alarm->within(50);
     }
 
+    void used() {
+        last_use_ms = mono_ms();
+        warm = true;
+    }
+
+    /// A server that nobody asks anything keeps no caches: there are hundreds on a host.
+    void rest() {
+        constexpr int64_t k_quiet_ms = 60'000;
+        if (!warm || mono_ms() - last_use_ms < k_quiet_ms) return;
+        warm = false;
+        db.shrink();
+        work.db().exec("PRAGMA shrink_memory");
+        malloc_trim(0);
+    }
+
     Server* self;
     Options options;
     app::Daemon& daemon;
@@ -178,6 +199,9 @@ struct Server::Impl {
     };
     std::vector<Unconfirmed> unconfirmed;
     std::shared_ptr<app::Daemon::Alarm> alarm, upkeep;
+    /// Starting has filled caches too.
+    bool warm = true;
+    int64_t last_use_ms = mono_ms();
 };
 
 Server::Server(Options options) : impl_(std::make_shared<Impl>(this, std::move(options))) {}
@@ -202,6 +226,7 @@ void Server::start() {
         auto impl = weak.lock();
         if (!impl) return k_idle_upkeep_ms;
         impl->workspace.tick();
+        impl->rest();
         return impl->workspace.idle() ? k_idle_upkeep_ms : k_upkeep_ms;
     });
 }
@@ -216,6 +241,7 @@ void Server::execute(const std::string& sid, const std::string& command,
                      const std::string& version, std::string body,
                      std::map<std::string, std::string> client,
                      std::function<void(mgmt::Reply)> then) {
+    impl_->used();
     impl_->workspace.execute(sid, command, version, body, client, std::move(then));
 }
 
@@ -226,6 +252,8 @@ void Server::deliver(const std::string& peer, uint16_t kind, std::string payload
         if (on_message) on_message(*mds, kind, std::move(payload));
         return;
     }
+    // Heartbeats come all the time.
+    if (kind != static_cast<uint16_t>(repl::Kind::position)) impl_->used();
     impl_->replica.receive(*mds, static_cast<repl::Kind>(kind), payload);
     if (!impl_->unconfirmed.empty()) impl_->check_confirmed();
     impl_->soon();

@@ -143,6 +143,7 @@ void PublicDb::Impl::purge(const Revision& record) {
 
 Revision PublicDb::begin_term(const Term& wanted) {
     Impl& db = *impl_;
+    db.make_way();
     SQLite::Transaction transaction(*db.live->database, SQLite::TransactionBehavior::IMMEDIATE);
     Revision r = db.next_record("term", wanted.by);
     r.term_id = wanted.id;
@@ -160,6 +161,7 @@ Revision PublicDb::begin_term(const Term& wanted) {
 Revision PublicDb::purge(uint64_t up_to, const std::string& by,
                          const std::function<void()>& fence) {
     Impl& db = *impl_;
+    db.make_way();
     SQLite::Transaction transaction(*db.live->database, SQLite::TransactionBehavior::IMMEDIATE);
     if (fence) fence();
     if (up_to >= db.position.rev) {
@@ -197,7 +199,7 @@ std::vector<Change> PublicDb::changes_back_to(uint64_t rev) const {
     }
     // The before-image of the oldest record after `rev` that touched an object is how it was.
     std::map<Uid, Change> before;
-    Use s(impl_->sql("SELECT undo FROM revision WHERE rev>? ORDER BY rev DESC"));
+    Use s(impl_->look("SELECT undo FROM revision WHERE rev>? ORDER BY rev DESC"));
     s->bind(1, static_cast<int64_t>(rev));
     while (s->executeStep()) {
         std::string undo = blob(*s, 0);
@@ -221,17 +223,19 @@ std::vector<Change> PublicDb::changes_back_to(uint64_t rev) const {
 }
 
 std::optional<Revision> PublicDb::revision(uint64_t rev) const {
-    Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
-                     "author,time_ms,changes,meta,codec,payload,undo FROM revision WHERE rev=?"));
+    Use s(
+        impl_->look("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
+                    "author,time_ms,changes,meta,codec,payload,undo FROM revision WHERE rev=?"));
     s->bind(1, static_cast<int64_t>(rev));
     if (!s->executeStep()) return std::nullopt;
     return read_revision(*s, true, true);
 }
 
 std::vector<Revision> PublicDb::revisions(uint64_t below, size_t limit) const {
-    Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
-                     "author,time_ms,changes,meta FROM revision WHERE rev<? ORDER BY rev DESC"
-                     " LIMIT ?"));
+    Use s(
+        impl_->look("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
+                    "author,time_ms,changes,meta FROM revision WHERE rev<? ORDER BY rev DESC"
+                    " LIMIT ?"));
     s->bind(1, static_cast<int64_t>(std::min<uint64_t>(below, INT64_MAX)));
     s->bind(2, static_cast<int64_t>(limit));
     std::vector<Revision> out;
@@ -240,16 +244,17 @@ std::vector<Revision> PublicDb::revisions(uint64_t below, size_t limit) const {
 }
 
 std::optional<uint64_t> PublicDb::revision_of_session(const Uid& session) const {
-    Use s(impl_->sql("SELECT rev FROM revision WHERE session=?"));
+    Use s(impl_->look("SELECT rev FROM revision WHERE session=?"));
     bind_blob(*s, 1, session.raw());
     if (!s->executeStep()) return std::nullopt;
     return static_cast<uint64_t>(s->getColumn(0).getInt64());
 }
 
 std::vector<Revision> PublicDb::records(uint64_t from, size_t max_bytes) const {
-    Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
-                     "author,time_ms,changes,meta,codec,payload FROM revision WHERE rev>=?"
-                     " ORDER BY rev"));
+    Use s(
+        impl_->look("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
+                    "author,time_ms,changes,meta,codec,payload FROM revision WHERE rev>=?"
+                    " ORDER BY rev"));
     s->bind(1, static_cast<int64_t>(from));
     std::vector<Revision> out;
     size_t bytes = 0;
@@ -264,13 +269,14 @@ std::vector<Revision> PublicDb::records(uint64_t from, size_t max_bytes) const {
 }
 
 uint64_t PublicDb::oldest_record() const {
-    Use s(impl_->sql("SELECT min(rev) FROM revision"));
+    Use s(impl_->look("SELECT min(rev) FROM revision"));
     s->executeStep();
     return static_cast<uint64_t>(s->getColumn(0).getInt64());
 }
 
 void PublicDb::apply(const std::vector<Revision>& records) {
     Impl& db = *impl_;
+    db.make_way();
     Digest digest_before = db.digest;
     Position position = db.position;
     std::vector<Term> terms = db.terms;
@@ -279,8 +285,9 @@ void PublicDb::apply(const std::vector<Revision>& records) {
                                         SQLite::TransactionBehavior::IMMEDIATE);
         for (const Revision& record : records) {
             if (record.rev <= position.rev) {
-                auto mine = revision(record.rev);
-                if (mine && mine->hash == record.hash) continue;
+                Use known(db.sql("SELECT hash FROM revision WHERE rev=?"));
+                known->bind(1, static_cast<int64_t>(record.rev));
+                if (known->executeStep() && hash_from(blob(*known, 0)) == record.hash) continue;
                 throw Error(Code::internal,
                             fmt::format("revision {} is another one here", record.rev));
             }
@@ -321,16 +328,19 @@ void PublicDb::apply(const std::vector<Revision>& records) {
         transaction.commit();
     } catch (...) {
         db.digest = digest_before;
+        db.more.clear();
         throw;
     }
+    db.keep_counts();
     db.position = position;
     db.terms = std::move(terms);
 }
 
 std::vector<Revision> PublicDb::tail(uint64_t rev) const {
-    Use s(impl_->sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
-                     "author,time_ms,changes,meta,codec,payload,undo FROM revision WHERE rev>?"
-                     " ORDER BY rev"));
+    Use s(
+        impl_->look("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,"
+                    "author,time_ms,changes,meta,codec,payload,undo FROM revision WHERE rev>?"
+                    " ORDER BY rev"));
     s->bind(1, static_cast<int64_t>(rev));
     std::vector<Revision> out;
     while (s->executeStep()) out.push_back(read_revision(*s, true, true));
@@ -339,6 +349,7 @@ std::vector<Revision> PublicDb::tail(uint64_t rev) const {
 
 void PublicDb::undo_to(uint64_t rev) {
     Impl& db = *impl_;
+    db.make_way();
     Digest digest_before = db.digest;
     try {
         std::vector<Revision> records = tail(rev);
@@ -363,6 +374,7 @@ void PublicDb::undo_to(uint64_t rev) {
         transaction.commit();
     } catch (...) {
         db.digest = digest_before;
+        db.more.clear();
         throw;
     }
     db.load();
@@ -380,6 +392,7 @@ Position PublicDb::copy_to(const std::string& path) const {
 }
 
 void PublicDb::adopt(const std::string& path, const Position& expected) {
+    impl_->make_way();
     {
         SQLite::Database copy(path, SQLite::OPEN_READWRITE);
         SQLite::Statement check(copy, "PRAGMA quick_check(1)");
@@ -392,6 +405,7 @@ void PublicDb::adopt(const std::string& path, const Position& expected) {
     }
     std::filesystem::remove(path + "-wal");
     std::filesystem::remove(path + "-shm");
+    impl_->reader.reset();
     impl_->live.reset();
     try {
         impl_->generations.switch_to(path);

@@ -33,19 +33,24 @@ CREATE TABLE IF NOT EXISTS term(id BLOB PRIMARY KEY, no INTEGER, parent BLOB, st
 
 }  // namespace
 
-Live::Live(const std::string& path)
-    : database(std::make_unique<SQLite::Database>(path,
-                                                  SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)) {
+Live::Live(const std::string& path, Access access)
+    : database(std::make_unique<SQLite::Database>(
+          path, (access == Access::read ? SQLite::OPEN_READONLY
+                                        : SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) |
+                    // Each connection is used by one thread at a time.
+                    SQLite::OPEN_NOMUTEX)) {
     database->setBusyTimeout(5000);
+    database->exec("PRAGMA temp_store=MEMORY");
+    database->exec("PRAGMA cache_size=-32768");
+    if (access == Access::read) return;
     // FULL: a commit that was answered is on the disk (replication.md 4). Checkpoints are made
     // rarer than SQLite's standard, because they run inside the committing thread.
     database->exec("PRAGMA journal_mode=WAL");
     database->exec("PRAGMA synchronous=FULL");
     database->exec("PRAGMA foreign_keys=OFF");
-    database->exec("PRAGMA temp_store=MEMORY");
     database->exec("PRAGMA secure_delete=FAST");
     database->exec("PRAGMA wal_autocheckpoint=4000");
-    database->exec("PRAGMA cache_size=-65536");
+    database->exec("PRAGMA journal_size_limit=67108864");
     database->exec(k_schema);
 }
 
@@ -56,17 +61,22 @@ SQLite::Statement& Live::sql(const char* text) {
 }
 
 void PublicDb::Impl::open() {
-    try {
-        live = std::make_unique<Live>(generations.live());
+    auto connect = [this] {
+        reader.reset();
+        live = std::make_unique<Live>(generations.live(), Live::Access::write);
+        reader = std::make_unique<Live>(generations.live(), Live::Access::read);
         load();
+    };
+    try {
+        connect();
     } catch (const SQLite::Exception& e) {
         // Only what another try cannot read either; a full disk or a lock is no damage.
         if (e.getErrorCode() != SQLITE_CORRUPT && e.getErrorCode() != SQLITE_NOTADB) throw;
         set_aside = generations.live() + ": " + e.what();
+        reader.reset();
         live.reset();
         set_aside += "; kept in " + generations.set_aside();
-        live = std::make_unique<Live>(generations.live());
-        load();
+        connect();
     }
 }
 
@@ -81,6 +91,8 @@ void PublicDb::Impl::load() {
     incarnation = id ? *id : Uid{};
     position = {};
     digest = {};
+    more.clear();
+    counts.reset();
     terms.clear();
     position.incarnation = incarnation;
     {
@@ -125,6 +137,7 @@ bool PublicDb::has_history() const { return !impl_->incarnation.is_nil(); }
 
 void PublicDb::create(const Uid& self, const std::string& by) {
     if (has_history()) throw Error(Code::internal, "this database has a history already");
+    impl_->make_way();
     SQLite::Transaction transaction(*impl_->live->database);
     auto put = [&](const char* key, std::string_view value) {
         Use s(impl_->sql("INSERT OR REPLACE INTO meta VALUES(?,?)"));
@@ -170,38 +183,70 @@ Object read_object(SQLite::Statement& s) {
 
 }  // namespace
 
-std::optional<Object> PublicDb::Impl::row(const Uid& uid) {
-    Use s(sql("SELECT uid,type,scope,name,rev,doc FROM object WHERE uid=?"));
+std::optional<Object> PublicDb::Impl::row(Live& by, const Uid& uid) {
+    Use s(by.sql("SELECT uid,type,scope,name,rev,doc FROM object WHERE uid=?"));
     bind_blob(*s, 1, uid.raw());
     if (!s->executeStep()) return std::nullopt;
     return read_object(*s);
 }
 
-std::optional<Object> PublicDb::get(const Uid& uid) const { return impl_->row(uid); }
+std::optional<Object> PublicDb::get(const Uid& uid) const {
+    return impl_->row(*impl_->reader, uid);
+}
 
 std::optional<Object> PublicDb::find(const std::string& scope, const std::string& name) const {
-    Use s(impl_->sql("SELECT uid FROM name WHERE scope=? AND folded=?"));
+    Use s(impl_->look("SELECT uid FROM name WHERE scope=? AND folded=?"));
     bind_text(*s, 1, scope);
     bind_text(*s, 2, fold(name));
     if (!s->executeStep()) return std::nullopt;
-    return impl_->row(uid_column(*s, 0));
+    return impl_->row(*impl_->reader, uid_column(*s, 0));
 }
 
 std::vector<Uid> PublicDb::referrers(const Uid& uid) const {
-    Use s(impl_->sql("SELECT src FROM ref WHERE dst=?"));
+    Use s(impl_->look("SELECT src FROM ref WHERE dst=?"));
     bind_blob(*s, 1, uid.raw());
     std::vector<Uid> out;
     while (s->executeStep()) out.push_back(uid_column(*s, 0));
     return out;
 }
 
-uint64_t PublicDb::object_count() const {
-    Use s(impl_->sql("SELECT count(*) FROM object"));
-    s->executeStep();
-    return static_cast<uint64_t>(s->getColumn(0).getInt64());
+const std::map<std::string, uint64_t>& PublicDb::Impl::counted() {
+    if (counts) return *counts;
+    counts.emplace();
+    Use s(look("SELECT type, count(*) FROM object GROUP BY type"));
+    while (s->executeStep()) {
+        (*counts)[s->getColumn(0).getString()] = static_cast<uint64_t>(s->getColumn(1).getInt64());
+    }
+    return *counts;
 }
 
-SQLite::Database& PublicDb::db() { return *impl_->live->database; }
+void PublicDb::Impl::keep_counts() {
+    if (counts) {
+        for (const auto& [type, count] : more) (*counts)[type] += static_cast<uint64_t>(count);
+    }
+    more.clear();
+}
+
+uint64_t PublicDb::object_count() const {
+    uint64_t sum = 0;
+    for (const auto& [type, count] : impl_->counted()) sum += count;
+    return sum;
+}
+
+uint64_t PublicDb::object_count(const std::string& type) const {
+    const auto& counts = impl_->counted();
+    auto found = counts.find(type);
+    return found == counts.end() ? 0 : found->second;
+}
+
+SQLite::Database& PublicDb::db() {
+    return *impl_->reader->database;
+}
+
+void PublicDb::shrink() {
+    sqlite3_db_release_memory(impl_->reader->database->getHandle());
+    if (!impl_->staged) sqlite3_db_release_memory(impl_->live->database->getHandle());
+}
 
 void PublicDb::set_predefined(std::function<bool(const Uid&)> is_predefined) {
     impl_->is_predefined = std::move(is_predefined);
@@ -213,19 +258,22 @@ Hash PublicDb::Impl::row_hash(const Change& c) {
 }
 
 void PublicDb::Impl::remove_row(const Uid& uid) {
+    std::string scope, folded;
     {
-        Use s(sql("DELETE FROM name WHERE uid=? AND scope=? AND folded=?"));
-        auto old = row(uid);
-        if (!old) return;
+        Use s(sql("SELECT type,scope,name,hash FROM object WHERE uid=?"));
         bind_blob(*s, 1, uid.raw());
-        bind_text(*s, 2, old->scope);
-        bind_text(*s, 3, fold(old->name));
-        s->exec();
+        if (!s->executeStep()) return;
+        --more[s->getColumn(0).getString()];
+        scope = s->getColumn(1).getString();
+        folded = fold(s->getColumn(2).getString());
+        digest.subtract(hash_from(blob(*s, 3)));
     }
     {
-        Use s(sql("SELECT hash FROM object WHERE uid=?"));
+        Use s(sql("DELETE FROM name WHERE uid=? AND scope=? AND folded=?"));
         bind_blob(*s, 1, uid.raw());
-        if (s->executeStep()) digest.subtract(hash_from(blob(*s, 0)));
+        bind_text(*s, 2, scope);
+        bind_text(*s, 3, folded);
+        s->exec();
     }
     {
         Use s(sql("DELETE FROM ref WHERE src=?"));
@@ -250,6 +298,7 @@ bool PublicDb::Impl::put_row(const Change& c, uint64_t rev, std::string* taken_b
     }
     Hash hash = row_hash(c);
     digest.add(hash);
+    ++more[c.type];
     {
         Use s(sql("INSERT INTO object(uid,type,scope,name,rev,hash,doc) VALUES(?,?,?,?,?,?,?)"));
         bind_blob(*s, 1, c.uid.raw());
@@ -270,24 +319,51 @@ bool PublicDb::Impl::put_row(const Change& c, uint64_t rev, std::string* taken_b
     return true;
 }
 
+Error refused(std::vector<std::string> problems) {
+    Error error(Code::validation_failed,
+                fmt::format("Validation failed with {} error{}", problems.size(),
+                            problems.size() == 1 ? "" : "s"));
+    for (std::string& line : problems) error.add_error(std::move(line));
+    return error;
+}
+
 std::vector<Image> PublicDb::Impl::write_changes(const std::vector<Change>& changes, uint64_t rev,
-                                                 std::vector<std::string>* problems) {
+                                                 std::vector<std::string>* problems,
+                                                 const std::atomic<bool>* stop) {
+    auto go_on = [stop] {
+        if (stop && *stop) throw Error(Code::publish_failed, "given up");
+    };
     std::vector<Image> before;
+    std::vector<std::string> conflicts;
     before.reserve(changes.size());
     for (const Change& c : changes) {
+        go_on();
         Image image;
         image.change.uid = c.uid;
-        if (auto old = row(c.uid)) {
-            image.change = {Change::Op::put, c.uid, old->type, old->scope, old->name, old->doc};
-            image.rev = old->rev;
+        auto old = row(c.uid);
+        if (c.base_rev != 0 && problems && (!old || old->rev != c.base_rev)) {
+            conflicts.push_back(fmt::format(
+                "Object '{}' was {} since this session edited it.", old ? old->name : c.name,
+                old ? fmt::format("changed by revision {}", old->rev) : "deleted"));
+        }
+        if (old) {
             remove_row(c.uid);
+            image.change = {Change::Op::put,      c.uid,
+                            std::move(old->type), std::move(old->scope),
+                            std::move(old->name), std::move(old->doc)};
+            image.rev = old->rev;
         } else {
             image.change.op = Change::Op::remove;
         }
         before.push_back(std::move(image));
     }
+    if (!conflicts.empty()) {
+        throw refused(std::move(conflicts))
+            .refusal("RF-37", "Correct the objects listed, or discard.");
+    }
     for (const Change& c : changes) {
         if (c.op == Change::Op::remove) continue;
+        go_on();
         std::string taken;
         if (put_row(c, rev, &taken)) continue;
         if (!problems) {
@@ -335,43 +411,6 @@ void PublicDb::Impl::check_references(const std::vector<Change>& changes,
             problems.push_back(fmt::format("{} '{}' refers to an object that does not exist ({}).",
                                            c.type, c.name, dst.text()));
         }
-    }
-}
-
-Revision PublicDb::publish(const PublishRequest& request, const std::function<void()>& fence) {
-    Impl& db = *impl_;
-    Digest digest_before = db.digest;
-    try {
-        SQLite::Transaction transaction(*db.live->database,
-                                        SQLite::TransactionBehavior::IMMEDIATE);
-        if (fence) fence();
-        Revision r = db.next_record("publish", request.author);
-        r.session = request.session;
-        r.session_name = request.session_name;
-        r.changes = static_cast<uint32_t>(request.changes.size());
-        r.meta = json::canonical(json::object{{"description", request.description}});
-        std::vector<std::string> problems;
-        std::vector<Image> before = db.write_changes(request.changes, r.rev, &problems);
-        db.check_references(request.changes, problems);
-        if (!problems.empty()) {
-            Error error(Code::validation_failed,
-                        fmt::format("Validation failed with {} error{}", problems.size(),
-                                    problems.size() == 1 ? "" : "s"));
-            for (std::string& line : problems) error.add_error(std::move(line));
-            throw error;
-        }
-        std::vector<Image> after;
-        after.reserve(request.changes.size());
-        for (const Change& c : request.changes) after.push_back({c, 0});
-        r.payload = compress(encode(after), r.codec);
-        r.undo = encode(before);
-        db.append(r);
-        transaction.commit();
-        db.position = {db.incarnation, r.term_id, r.term_no, r.rev, r.hash, r.digest};
-        return r;
-    } catch (...) {
-        db.digest = digest_before;
-        throw;
     }
 }
 

@@ -37,6 +37,9 @@ struct Change {
     Uid uid;
     /// For a removal only the uid matters.
     std::string type, scope, name, doc;
+    /// In a publish: the revision of the object that was edited, which must still be the newest one
+    /// (RF-37); 0 = not asked. Not a part of records.
+    uint64_t base_rev = 0;
 };
 
 /// One record of the chained log (replication.md 5).
@@ -115,6 +118,7 @@ class PublicDb {
     /// Objects that refer to `uid` directly.
     std::vector<Uid> referrers(const Uid& uid) const;
     uint64_t object_count() const;
+    uint64_t object_count(const std::string& type) const;
 
     struct PublishRequest {
         Uid session;
@@ -123,9 +127,30 @@ class PublicDb {
     };
     /// Commits one publish as the next revision. `fence` runs inside the write transaction and
     /// throws when this server may not publish (role, term). Throws Error(validation_failed) with
-    /// one line per broken rule: name taken, a removed object still referred to, a reference to
-    /// an object that is not there. Nothing is changed then.
-    Revision publish(const PublishRequest& request, const std::function<void()>& fence);
+    /// one line per broken rule: an object changed since it was edited (RF-37), name taken, a
+    /// removed object still referred to, a reference to an object that is not there. Nothing is
+    /// changed then.
+    Revision publish(PublishRequest request, const std::function<void()>& fence);
+
+    /// The same in steps, for a publish so large that reading must go on meanwhile: what is read
+    /// here stays as it was until commit(). One at a time. Whatever else writes in between (a
+    /// change of role, records of another server) does not wait: the publish is taken back and
+    /// its commit() throws Error(publish_failed).
+    struct Staged;
+    std::shared_ptr<Staged> stage();
+    /// On any thread; `fill` makes the request there. What it throws, commit() throws. Only the
+    /// first call does something.
+    static void write(Staged& staged, const std::function<PublishRequest()>& fill);
+    /// Waits for write() to end.
+    Revision commit(Staged& staged, const std::function<void()>& fence);
+    bool staging() const;
+    /// The database file.
+    std::string file() const;
+    /// Puts into the database file what commits have left in its log (WAL). Any thread.
+    static void checkpoint(const std::string& file);
+    /// Gives back the memory that only makes the next access quicker.
+    void shrink();
+
     /// Commits a change of role.
     Revision begin_term(const Term& term);
     /// Deletes the records of revision `up_to` and older for good, as a revision of its own that
@@ -188,7 +213,7 @@ class PublicDb {
     /// Predefined objects live in code: a reference to one of them is never dangling.
     void set_predefined(std::function<bool(const Uid&)> is_predefined);
 
-    /// The connection, for list queries of lib/mgmt (SELECT only). Tables:
+    /// The reading connection, for list queries of lib/mgmt. Tables:
     ///   object(uid BLOB PRIMARY KEY, type TEXT, scope TEXT, name TEXT, rev INTEGER, hash BLOB,
     ///          doc TEXT), index object_type_name(type, name COLLATE NOCASE)
     ///   name(scope TEXT, folded TEXT, uid BLOB, PRIMARY KEY(scope, folded))

@@ -1,10 +1,15 @@
 #pragma once
 // What public_db.cc (objects, publish) and history.cc (log, replication) share.
+#include <atomic>
+#include <condition_variable>
+#include <exception>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/error.hh"
 #include "store/codec.hh"
 #include "store/generation.hh"
 #include "store/hash.hh"
@@ -44,9 +49,11 @@ inline Uid uid_column(SQLite::Statement& s, int index) {
     return uid ? *uid : Uid{};
 }
 
-/// The connection and its prepared statements; made anew at a switch of generation.
+/// A connection and its prepared statements; made anew at a switch of generation. One writes and
+/// sees its own open transaction; the other only reads what is committed.
 struct Live {
-    explicit Live(const std::string& path);
+    enum class Access { write, read };
+    Live(const std::string& path, Access access);
     std::unique_ptr<SQLite::Database> database;
     /// The prepared form of a fixed SQL text, made at first use.
     SQLite::Statement& sql(const char* text);
@@ -63,23 +70,54 @@ Hash chain_hash_of(Hasher& hasher, const Revision& record);
 Position position_of(SQLite::Database& database);
 /// A row of the columns that history.cc selects, in their order.
 Revision read_revision(SQLite::Statement& s, bool with_payload, bool with_undo);
+/// The refusal of a publish: one line per problem.
+Error refused(std::vector<std::string> problems);
+
+struct PublicDb::Staged {
+    enum class Step { waiting, writing, done };
+
+    PublishRequest request;
+    Impl* impl = nullptr;
+    std::unique_ptr<SQLite::Transaction> transaction;
+    Revision record;
+    Digest digest_before;
+    std::mutex mutex;
+    std::condition_variable changed;
+    Step step = Step::waiting;
+    /// Set by the database's thread: somebody who cannot wait needs to write.
+    std::atomic<bool> given_up = false;
+    std::exception_ptr error;
+};
 
 struct PublicDb::Impl {
     explicit Impl(const std::string& root) : folder(root), generations(root) { open(); }
+    ~Impl() { make_way(); }
 
     void open();
     void load();
+    /// A statement of the writing connection resp. of the reading one.
     SQLite::Statement& sql(const char* text) { return live->sql(text); }
+    SQLite::Statement& look(const char* text) { return reader->sql(text); }
+    /// Every writer but the publish itself: takes back a publish that is under way.
+    void make_way();
+    /// The work of a publish, in its transaction, up to the commit.
+    void write_publish(Staged& job);
+    /// Number of rows by type; counted when first asked for, then kept by every commit.
+    const std::map<std::string, uint64_t>& counted();
+    void keep_counts();
 
     /// Phase 1 and 2 of replication.md 3: takes the touched rows out, puts the new ones in, keeps
     /// the digest, returns the before-images. Names and references are checked only when
     /// `problems` is given (publish on the Active); a replica proves the result by its digest.
     std::vector<Image> write_changes(const std::vector<Change>& changes, uint64_t rev,
-                                     std::vector<std::string>* problems);
+                                     std::vector<std::string>* problems,
+                                     const std::atomic<bool>* stop = nullptr);
     /// Puts rows back as `images` say, with their old revision.
     void restore(const std::vector<Image>& images);
     void check_references(const std::vector<Change>& changes, std::vector<std::string>& problems);
-    std::optional<Object> row(const Uid& uid);
+    /// By the writing connection: with what its open transaction has done.
+    std::optional<Object> row(const Uid& uid) { return row(*live, uid); }
+    std::optional<Object> row(Live& by, const Uid& uid);
     void remove_row(const Uid& uid);
     bool put_row(const Change& change, uint64_t rev, std::string* taken_by);
     Hash row_hash(const Change& change);
@@ -99,11 +137,15 @@ struct PublicDb::Impl {
     std::string folder;
     Generations generations;
     std::string set_aside;
-    std::unique_ptr<Live> live;
+    std::unique_ptr<Live> live, reader;
+    std::shared_ptr<Staged> staged;
     Hasher hasher;
     std::string digest_key;
     Uid incarnation;
     Digest digest;
+    /// What the open transaction adds to `counts`; both as of the last commit otherwise.
+    std::map<std::string, int64_t> more;
+    std::optional<std::map<std::string, uint64_t>> counts;
     Position position;
     std::vector<Term> terms;
     std::function<bool(const Uid&)> is_predefined;

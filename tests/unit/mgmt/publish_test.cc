@@ -126,7 +126,6 @@ TEST_F(Publish, AnObjectChangedElsewhereMeanwhileIsAConflict) {
          "",
          {{store::Change::Op::put, object->uid, object->type, object->scope, "h2", object->doc}}},
         {});
-    workspace->content_changed();
     Answer answer = ask(sid, "publish");
     EXPECT_EQ(answer.code(), "err_validation_failed");
     EXPECT_NE(answer.error().find("was changed by revision"), std::string::npos);

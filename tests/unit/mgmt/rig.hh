@@ -54,6 +54,7 @@ class Rig : public ::testing::Test {
         hooks.replicated = [this] { return replicated; };
         hooks.replicate = replicate;
         hooks.where_active = [] { return std::string("Log in to acme-2 (127.0.2.1)."); };
+        if (background) hooks.background = background;
         workspace = std::make_unique<Workspace>(*db, *work, settings, hooks);
     }
     void reopen() {
@@ -112,6 +113,8 @@ class Rig : public ::testing::Test {
     uint64_t log_bytes = 0, replicated = UINT64_MAX;
     /// Zero-loss publish; after a change of it: reopen().
     std::function<void(uint64_t, std::function<void(std::string)>)> replicate;
+    /// For open(): Hooks::background.
+    std::function<void(std::function<void()>, std::function<void()>)> background;
     int64_t now = 1'700'000'000'000;
     json::object last_login;
     std::unique_ptr<store::PublicDb> db;

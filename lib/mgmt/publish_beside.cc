@@ -1,0 +1,236 @@
+// The commands publish and discard. A large publish is written on another thread, while other
+// sessions are served: they read the last revision until it is committed, here. Commands of the
+// session itself, and other publishes, wait for its end in order.
+#include <malloc.h>
+
+#include "log/log.hh"
+#include "mgmt/workspace_impl.hh"
+
+namespace mds::mgmt {
+namespace {
+
+/// So many changes are published in the time of one command.
+constexpr uint64_t k_at_once = 500;
+constexpr int k_sweep_rows = 2000;
+
+}  // namespace
+
+namespace {
+
+/// The session named by `uid` of the parameters (own by default). Others need manage-sessions,
+/// unless they belong to the same administrator.
+SessionPtr target_of(WorkspaceImpl& impl, Call& call) {
+    std::string text = call.text_or("uid", "");
+    if (text.empty()) return WorkspaceImpl::session_of(call);
+    auto uid = Uid::parse(text);
+    SessionPtr session = uid ? impl.by_uid(*uid) : nullptr;
+    if (!session) throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
+    if (session->uid != call.session_uid() && session->user != call.user()) {
+        call.require("manage-sessions");
+    }
+    WorkspaceImpl::refuse_publishing(*session);
+    return session;
+}
+
+}  // namespace
+
+namespace {
+
+json::array publish_details(uint64_t count, const Uid& published) {
+    return {json::object{
+        {"publishResponse", json::object{{"numberOfPublishedChanges", count}, {"mode", "async"}}},
+        {"revision", published.text()}}};
+}
+
+}  // namespace
+
+void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then) {
+    call.only({"uid"});
+    if (!json::get_bool(call.session().permissions, "publish-sessions", true)) {
+        call.require("publish-sessions");
+    }
+    if (publishing) {
+        later.push_back([this, &call, then] {
+            try {
+                publish_command(call, then);
+            } catch (const Error& error) {
+                then(error_reply(error));
+            }
+        });
+        return;
+    }
+    SessionPtr session = target_of(*this, call);
+    Uid published = session->uid;
+    uint64_t count = session->changes;
+    auto begin_task = [&] {
+        return self.create_task("Publish operation", settings.domain.name, call.user(), false,
+                                call.session_uid());
+    };
+    if (!hooks.background || session->changes <= k_at_once) {
+        return then(guarded([&] {
+            return atomically([&] {
+                uint64_t rev = publish(session, session->user);
+                Uid task = begin_task();
+                end_publish(task, rev, publish_details(count, published));
+                return json::object{{"task-id", task.text()}};
+            });
+        }));
+    }
+    if (hooks.before_publish) hooks.before_publish();
+    hooks.require_writable();
+    Uid task = begin_task();
+    auto end = [this, task, count, published, then](uint64_t rev, std::exception_ptr error) {
+        Reply reply = guarded([&] {
+            if (error) std::rethrow_exception(error);
+            end_publish(task, rev, publish_details(count, published));
+            return json::object{{"task-id", task.text()}};
+        });
+        if (error) {
+            std::string why =
+                json::get_string(json::parse_object(reply.body), "message", "not published");
+            self.finish_task(task, "failed", {}, why);
+        }
+        then(std::move(reply));
+    };
+    // The overlay stays as it is until then: every command that could change it waits.
+    store::PublicDb::PublishRequest head = request_of(*session, session->user);
+    const Overlay* changes = &overlay(*session);
+    publish_beside({session, db.stage(),
+                    [head, changes] {
+                        auto request = head;
+                        request.changes = changes_of(*changes);
+                        return request;
+                    },
+                    end});
+}
+
+void WorkspaceImpl::end_publish(const Uid& task, uint64_t rev, json::array details) {
+    if (rev == 0 || !hooks.replicate) {
+        self.finish_task(task, "succeeded", std::move(details));
+        return;
+    }
+    self.update_task(task, 90, "waiting until a Standby has it");
+    hooks.replicate(rev, [this, task, details](const std::string& problem) {
+        // Never "failed": it is published here and will be replicated.
+        self.finish_task(task, problem.empty() ? "succeeded" : "succeeded with warnings", details,
+                         problem.empty() ? "" : "PUBLISHED, NOT REPLICATED: " + problem);
+    });
+}
+
+void WorkspaceImpl::publish_beside(Publishing what) {
+    what.session->publishing = true;
+    publishing = std::move(what);
+    std::weak_ptr<bool> weak = alive;
+    // The session is held too: its overlay is read there.
+    hooks.background([session = publishing->session, staged = publishing->staged,
+                      fill = publishing->fill] { store::PublicDb::write(*staged, fill); },
+                     [this, weak, staged = publishing->staged] {
+                         if (!weak.lock() || !publishing || publishing->staged != staged) return;
+                         settle();
+                     });
+}
+
+void WorkspaceImpl::run_later() {
+    while (!publishing && !later.empty()) {
+        auto next = std::move(later.front());
+        later.pop_front();
+        next();
+    }
+}
+
+void WorkspaceImpl::settle() {
+    if (!publishing) return;
+    Publishing done = std::move(*publishing);
+    publishing.reset();
+    // Nothing happens here when the other thread has begun.
+    store::PublicDb::write(*done.staged, done.fill);
+    std::exception_ptr error;
+    uint64_t rev = 0;
+    try {
+        store::Revision revision = db.commit(*done.staged, hooks.fence);
+        rev = revision.rev;
+        done.session->publishing = false;
+        record(*done.session, "Publish", done.session->name(),
+               std::to_string(revision.changes) + " changes, revision " + std::to_string(rev));
+        finish_published(done.session);
+        if (hooks.published) hooks.published(revision);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    done.session->publishing = false;
+    done.then(rev, error);
+    if (later.empty()) return;
+    // Not here: this may be in the middle of another command.
+    hooks.background([] {},
+                     [this, weak = std::weak_ptr<bool>(alive)] {
+                         if (weak.lock()) run_later();
+                     });
+}
+
+void WorkspaceImpl::refuse_publishing(const Session& session) {
+    if (!session.publishing) return;
+    throw Error(Code::session_in_use, "The session of '" + session.user + "' is being published.")
+        .refusal("", "wait for the end of its task: show-tasks");
+}
+
+void WorkspaceImpl::tidy_up(std::unique_ptr<Overlay> overlay) {
+    // A large piece of work gives its memory back to the host, where many Domains live.
+    auto gone = std::make_shared<std::unique_ptr<Overlay>>(std::move(overlay));
+    auto free_memory = [gone, file = db.file()] {
+        gone->reset();
+        try {
+            store::PublicDb::checkpoint(file);
+        } catch (const std::exception& error) {
+            log::warning(std::string("checkpoint of the database: ") + error.what());
+        }
+        malloc_trim(0);
+    };
+    if (hooks.background) {
+        hooks.background(free_memory, [] {});
+    } else {
+        free_memory();
+    }
+}
+
+bool WorkspaceImpl::sweep() {
+    if (retired.empty()) return false;
+    int left = k_sweep_rows;
+    for (const char* sql :
+         {"DELETE FROM overlay_member WHERE session=?1 AND (uid,seq) IN (SELECT uid,seq FROM "
+          "overlay_member WHERE session=?1 LIMIT ?2)",
+          "DELETE FROM overlay WHERE session=?1 AND uid IN (SELECT uid FROM overlay WHERE "
+          "session=?1 LIMIT ?2)"}) {
+        SQLite::Statement& s = work.sql(sql);
+        s.bind(1, retired.back().bytes.data(), 16);
+        s.bind(2, left);
+        left -= s.exec();
+        if (left <= 0) return true;
+    }
+    retired.pop_back();
+    return !retired.empty();
+}
+
+void WorkspaceImpl::register_changes_commands() {
+    CommandFlags write;
+    write.write = true;
+    write.description = "Makes the changes of a session public, as one revision";
+    add_generic_async(
+        "publish",
+        [this](Call& call, std::function<void(Reply)> then) {
+            publish_command(call, std::move(then));
+        },
+        write);
+    CommandFlags discarding;
+    discarding.description = "Drops the changes of a session and releases its locks";
+    add_generic(
+        "discard",
+        [this](Call& call) {
+            call.only({"uid"});
+            SessionPtr session = target_of(*this, call);
+            uint64_t count = discard(session);
+            return json::object{{"message", "OK"}, {"number-of-discarded-changes", count}};
+        },
+        discarding);
+}
+
+}  // namespace mds::mgmt
