@@ -36,9 +36,11 @@ CREATE TABLE IF NOT EXISTS parked(term_id BLOB, rev INTEGER, record BLOB, undo B
 }  // namespace
 
 WorkDb::WorkDb(const std::string& path)
-    : database_(
-          std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)) {
+    : database_(std::make_unique<SQLite::Database>(
+          path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX)) {
     database_->setBusyTimeout(5000);
+    // One process, one connection, one thread: no locks per command.
+    database_->exec("PRAGMA locking_mode=EXCLUSIVE");
     database_->exec("PRAGMA journal_mode=WAL");
     // NORMAL: no flush per keystroke (replication.md 4); what matters is in public.db.
     database_->exec("PRAGMA synchronous=NORMAL");
