@@ -3,9 +3,14 @@
 //   load postgres "host=... sslmode=require" -- read 2000 f- 100000
 // Work: adds SESSIONS EACH PREFIX BASE; fill PREFIX FIRST COUNT BASE; publish COUNT PREFIX BASE;
 //       BASE: number of the first address, so that no two objects share one; read TIMES PREFIX OF;
-//       page TIMES OFFSET; search TIMES WORD; tables
+//       page TIMES OFFSET; search TIMES WORD; tables; reads SESSIONS EACH PREFIX OF;
+//       beside COUNT PREFIX BASE READ-PREFIX OF: reads while COUNT changes are published;
+//       rules COUNT PREFIX; middle COUNT PREFIX PLACE; rule_page TIMES OFFSET;
+//       rule_search TIMES WORD; visit TIMES
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <stdexcept>
@@ -109,11 +114,100 @@ void publish(const Arguments& a) {
     result("publish_" + a.work[1] + "_p50", all[all.size() / 2], "ms");
 }
 
+void reads(const Arguments& a) {
+    size_t sessions = a.number(1), each = a.number(2), of = a.number(4);
+    std::vector<std::unique_ptr<Session>> all;
+    for (size_t i = 0; i < sessions; ++i) all.push_back(a.session());
+    std::vector<std::thread> threads;
+    auto begin = Clock::now();
+    for (size_t s = 0; s < sessions; ++s) {
+        threads.emplace_back([&, s] {
+            for (size_t i = 0; i < each; ++i) {
+                all[s]->read(a.work[3] + std::to_string((s * each + i) * 7919 % of));
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    result("reads_" + a.work[1] + "_sessions",
+           static_cast<double>(sessions * each) / seconds_since(begin), "1/s");
+}
+
+/// Reads of one session, every millisecond, while another one publishes.
+void beside(const Arguments& a) {
+    auto session = a.session(), reader = a.session();
+    uint64_t count = a.number(1), of = a.number(5);
+    for (uint64_t i = 0; i < count; i += 10'000) {
+        session->add_many(a.work.at(2), i, std::min<uint64_t>(10'000, count - i), a.number(3));
+    }
+    reader->read(a.work.at(4) + "0");
+    std::atomic<bool> ended = false;
+    std::vector<double> all;
+    std::thread reading([&] {
+        for (size_t i = 0; !ended; ++i) {
+            auto begin = Clock::now();
+            reader->read(a.work.at(4) + std::to_string(i * 7919 % of));
+            all.push_back(seconds_since(begin) * 1000);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    });
+    auto begin = Clock::now();
+    session->publish();
+    double took = seconds_since(begin) * 1000;
+    ended = true;
+    reading.join();
+    std::sort(all.begin(), all.end());
+    result("publish_" + a.work[1] + "_beside_reads", took, "ms");
+    result("read_beside_publish_p50", all[all.size() / 2], "ms");
+    result("read_beside_publish_p99", all[all.size() * 99 / 100], "ms");
+    result("read_beside_publish_max", all.back(), "ms");
+}
+
+void rules(const Arguments& a, uint64_t place) {
+    auto session = a.session();
+    uint64_t count = a.number(1);
+    std::vector<double> all, publishes;
+    for (uint64_t i = 0; i < count;) {
+        for (uint64_t until = std::min(count, i + 10'000); i < until; ++i) {
+            auto begin = Clock::now();
+            session->add_rule(a.work.at(2) + std::to_string(i), place);
+            all.push_back(seconds_since(begin) * 1000);
+        }
+        auto begin = Clock::now();
+        session->publish();
+        publishes.push_back(seconds_since(begin) * 1000);
+    }
+    std::sort(all.begin(), all.end());
+    std::sort(publishes.begin(), publishes.end());
+    std::string name = place ? "rule_add_in_the_middle" : "rule_add_at_the_end";
+    result(name + "_p50", all[all.size() / 2], "ms");
+    result(name + "_p99", all[all.size() * 99 / 100], "ms");
+    result("rule_publish_" + std::to_string(std::min<uint64_t>(count, 10'000)),
+           publishes[publishes.size() / 2], "ms");
+}
+
+void visits(const Arguments& a) {
+    size_t times = a.number(1);
+    if (a.target[0] == "postgres") {
+        percentiles("connect", times, [&](size_t) { postgres_visit(a.target.at(1)); });
+        percentiles("connect_again", times, [&](size_t) { postgres_visit(a.target.at(1)); });
+        return;
+    }
+    std::vector<std::string> rest(a.target.begin() + 1, a.target.end());
+    percentiles("connect", times, [&](size_t) { https_visit(rest, false); });
+    https_visit(rest, true);
+    percentiles("connect_again", times, [&](size_t) { https_visit(rest, true); });
+}
+
 void work(const Arguments& a) {
     const std::string& what = a.work.at(0);
     if (what == "adds") return adds(a);
     if (what == "fill") return fill(a);
     if (what == "publish") return publish(a);
+    if (what == "reads") return reads(a);
+    if (what == "beside") return beside(a);
+    if (what == "rules") return rules(a, 0);
+    if (what == "middle") return rules(a, a.number(3));
+    if (what == "visit") return visits(a);
     if (what == "tables") return void(a.session(true));
     auto session = a.session();
     uint64_t times = a.number(1);
@@ -129,6 +223,13 @@ void work(const Arguments& a) {
         percentiles("page_500_at_" + a.work[2], times, [&](size_t) {
             if (session->page(offset) < 1000) throw std::runtime_error("an empty page");
         });
+    } else if (what == "rule_page") {
+        uint64_t offset = a.number(2);
+        percentiles("rule_page_500_at_" + a.work[2], times, [&](size_t) {
+            if (session->rule_page(offset) < 1000) throw std::runtime_error("an empty page");
+        });
+    } else if (what == "rule_search") {
+        percentiles("rule_search", times, [&](size_t) { session->rule_search(a.work[2]); });
     } else if (what == "search") {
         uint64_t found = 0;
         percentiles("search_" + a.work.at(3), times,
@@ -142,6 +243,7 @@ void work(const Arguments& a) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);  // a connection that is lost is told as such
     Arguments a;
     bool after = false;
     for (int i = 1; i < argc; ++i) {

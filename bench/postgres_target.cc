@@ -19,6 +19,12 @@ CREATE INDEX object_type_name ON object(type, lower(name));
 CREATE TABLE overlay(session int NOT NULL, uid uuid DEFAULT gen_random_uuid(), type text NOT NULL,
   name text NOT NULL, doc jsonb NOT NULL, PRIMARY KEY(session, uid));
 CREATE INDEX overlay_name ON overlay(session, lower(name));
+CREATE TABLE rule(uid uuid PRIMARY KEY DEFAULT gen_random_uuid(), layer int NOT NULL,
+  place numeric NOT NULL, name text NOT NULL, rev bigint NOT NULL, doc jsonb NOT NULL);
+CREATE UNIQUE INDEX rule_place ON rule(layer, place);
+CREATE TABLE rule_overlay(session int NOT NULL, uid uuid DEFAULT gen_random_uuid(),
+  place numeric NOT NULL, name text NOT NULL, doc jsonb NOT NULL, PRIMARY KEY(session, uid));
+CREATE INDEX rule_overlay_place ON rule_overlay(session, place);
 CREATE TABLE revision(rev bigserial PRIMARY KEY, session int, time timestamptz DEFAULT now(),
   changes int, payload jsonb);
 )";
@@ -34,7 +40,7 @@ class Postgres : public Session {
         }
         run("SET client_min_messages=warning");
         if (prepare) {
-            run("DROP TABLE IF EXISTS object, overlay, revision");
+            run("DROP TABLE IF EXISTS object, overlay, rule, rule_overlay, revision");
             run(k_tables);
         }
     }
@@ -71,6 +77,13 @@ class Postgres : public Session {
             "jsonb_agg(doc) FROM gone RETURNING rev) INSERT INTO object(uid,type,name,rev,doc) "
             "SELECT uid,type,name,r.rev,doc FROM gone,r",
             {number_});
+        if (rules_) {
+            ask("WITH gone AS (DELETE FROM rule_overlay WHERE session=$1::int RETURNING "
+                "uid,place,name,doc),r AS (INSERT INTO revision(session,changes,payload) SELECT "
+                "$1::int,count(*),jsonb_agg(doc) FROM gone RETURNING rev) INSERT INTO "
+                "rule(uid,layer,place,name,rev,doc) SELECT uid,1,place,name,r.rev,doc FROM gone,r",
+                {number_});
+        }
         run("COMMIT");
     }
     size_t read(const std::string& name) override {
@@ -89,13 +102,45 @@ class Postgres : public Session {
             "$1||'%' OR lower(doc->>'comments') LIKE $1||'%' OR doc->>'ipv4-address' LIKE $1||'%') "
             "ORDER BY lower(name) LIMIT 50",
             {word});
+        return total_of(result);
+    }
+    void add_rule(const std::string& name, uint64_t place) override {
+        rules_ = true;
+        run("SET synchronous_commit=off");
+        // The place of a rule is between those of its neighbours, as with us.
+        ask("INSERT INTO rule_overlay(session,place,name,doc) SELECT $1::int,p,$2::text,"
+            "jsonb_build_object('name',$2::text,'source','any','destination','any','service','any',"
+            "'action','Accept','track','None','enabled',true,'comments','','install-on','any') "
+            "FROM (" +
+                std::string(place ? k_between : k_end) + ") x RETURNING uid, doc",
+            {number_, name, std::to_string(place ? place - 1 : 0)});
+    }
+    size_t rule_page(uint64_t offset) override {
+        return ask(
+            "SELECT uid,place,doc::text FROM rule WHERE layer=1 ORDER BY place LIMIT 500 "
+            "OFFSET $1::bigint",
+            {std::to_string(offset)});
+    }
+    uint64_t rule_search(const std::string& word) override {
+        return total_of(
+            query("SELECT count(*) OVER (), doc::text FROM rule WHERE layer=1 AND "
+                  "lower(name) LIKE $1||'%' ORDER BY place LIMIT 50",
+                  {word}));
+    }
+
+  private:
+    static constexpr const char* k_end =
+        "SELECT $3::bigint+1+coalesce(greatest((SELECT max(place) FROM rule WHERE layer=1),(SELECT "
+        "max(place) FROM rule_overlay WHERE session=$1::int)),0) AS p";
+    static constexpr const char* k_between =
+        "SELECT (min(place)+max(place))/2 + random()::numeric/1000000 AS p FROM (SELECT place FROM "
+        "rule WHERE layer=1 ORDER BY place LIMIT 2 OFFSET $3::bigint) y";
+    static uint64_t total_of(PGresult* result) {
         uint64_t total =
             PQntuples(result) > 0 ? std::strtoull(PQgetvalue(result, 0, 0), nullptr, 10) : 0;
         PQclear(result);
         return total;
     }
-
-  private:
     void run(const std::string& sql) {
         PGresult* result = PQexec(connection_, sql.c_str());
         ExecStatusType status = PQresultStatus(result);
@@ -127,10 +172,19 @@ class Postgres : public Session {
     }
 
     PGconn* connection_ = nullptr;
+    bool rules_ = false;
     std::string number_;
 };
 
 }  // namespace
+
+void postgres_visit(const std::string& connection) {
+    PGconn* c = PQconnectdb(connection.c_str());
+    bool good = PQstatus(c) == CONNECTION_OK;
+    std::string why = PQerrorMessage(c);
+    PQfinish(c);
+    if (!good) throw std::runtime_error(why);
+}
 
 std::unique_ptr<Session> postgres_session(const std::string& connection, bool prepare) {
     return std::make_unique<Postgres>(connection, prepare);

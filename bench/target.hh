@@ -24,8 +24,20 @@ class Session {
     virtual size_t page(uint64_t offset) = 0;
     /// Objects with a word that begins so in name, comments or address: 50 of them, and how many.
     virtual uint64_t search(const std::string& word) = 0;
+
+    // ---- rules of one long rulebase ----
+    /// A private rule at the end, or at the place of rule number `place` when that is not 0.
+    virtual void add_rule(const std::string& name, uint64_t place) = 0;
+    /// 500 whole rules from `offset` on; bytes.
+    virtual size_t rule_page(uint64_t offset) = 0;
+    /// How many rules have a name with a word that begins so.
+    virtual uint64_t rule_search(const std::string& word) = 0;
 };
 
+/// A connection with its handshake and the smallest request, without a login. `resume`: the
+/// handshake of an earlier connection is resumed where the other side offers it.
+void https_visit(const std::vector<std::string>& arguments, bool resume);
+void postgres_visit(const std::string& connection);
 /// Target "https": host, port, user, password, domain.
 std::unique_ptr<Session> https_session(const std::vector<std::string>& arguments);
 /// Target "postgres": a connection string. `prepare` makes the tables.
