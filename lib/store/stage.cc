@@ -14,6 +14,8 @@ namespace {
 /// So many changes make a publish long; whoever publishes them calls checkpoint() afterwards.
 constexpr size_t k_large = 5001;
 constexpr int k_checkpoint_pages = 4000;
+constexpr const char* k_large_cache = "PRAGMA cache_size=-524288";
+constexpr const char* k_usual_cache = "PRAGMA cache_size=-32768";
 
 /// Puts what a transaction has written so far on the disk, so that its commit has little to flush.
 void flush_log(SQLite::Database& database) {
@@ -30,6 +32,11 @@ void end_reading(Live* reader) {
     if (reader && sqlite3_get_autocommit(reader->database->getHandle()) == 0) {
         reader->database->exec("COMMIT");
     }
+}
+
+void shrink_writer(Live& live) {
+    live.database->exec(k_usual_cache);
+    sqlite3_db_release_memory(live.database->getHandle());
 }
 
 }  // namespace
@@ -51,6 +58,9 @@ bool PublicDb::staging() const {
 
 void PublicDb::Impl::write_publish(Staged& job) {
     const PublishRequest& request = job.request;
+    // A page that is written out twice in one transaction makes the commit read all of the log
+    // again for its checksums, so a long one keeps its pages until it is complete.
+    if (request.changes.size() >= k_large) live->database->exec(k_large_cache);
     job.transaction = std::make_unique<SQLite::Transaction>(*live->database,
                                                             SQLite::TransactionBehavior::IMMEDIATE);
     Revision& r = job.record = next_record("publish", request.author);
@@ -98,6 +108,7 @@ void PublicDb::Impl::make_way() {
     gone->given_up = true;
     gone->changed.wait(lock, [&] { return gone->step != Staged::Step::writing; });
     gone->transaction.reset();
+    shrink_writer(*live);
     digest = gone->digest_before;
     more.clear();
     gone->impl = nullptr;
@@ -127,6 +138,7 @@ Revision PublicDb::commit(Staged& staged, const std::function<void()>& fence) {
         db.make_way();
         throw;
     }
+    if (staged.record.changes >= k_large) shrink_writer(*db.live);
     end_reading(db.reader.get());
     db.staged.reset();
     staged.transaction.reset();
