@@ -80,11 +80,11 @@ void Replica::start_check() {
     // Those who asked while an older check ran wait for this one.
     auto waiting = std::make_shared<std::vector<Verified>>(std::move(health_.waiting));
     health_.waiting.clear();
-    std::string path = db_.path();
+    std::string path = db_.file();
     compute<store::Verification>([path] { return store::verify(path); },
                                  [this, path, waiting](store::Verification found) {
                                      health_.checking = false;
-                                     if (path != db_.path()) {
+                                     if (path != db_.file()) {
                                          // A full copy came meanwhile.
                                          for (Verified& w : *waiting) {
                                              health_.waiting.push_back(std::move(w));
@@ -185,7 +185,7 @@ void Replica::repair(const store::Verification& found) {
         env_.send(source->peer.mds, Kind::lost, lost.encode());
         return;
     }
-    std::string path = db_.path();
+    std::string path = db_.file();
     compute<store::BucketSums>([path] { return store::bucket_sums(path); },
                                [this](store::BucketSums sums) {
                                    if (health_.asked.is_nil()) return;
@@ -198,7 +198,7 @@ void Replica::on_buckets(PeerState& p, std::string_view payload) {
     if (!db_.has_history() || receiving_) return;
     auto theirs = std::make_shared<BucketsMessage>(BucketsMessage::decode(payload));
     if (theirs->sums.at.incarnation != db_.position().incarnation) return;
-    std::string path = db_.path();
+    std::string path = db_.file();
     Uid mds = p.peer.mds;
     compute<MarksMessage>(
         [path, theirs] {
@@ -226,7 +226,7 @@ void Replica::on_marks(PeerState& p, std::string_view payload) {
         if (role_ != Role::active) request_copy(p, false);
         return;
     }
-    std::string path = db_.path();
+    std::string path = db_.file();
     compute<store::RowMarks>(
         [path, theirs] { return store::marks_of(path, theirs->buckets); },
         [this, theirs](store::RowMarks mine) {

@@ -179,7 +179,7 @@ Revision PublicDb::purge(uint64_t up_to, const std::string& by,
 
 uint64_t PublicDb::purge_point(uint64_t bytes) const {
     // length() of a blob does not read it.
-    Use s(impl_->sql("SELECT rev,length(payload)+length(undo)+length(meta)+200 FROM revision"
+    Use s(impl_->look("SELECT rev,length(payload)+length(undo)+length(meta)+200 FROM revision"
                      " ORDER BY rev DESC"));
     uint64_t sum = 0, first_too_much = 0;
     while (s->executeStep()) {

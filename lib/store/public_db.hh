@@ -197,8 +197,6 @@ class PublicDb {
 
     // ---- damage (replication.md 6; verify.cc) ----
 
-    /// The live database file, for the readers of verify.hh; another one after adopt().
-    std::string path() const;
     /// Rows with their content and revision, for a replica that lost them; a row that is damaged here
     /// is left out. Uids that are not here come back as removals.
     std::vector<Image> images_of(const std::vector<Uid>& uids) const;

@@ -264,12 +264,11 @@ RowMarks marks_of(const std::string& path, const std::vector<uint16_t>& buckets)
     return out;
 }
 
-std::string PublicDb::path() const { return impl_->generations.live(); }
-
 std::vector<Image> PublicDb::images_of(const std::vector<Uid>& uids) const {
     std::vector<Image> out;
+    Hasher hasher;  // the database's own may be in use by a publish
     for (const Uid& uid : uids) {
-        Use s(impl_->sql("SELECT uid,type,scope,name,doc,rev,hash FROM object WHERE uid=?"));
+        Use s(impl_->look("SELECT uid,type,scope,name,doc,rev,hash FROM object WHERE uid=?"));
         bind_blob(*s, 1, uid.raw());
         Image image;
         image.change.uid = uid;
@@ -281,7 +280,10 @@ std::vector<Image> PublicDb::images_of(const std::vector<Uid>& uids) const {
             image.change.name = s->getColumn(3).getString();
             image.change.doc = s->getColumn(4).getString();
             image.rev = static_cast<uint64_t>(s->getColumn(5).getInt64());
-            if (impl_->row_hash(image.change) != hash_from(blob(*s, 6))) continue;
+            const Change& c = image.change;
+            Hash hash = hasher.begin().part(impl_->digest_key).part(uid.raw()).part(c.type)
+                            .part(c.scope).part(c.name).part(c.doc).end();
+            if (hash != hash_from(blob(*s, 6))) continue;
         }
         out.push_back(std::move(image));
     }
@@ -339,13 +341,14 @@ void PublicDb::Impl::rebuild_indexes() {
 
 void PublicDb::repair(const Repair& repair, uint64_t seen) {
     Impl& db = *impl_;
+    db.make_way();
     // What put_row adds to the digest is not new: the sum of the undamaged rows stays what it was.
     Digest digest = db.digest;
     try {
         SQLite::Transaction transaction(*db.live->database,
                                         SQLite::TransactionBehavior::IMMEDIATE);
         // The pages in memory may be from before the damage; only the file counts.
-        db.live->database->exec("PRAGMA shrink_memory");
+        shrink();
         if (repair.indexes) db.rebuild_indexes();
         auto rev_here = [&](const Uid& uid) -> std::optional<uint64_t> {
             Use s(db.sql("SELECT rev FROM object WHERE uid=?"));
@@ -393,9 +396,12 @@ void PublicDb::repair(const Repair& repair, uint64_t seen) {
         transaction.commit();
     } catch (...) {
         db.digest = digest;
+        db.more.clear();
         throw;
     }
     db.digest = digest;
+    db.more.clear();
+    db.counts.reset();
 }
 
 }  // namespace mds::store

@@ -51,7 +51,7 @@ struct RowMarks {
     std::vector<RowMark> marks;
 };
 
-// These read the file at `path` (PublicDb::path) on a connection of their own: they may run on another
+// These read the file at `path` (PublicDb::file) on a connection of their own: they may run on another
 // thread while the database is used. What is published meanwhile is not part of the answer.
 
 /// Reads everything anew: structure, documents against the digest, names, references and indexes

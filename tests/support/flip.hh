@@ -1,4 +1,5 @@
 #pragma once
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,5 +27,16 @@ inline bool flip_byte(const std::string& path, const std::string& pattern, size_
     waitpid(child, &status, 0);
     return status == 0;
 }
+
+/// Runs SQL on a database file behind the back of whoever has it open.
+inline void tamper(const std::string& path, const std::string& sql) {
+    SQLite::Database database(path, SQLite::OPEN_READWRITE, 5000);
+    SQLite::Statement statement(database, sql);
+    while (statement.executeStep()) {
+    }
+}
+
+/// Brings everything that was committed into the database file itself.
+inline void flush(const std::string& path) { tamper(path, "PRAGMA wal_checkpoint(TRUNCATE)"); }
 
 }  // namespace mds::test

@@ -66,7 +66,7 @@ TEST_F(Objects, EveryTypeOfTheDomain) {
     }
     publish(sid);
     EXPECT_EQ(db->object_count(), std::size(adds));
-    EXPECT_TRUE(store::verify(db->path()).good());
+    EXPECT_TRUE(store::verify(db->file()).good());
     json::object lists = good(sid, "show-commands", R"({"prefix":"show-services-"})");
     EXPECT_GE(lists.at("total").as_int64(), 5);
 }
@@ -235,7 +235,7 @@ TEST_F(Objects, MembershipsEditedOneByOneSurviveARestartAndAFailure) {
     EXPECT_EQ(good(sid, "show-group", R"({"name":"g"})").at("members").as_array().size(), 16u);
     publish(sid);
     EXPECT_EQ(good(sid, "show-group", R"({"name":"g"})").at("members").as_array().size(), 16u);
-    EXPECT_TRUE(store::verify(db->path()).good());
+    EXPECT_TRUE(store::verify(db->file()).good());
     good(sid, "set-host", R"({"name":"m4","groups":[]})");
     good(sid, "discard");
     EXPECT_EQ(good(sid, "show-group", R"({"name":"g"})").at("members").as_array().size(), 16u);

@@ -56,7 +56,7 @@ TEST_F(Revisions, SE_6_PurgeRemovesForGoodAndKeepsTheRest) {
     EXPECT_EQ(published_count(sid), 40u);
     publish_host(sid, 101);
     EXPECT_EQ(published_count(sid), 41u);
-    EXPECT_TRUE(store::verify(db->path()).good());
+    EXPECT_TRUE(store::verify(db->file()).good());
 }
 
 TEST_F(Revisions, SE_6_AStandbyThatAppliesThePurgeHasTheSameList) {
@@ -130,7 +130,7 @@ TEST_F(Revisions, ALogThatIsTooLargeIsPurgedFromItsBegin) {
     EXPECT_GT(oldest, 5u);
     EXPECT_LT(oldest, 60u);
     EXPECT_EQ(db->purge_point(log_bytes), 0u);
-    EXPECT_TRUE(store::verify(db->path()).good());
+    EXPECT_TRUE(store::verify(db->file()).good());
     now += 61'000;
     workspace->tick();
     EXPECT_EQ(db->oldest_record(), oldest) << "once is enough";
@@ -189,7 +189,7 @@ TEST_F(Revisions, RevertBringsEverythingBackAsANewRevision) {
     EXPECT_EQ(good(sid, "show-host", R"({"name":"h1"})").at("comments"), json::value(""));
     EXPECT_EQ(ask(sid, "show-host", R"({"name":"h2"})").status, 404);
     EXPECT_EQ(ask(sid, "show-group", R"({"name":"g"})").status, 404);
-    EXPECT_TRUE(store::verify(db->path()).good());
+    EXPECT_TRUE(store::verify(db->file()).good());
     // Other sessions end, their changes wait for them.
     Answer ended = ask(other, "show-hosts");
     EXPECT_EQ(ended.status, 401);

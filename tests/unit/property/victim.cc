@@ -124,7 +124,7 @@ json::array problems_of(store::PublicDb& db) {
          "AND o.scope=n.scope AND lower(o.name)=n.folded)");
     look("an object without its name: ",
          "SELECT name FROM object o WHERE NOT EXISTS (SELECT 1 FROM name n WHERE n.uid=o.uid)");
-    if (!store::verify(db.path()).good()) out.push_back(json::value("the digest is another one"));
+    if (!store::verify(db.file()).good()) out.push_back(json::value("the digest is another one"));
     return out;
 }
 

@@ -14,10 +14,9 @@ class RepairTest : public ::testing::Test {
     }
     static SyncStatus status(Node& of) { return of.replica->peer_status().at(0).status; }
     static void damage(Node& n, const std::string& host) {
-        SQLite::Statement s(n.db->db(), "PRAGMA wal_checkpoint(TRUNCATE)");
-        s.executeStep();
+        test::flush(n.db->file());
         std::string row = "hostnetwork" + host;
-        ASSERT_TRUE(test::flip_byte(n.db->path(), row, row.size() - 1));
+        ASSERT_TRUE(test::flip_byte(n.db->file(), row, row.size() - 1));
     }
     static bool said(Node& n, const std::string& words) {
         for (const std::string& line : n.lines) {
@@ -32,7 +31,7 @@ class RepairTest : public ::testing::Test {
 TEST_F(RepairTest, AByteFlippedOnAStandbyIsFoundReportedAndRepairedWithoutAFullCopy) {
     ASSERT_EQ(status(a), SyncStatus::synchronized);
     damage(b, "host-57");
-    std::string path = b.db->path();
+    std::string path = b.db->file();
     store::Verification found;
     b.replica->verify([&](const store::Verification& v) { found = v; });
     EXPECT_FALSE(found.good());
@@ -44,8 +43,8 @@ TEST_F(RepairTest, AByteFlippedOnAStandbyIsFoundReportedAndRepairedWithoutAFullC
     net.run(5000);
     EXPECT_EQ(b.replica->damage(), "");
     EXPECT_TRUE(said(b, "the database is whole again"));
-    EXPECT_EQ(b.db->path(), path);
-    EXPECT_TRUE(store::verify(b.db->path()).good());
+    EXPECT_EQ(b.db->file(), path);
+    EXPECT_TRUE(store::verify(b.db->file()).good());
     EXPECT_EQ(status(a), SyncStatus::synchronized);
     EXPECT_EQ(status(b), SyncStatus::synchronized);
     a.publish("after");
@@ -60,27 +59,27 @@ TEST_F(RepairTest, TheActiveIsRepairedFromAStandby) {
     EXPECT_FALSE(a.replica->damage().empty());
     net.run(5000);
     EXPECT_EQ(a.replica->damage(), "");
-    EXPECT_TRUE(store::verify(a.db->path()).good());
+    EXPECT_TRUE(store::verify(a.db->file()).good());
     EXPECT_EQ(a.replica->role(), Role::active);
 }
 
 TEST_F(RepairTest, RowsChangedBehindOurBackAreFoundByComparingBuckets) {
     // Row and hash fit each other: only the sum of all tells.
-    SQLite::Statement(b.db->db(), "DELETE FROM object WHERE name='host-9'").exec();
-    SQLite::Statement(b.db->db(), "DELETE FROM name WHERE folded='host-9'").exec();
-    std::string path = b.db->path();
+    test::tamper(b.db->file(), "DELETE FROM object WHERE name='host-9'");
+    test::tamper(b.db->file(), "DELETE FROM name WHERE folded='host-9'");
+    std::string path = b.db->file();
     b.replica->verify([](const store::Verification&) {});
     EXPECT_NE(b.replica->damage(), "");
     net.run(8000);
     EXPECT_EQ(b.replica->damage(), "");
     EXPECT_TRUE(b.has("host-9"));
-    EXPECT_TRUE(store::verify(b.db->path()).good());
-    EXPECT_EQ(b.db->path(), path) << "repaired, not copied";
+    EXPECT_TRUE(store::verify(b.db->file()).good());
+    EXPECT_EQ(b.db->file(), path) << "repaired, not copied";
 }
 
 TEST_F(RepairTest, DamageIsRepairedWhilePublishesGoOn) {
     damage(b, "host-52");
-    SQLite::Statement(b.db->db(), "DELETE FROM object WHERE name='host-11'").exec();
+    test::tamper(b.db->file(), "DELETE FROM object WHERE name='host-11'");
     b.replica->verify([](const store::Verification&) {});
     for (int i = 0; i < 60; ++i) {
         a.publish("more-" + std::to_string(i));
@@ -88,7 +87,7 @@ TEST_F(RepairTest, DamageIsRepairedWhilePublishesGoOn) {
     }
     net.run(8000);
     EXPECT_EQ(b.replica->damage(), "");
-    EXPECT_TRUE(store::verify(b.db->path()).good());
+    EXPECT_TRUE(store::verify(b.db->file()).good());
     EXPECT_EQ(a.db->position().digest, b.db->position().digest);
     EXPECT_EQ(a.db->position().rev, b.db->position().rev);
 }
@@ -99,11 +98,11 @@ TEST_F(RepairTest, WithoutAPeerTheDamageStaysSaidUntilOneIsThere) {
     b.replica->verify([](const store::Verification&) {});
     net.run(60000);
     EXPECT_NE(b.replica->damage(), "");
-    std::string path = b.db->path();
+    std::string path = b.db->file();
     net.cut.clear();
     net.run(30000);
     EXPECT_EQ(b.replica->damage(), "");
-    EXPECT_EQ(b.db->path(), path) << "repaired, not copied";
+    EXPECT_EQ(b.db->file(), path) << "repaired, not copied";
     EXPECT_EQ(status(a), SyncStatus::synchronized);
 }
 

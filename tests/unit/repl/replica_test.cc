@@ -15,8 +15,8 @@ SyncStatus status_of(Node& here, Node& there) {
 void expect_equal(Node& a, Node& b) {
     EXPECT_EQ(a.db->position().hash, b.db->position().hash);
     EXPECT_EQ(a.db->position().digest, b.db->position().digest);
-    EXPECT_TRUE(store::verify(a.db->path()).good());
-    EXPECT_TRUE(store::verify(b.db->path()).good());
+    EXPECT_TRUE(store::verify(a.db->file()).good());
+    EXPECT_TRUE(store::verify(b.db->file()).good());
 }
 
 }  // namespace

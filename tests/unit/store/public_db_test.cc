@@ -74,7 +74,7 @@ TEST_F(PublicDbTest, PublishIsThereAfterReopening) {
     EXPECT_EQ(db.position().hash, position.hash);
     EXPECT_EQ(db.position().digest, position.digest);
     EXPECT_EQ(db.find("network", "WEB")->uid, uid);
-    EXPECT_TRUE(verify(db.path()).good());
+    EXPECT_TRUE(verify(db.file()).good());
     EXPECT_EQ(db.term().active, self);
 }
 
@@ -87,7 +87,7 @@ TEST_F(PublicDbTest, NamesCanBeSwappedAndReusedInOnePublish) {
     EXPECT_EQ(db.find("network", "a")->uid, b);
     EXPECT_EQ(db.find("network", "b")->uid, a);
     EXPECT_NE(db.find("network", "c")->uid, c);
-    EXPECT_TRUE(verify(db.path()).good());
+    EXPECT_TRUE(verify(db.file()).good());
 }
 
 TEST_F(PublicDbTest, ABrokenRuleRefusesTheWholePublish) {
@@ -105,7 +105,7 @@ TEST_F(PublicDbTest, ABrokenRuleRefusesTheWholePublish) {
                  Error);
     EXPECT_EQ(db.position().hash, before.hash);
     EXPECT_FALSE(db.find("network", "z"));
-    EXPECT_TRUE(verify(db.path()).good());
+    EXPECT_TRUE(verify(db.file()).good());
 }
 
 TEST_F(PublicDbTest, HW_1_ADeltaBringsAReplicaToTheSameContent) {
@@ -119,7 +119,7 @@ TEST_F(PublicDbTest, HW_1_ADeltaBringsAReplicaToTheSameContent) {
     replica->apply(db.records(replica->position().rev + 1, 1 << 20));
     EXPECT_EQ(replica->position().hash, db.position().hash);
     EXPECT_EQ(replica->position().digest, db.position().digest);
-    EXPECT_TRUE(verify(replica->path()).good());
+    EXPECT_TRUE(verify(replica->file()).good());
     EXPECT_EQ(replica->referrers(a), db.referrers(a));
     // Again: nothing happens.
     replica->apply(db.records(2, 1 << 20));
@@ -158,7 +158,7 @@ TEST_F(PublicDbTest, HW_4_ADamagedCopyIsRefusedAndTheOldStateStays) {
     uint64_t before = replica->position().rev;
     EXPECT_THROW(replica->adopt(file, p), Error);
     EXPECT_EQ(replica->position().rev, before);
-    EXPECT_TRUE(verify(replica->path()).good());
+    EXPECT_TRUE(verify(replica->file()).good());
 }
 
 TEST_F(PublicDbTest, HW_4_ADamagedDatabaseIsPutAsideAndNeverBeginsAnotherHistory) {
@@ -208,10 +208,10 @@ TEST_F(PublicDbTest, UndoGivesTheRecordedDigest) {
     EXPECT_EQ(db.position().hash, fork.hash);
     EXPECT_EQ(db.position().digest, fork.digest);
     EXPECT_EQ(db.term().no, 1u);
-    EXPECT_TRUE(verify(db.path()).good());
+    EXPECT_TRUE(verify(db.file()).good());
     EXPECT_EQ(db.find("network", "a")->uid, a);
     publish(db, {host("again")});
-    EXPECT_TRUE(verify(db.path()).good());
+    EXPECT_TRUE(verify(db.file()).good());
 }
 
 TEST_F(PublicDbTest, PublishesGoOnAfterACopyWasTaken) {

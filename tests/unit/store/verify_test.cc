@@ -41,18 +41,13 @@ class Verify : public ::testing::Test {
         db->publish({Uid::make(), "", "anna", "", {host(name, uid)}}, {});
         return uid;
     }
-    /// Into the database file, so that a byte of it can be changed there.
-    void flush(PublicDb& which) {
-        SQLite::Statement s(which.db(), "PRAGMA wal_checkpoint(TRUNCATE)");
-        s.executeStep();
-    }
     /// A byte in the document of a host: behind type, scope, name, revision and hash of its row.
     void damage(const std::string& name) {
-        flush(*db);
+        test::flush(db->file());
         std::string row = "hostnetwork" + name;
-        ASSERT_TRUE(test::flip_byte(db->path(), row, row.size() + 1 + 32 + 14)) << name;
+        ASSERT_TRUE(test::flip_byte(db->file(), row, row.size() + 1 + 32 + 14)) << name;
     }
-    Verification check() { return verify(db->path()); }
+    Verification check() { return verify(db->file()); }
 
     std::string root;
     std::unique_ptr<PublicDb> db, other;
@@ -88,14 +83,8 @@ TEST_F(Verify, HW_4_AFlippedByteInADocumentIsFoundNamedAndRepaired) {
 
 TEST_F(Verify, ADamagedRecordOfTheLogIsFoundAndTakenFromAnother) {
     // Below 1 kB a payload is not compressed: the document stands in the log as well as in its row.
-    SQLite::Statement(db->db(), "UPDATE object SET doc=doc").exec();
-    flush(*db);
-    {
-        SQLite::Statement change(db->db(),
-                                 "UPDATE revision SET payload=replace(payload,'about','abouT')"
-                                 " WHERE rev=50");
-        change.exec();
-    }
+    test::tamper(db->file(), "UPDATE revision SET payload=replace(payload,'about','abouT')"
+                             " WHERE rev=50");
     Verification found = check();
     ASSERT_EQ(found.damaged_records, std::vector<uint64_t>{50});
     EXPECT_TRUE(found.content);
@@ -110,20 +99,12 @@ TEST_F(Verify, ADamagedRecordOfTheLogIsFoundAndTakenFromAnother) {
 }
 
 TEST_F(Verify, LostAndInventedRowsAreFoundByBuckets) {
-    {
-        SQLite::Statement lose(db->db(), "DELETE FROM object WHERE uid=?");
-        lose.bind(1, uids[7].raw().data(), 16);
-        lose.exec();
-        SQLite::Statement invent(db->db(), "INSERT INTO object SELECT ?,type,scope,'ghost',rev,hash,"
-                                           "doc FROM object WHERE uid=?");
-        Uid ghost = Uid::make();
-        invent.bind(1, ghost.raw().data(), 16);
-        invent.bind(2, uids[8].raw().data(), 16);
-        invent.exec();
-    }
+    test::tamper(db->file(), "DELETE FROM object WHERE name='host-7'");
+    test::tamper(db->file(), "INSERT INTO object SELECT randomblob(16),type,scope,'ghost',rev,hash,"
+                             "doc FROM object WHERE name='host-8'");
     Verification found = check();
     EXPECT_FALSE(found.content);
-    BucketSums mine = bucket_sums(db->path()), theirs = bucket_sums(other->path());
+    BucketSums mine = bucket_sums(db->file()), theirs = bucket_sums(other->file());
     ASSERT_EQ(mine.sums.size(), k_buckets);
     std::vector<uint16_t> differ;
     for (size_t i = 0; i < k_buckets; ++i) {
@@ -133,9 +114,9 @@ TEST_F(Verify, LostAndInventedRowsAreFoundByBuckets) {
     EXPECT_NE(std::find(differ.begin(), differ.end(), bucket_of(uids[7])), differ.end());
     Repair repair;
     std::vector<Uid> there;
-    for (const RowMark& mark : marks_of(other->path(), differ).marks) there.push_back(mark.uid);
+    for (const RowMark& mark : marks_of(other->file(), differ).marks) there.push_back(mark.uid);
     repair.rows = other->images_of(there);
-    for (const RowMark& mark : marks_of(db->path(), differ).marks) {
+    for (const RowMark& mark : marks_of(db->file(), differ).marks) {
         if (std::find(there.begin(), there.end(), mark.uid) == there.end()) {
             repair.extra.push_back(mark.uid);
         }
@@ -167,8 +148,8 @@ TEST_F(Verify, WhatIsAMatterOfPositionsIsNotTaken) {
 }
 
 TEST_F(Verify, DamagedIndexesAreFoundAndMadeAnew) {
-    SQLite::Statement(db->db(), "UPDATE name SET folded='host-x' WHERE folded='host-10'").exec();
-    SQLite::Statement(db->db(), "INSERT INTO ref SELECT uid,uid FROM object LIMIT 1").exec();
+    test::tamper(db->file(), "UPDATE name SET folded='host-x' WHERE folded='host-10'");
+    test::tamper(db->file(), "INSERT INTO ref SELECT uid,uid FROM object LIMIT 1");
     Verification found = check();
     EXPECT_TRUE(found.content);
     EXPECT_FALSE(found.indexes.empty());
@@ -180,9 +161,9 @@ TEST_F(Verify, DamagedIndexesAreFoundAndMadeAnew) {
 }
 
 TEST_F(Verify, AFileThatCannotBeReadIsSaid) {
-    flush(*db);
+    test::flush(db->file());
     std::string path = root + "/broken";
-    std::filesystem::copy(db->path(), path);
+    std::filesystem::copy(db->file(), path);
     ASSERT_TRUE(test::flip_byte(path, "CREATE TABLE object"));
     std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
     Verification found = verify(path);
@@ -192,8 +173,8 @@ TEST_F(Verify, AFileThatCannotBeReadIsSaid) {
 
 TEST_F(Verify, EveryFlippedByteIsFoundOrHarmless) {
     // Bytes all over the file: the content that is read from it is as before, or the check says so.
-    flush(*db);
-    auto size = std::filesystem::file_size(db->path());
+    test::flush(db->file());
+    auto size = std::filesystem::file_size(db->file());
     std::vector<std::string> before;
     auto content = [](const std::string& path) {
         std::vector<std::string> rows;
@@ -203,8 +184,8 @@ TEST_F(Verify, EveryFlippedByteIsFoundOrHarmless) {
         while (s.executeStep()) rows.push_back(s.getColumn(0).getString());
         return rows;
     };
-    before = content(db->path());
-    std::string bytes = read_file(db->path());
+    before = content(db->file());
+    std::string bytes = read_file(db->file());
     int found = 0;
     unsigned state = 20261128;
     for (int i = 0; i < 60; ++i) {
