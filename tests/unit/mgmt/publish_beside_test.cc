@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "rig.hh"
+#include "store/verify.hh"
 
 namespace mds::mgmt {
 namespace {
@@ -92,7 +93,7 @@ TEST_F(Beside, OthersReadTheLastRevisionAndWorkOnUntilALargePublishIsCommitted) 
     std::string task = json::get_string(json::parse_object((*reply)->body), "task-id");
     auto shown = good(b, "show-task", R"({"task-id":")" + task + "\"}");
     EXPECT_EQ(json::get_string(shown.at("tasks").as_array()[0].as_object(), "status"), "succeeded");
-    EXPECT_TRUE(db->verify());
+    EXPECT_TRUE(store::verify(db->file()).good());
 }
 
 TEST_F(Beside, CommandsOfTheSessionAndOtherPublishesWaitInOrder) {
@@ -129,12 +130,12 @@ TEST_F(Beside, AChangeOfRoleTakesThePublishBackAndTheSessionKeepsItsChanges) {
     EXPECT_NE((*reply)->body.find("change of role"), std::string::npos);
     EXPECT_EQ(db->position().rev, rev);
     EXPECT_EQ(published, 0);
-    EXPECT_TRUE(db->verify());
+    EXPECT_TRUE(store::verify(db->file()).good());
     auto again = start(a, "publish");
     run_jobs();
     EXPECT_EQ((*again)->status, 200) << (*again)->body;
     EXPECT_EQ(hosts(a), 600);
-    EXPECT_TRUE(db->verify());
+    EXPECT_TRUE(store::verify(db->file()).good());
 }
 
 TEST_F(Beside, AServerThatMayNotPublishAnyMoreCommitsNothing) {
@@ -148,7 +149,7 @@ TEST_F(Beside, AServerThatMayNotPublishAnyMoreCommitsNothing) {
     EXPECT_EQ(published, 0);
     fenced = false;
     EXPECT_EQ(json::get_int(good(a, "show-session"), "changes"), 600);
-    EXPECT_TRUE(db->verify());
+    EXPECT_TRUE(store::verify(db->file()).good());
 }
 
 TEST_F(Beside, TheServersOwnChangesComeAfterIt) {
