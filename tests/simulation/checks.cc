@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "simulation/world.hh"
+#include "store/verify.hh"
 
 namespace mds::simulation {
 
@@ -66,6 +67,7 @@ void World::check_actives() {
 void World::check_status(Server& server) {
     // 12, 21: "synchronized" means compared, lately, and equal.
     store::Position mine = server.db->position();
+    int64_t patience = std::max(timing.silent_ms, 3 * timing.idle_beat_ms);
     for (const repl::PeerStatus& s : server.replica->peer_status()) {
         bool ok = s.status == repl::SyncStatus::synchronized;
         if (!ok && !s.digest_equal) continue;
@@ -73,7 +75,7 @@ void World::check_status(Server& server) {
                                   [&](const auto& o) { return o->mds == s.peer.mds; });
         auto told = server.told.find((*other)->index);
         if (told == server.told.end() ||
-            server.mono_ms() - told->second.heard_at > timing.silent_ms) {
+            server.mono_ms() - told->second.heard_at > patience) {
             throw Violation(12, fmt::format("{} shows {} as equal without having heard from it",
                                             server.name, s.peer.name));
         }
@@ -153,7 +155,8 @@ void World::finish() {
     for (const auto& s : servers_) {
         Server::Inside guard(*s);
         chronicle_.check_content(s->name, *s->db, s->head);
-        if (!s->db->verify()) throw Violation(7, s->name + ": rehashing gives another digest");
+        store::Verification found = store::verify(s->db->file());
+        if (!found.good()) throw Violation(7, s->name + ": " + found.text());
     }
     // 14: whatever is not in the common line is parked, with what it was.
     const Entry* head = servers_[0]->head;

@@ -192,6 +192,11 @@ void Server::drop_copy(const Uid& id) {
     fs::remove(disk->root() + "/outgoing/" + id.text(), ignored);
 }
 
+void Server::in_background(std::function<void()> work, std::function<void()> then) {
+    work();
+    world.later(*this, world.random.between(1, 2000), std::move(then));
+}
+
 void Server::load_parked() {
     parked.clear();
     parked_bytes_ = 0;

@@ -46,6 +46,7 @@ class Server : public repl::Env {
     bool write_copy(const Uid& id, uint64_t offset, std::string_view bytes) override;
     std::string received_copy(const Uid& id) override;
     void drop_copy(const Uid& id) override;
+    void in_background(std::function<void()> work, std::function<void()> then) override;
     void park(const std::vector<store::Revision>& records) override;
     uint32_t parked_count() override;
     void role_changed(repl::Role role, const std::string& why) override;

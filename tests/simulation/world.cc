@@ -49,7 +49,7 @@ std::string Plan::text() const {
 }
 
 World::World(const RunOptions& options) : random(options.seed), plan(random), options_(options) {
-    for (int* ms : {&timing.heartbeat_ms, &timing.silent_ms, &timing.startup_ms, &timing.grace_ms,
+    for (int* ms : {&timing.idle_beat_ms, &timing.heartbeat_ms, &timing.silent_ms, &timing.startup_ms, &timing.grace_ms,
                     &timing.handover_ms, &timing.repeat_ms}) {
         *ms /= plan.haste;
     }
@@ -247,6 +247,7 @@ void World::tell_link(Server& here, Server& there) {
     inside(here, [&] {
         here.replica->set_link(there.mds, connected ? "connected" : "unreachable",
                                connected ? "" : "connection refused");
+        if (!there.up()) here.replica->receive(there.mds, repl::Kind::gone, "");
     });
 }
 
