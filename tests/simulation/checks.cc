@@ -74,8 +74,7 @@ void World::check_status(Server& server) {
         auto other = std::find_if(servers_.begin(), servers_.end(),
                                   [&](const auto& o) { return o->mds == s.peer.mds; });
         auto told = server.told.find((*other)->index);
-        if (told == server.told.end() ||
-            server.mono_ms() - told->second.heard_at > patience) {
+        if (told == server.told.end() || server.mono_ms() - told->second.heard_at > patience) {
             throw Violation(12, fmt::format("{} shows {} as equal without having heard from it",
                                             server.name, s.peer.name));
         }

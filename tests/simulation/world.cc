@@ -49,8 +49,8 @@ std::string Plan::text() const {
 }
 
 World::World(const RunOptions& options) : random(options.seed), plan(random), options_(options) {
-    for (int* ms : {&timing.idle_beat_ms, &timing.heartbeat_ms, &timing.silent_ms, &timing.startup_ms, &timing.grace_ms,
-                    &timing.handover_ms, &timing.repeat_ms}) {
+    for (int* ms : {&timing.idle_beat_ms, &timing.heartbeat_ms, &timing.silent_ms,
+                    &timing.startup_ms, &timing.grace_ms, &timing.handover_ms, &timing.repeat_ms}) {
         *ms /= plan.haste;
     }
     // SQLite's own randomness is part of the seed too.
