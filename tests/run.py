@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Runs the tests and counts them. The last line is "N passed, N failed"; exit 1 when a test failed
-or nothing ran. Storeys: conventions, unit, integration, system, fuzz (docs: tests/README.md)."""
+or nothing ran. Storeys: conventions, unit, simulation, integration, system, fuzz."""
 
 import argparse
 import concurrent.futures
@@ -13,7 +13,7 @@ import time
 import xml.etree.ElementTree as ET
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-STOREYS = ["conventions", "unit", "integration", "system", "fuzz"]
+STOREYS = ["conventions", "unit", "simulation", "integration", "system", "fuzz"]
 PYTHON = "/usr/bin/python3"
 
 
@@ -170,6 +170,24 @@ class Runner:
                 result.add(one)
         return result
 
+    def simulation(self):
+        """The seeds that once failed, then fresh ones for a bounded time; each counts as a test."""
+        result = Result()
+        if self.options.k and "simulation" not in self.options.k:
+            return result
+        program = os.path.join(self.build, "tests", "simulate")
+        with open(os.path.join(ROOT, "tests/simulation/seeds"), encoding="ascii") as file:
+            seeds = [line.split()[0] for line in file if line.strip() and line[0] != "#"]
+        seconds = str(self.options.simulate_seconds)
+        for name, arguments in (("known seeds", seeds), ("fresh seeds", ["--seconds", seconds])):
+            code, output = run([program, *arguments], 600 + 2 * self.options.simulate_seconds)
+            print(f"simulation, {name}: {tail(output, 1)}", flush=True)
+            if code != 0:
+                result.fail(f"simulation: {name}", tail(output, 80))
+            else:
+                result.passed += int(output.rstrip().split("\n")[-1].split()[0])
+        return result
+
     def integration(self):
         return self.pytest("tests/integration", 1800)
 
@@ -199,6 +217,8 @@ def main():
     parser.add_argument("storeys", nargs="*", metavar="STOREY",
                         help="one or more of: " + ", ".join(STOREYS))
     parser.add_argument("-k", metavar="NAME", help="only tests whose name contains NAME")
+    parser.add_argument("--simulate-seconds", type=int, default=60, metavar="N",
+                        help="fresh seeds of the simulation for so long (default 60)")
     parser.add_argument("--build", default="build/dev", help="the build folder")
     parser.add_argument("--no-build", action="store_true", help="run what is there")
     options = parser.parse_args()
@@ -222,6 +242,7 @@ def main():
         # Conventions and unit tests share the processors; integration and system tests measure
         # times, so they run alone, one storey after the other.
         groups = [[s for s in chosen if s in ("conventions", "unit")],
+                  [s for s in chosen if s == "simulation"],
                   [s for s in chosen if s == "integration"], [s for s in chosen if s == "system"],
                   [s for s in chosen if s == "fuzz"]]
         for group in groups:

@@ -128,15 +128,17 @@ json::object revert_to_revision(WorkspaceImpl& impl, Call& call) {
     return finished(impl, call, "Revert to revision", std::move(details));
 }
 
-/// The newest revision that is not preserved; 0 = everything is.
+/// The newest revision that is not preserved; 0 = everything is. What another server of the Domain may
+/// not have yet is preserved whatever the rule: nobody else could put it aside after a takeover there.
 uint64_t first_not_kept(WorkspaceImpl& impl,
                         const std::function<bool(size_t index, const store::Revision&)>& kept,
                         size_t* purged) {
     uint64_t up_to = 0;
     size_t index = 0, gone = 0;
+    uint64_t limit = impl.hooks.purge_limit ? impl.hooks.purge_limit() : UINT64_MAX;
     each_publish(impl, [&](const store::Revision& r) {
         // Everything older than one that goes, goes.
-        if (up_to == 0 && kept(index++, r)) return true;
+        if (up_to == 0 && (kept(index++, r) || r.rev > limit)) return true;
         up_to = std::max(up_to, r.rev);
         ++gone;
         return true;

@@ -56,6 +56,8 @@ struct Hooks {
     /// Runs `work` on another thread, then `then` on this one. Large publishes are written so,
     /// while other sessions go on; empty: everything is done at once.
     std::function<void(std::function<void()> work, std::function<void()> then)> background;
+    /// The newest revision whose record may be purged; may be empty: any.
+    std::function<uint64_t()> purge_limit;
     /// Text that names the Active and how to reach it, for sessions that ended; may be empty.
     std::function<std::string()> where_active;
 };

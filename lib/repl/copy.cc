@@ -15,34 +15,48 @@ constexpr uint32_t k_window = 8;
 }  // namespace
 
 void Replica::request_copy(PeerState& from, bool ordered) {
-    if (receiving_ && receiving_->from == from.peer.mds) {
-        receiving_->ordered |= ordered;
-        return;
+    if (receiving_) {
+        // One at a time, to its end: else two sources that both want to help never finish.
+        if (receiving_->from == from.peer.mds) receiving_->ordered |= ordered;
+        if (receiving_->from == from.peer.mds || !ordered) return;
+        if (receiving_->offer) env_.drop_copy(receiving_->offer->id);
     }
     receiving_ = Receiving{};
     receiving_->from = from.peer.mds;
     receiving_->ordered = ordered;
     receiving_->progress_at = receiving_->asked_at = env_.mono_ms();
-    env_.send(from.peer.mds, Kind::copy_request, NoteMessage{}.encode());
+    ask_copy();
     env_.log(6, "asking " + from.peer.name + " for a full copy");
     env_.status_changed();
 }
 
-void Replica::on_copy_request(PeerState& p) {
+void Replica::ask_copy() {
+    // Nothing older than what is here already.
+    auto rev = static_cast<uint32_t>(std::min<uint64_t>(db_.position().rev, UINT32_MAX));
+    receiving_->asked_at = env_.mono_ms();
+    env_.send(receiving_->from, Kind::copy_request, NoteMessage{Uid{}, rev, ""}.encode());
+}
+
+bool Replica::serves(uint64_t wanted_rev) const {
+    // A copy is good as long as the log here continues it: records that follow it may have been
+    // purged, or taken back, since it was made.
+    if (!serving_) return false;
+    auto record = db_.revision(serving_->position.rev);
+    if (!record || record->hash != serving_->position.hash) return false;
+    return serving_->position.rev >= std::min(wanted_rev, db_.position().rev);
+}
+
+void Replica::on_copy_request(PeerState& p, std::string_view payload) {
     if (!db_.has_history()) return;
     Uid mds = p.peer.mds;
     serving_used_at_ = env_.mono_ms();
-    if (serving_) {
-        // After a purge nothing leads on from an old copy: who took it would ask again and again.
-        auto base = db_.revision(serving_->position.rev);
-        if (base && base->hash == serving_->position.hash) {
-            env_.send(mds, Kind::copy_offer, serving_->encode());
-            return;
-        }
-        env_.drop_copy(serving_->id);
-        serving_.reset();
+    if (serves(NoteMessage::decode(payload).number)) {
+        env_.send(mds, Kind::copy_offer, serving_->encode());
+        return;
     }
-    copy_waiters_.push_back(mds);
+    if (std::find(copy_waiters_.begin(), copy_waiters_.end(), mds) == copy_waiters_.end()) {
+        copy_waiters_.push_back(mds);
+    }
     if (making_copy_) return;
     making_copy_ = true;
     env_.make_copy([this](std::optional<CopyOffer> offer, std::string error) {
@@ -50,11 +64,13 @@ void Replica::on_copy_request(PeerState& p) {
         std::vector<Uid> waiters = std::move(copy_waiters_);
         copy_waiters_.clear();
         if (!offer) env_.log(4, "no full copy could be made: " + error);
+        if (offer && serving_) env_.drop_copy(serving_->id);
         if (offer) serving_ = std::move(offer);
+        if (error.empty() && !serves(0)) error = "the history has changed meanwhile";
         serving_used_at_ = env_.mono_ms();
         // The same copy serves every Standby that asked meanwhile.
         for (const Uid& waiter : waiters) {
-            if (serving_) {
+            if (error.empty()) {
                 env_.send(waiter, Kind::copy_offer, serving_->encode());
             } else {
                 env_.send(waiter, Kind::copy_gone, NoteMessage{Uid{}, 0, error}.encode());
@@ -106,6 +122,14 @@ void Replica::on_copy_get(PeerState& p, std::string_view payload) {
     env_.send(p.peer.mds, Kind::copy_chunk, chunk.encode());
 }
 
+void Replica::on_copy_gone(PeerState& p, std::string_view payload) {
+    if (!receiving_ || receiving_->from != p.peer.mds) return;
+    // The end of a copy that is no longer wanted is no news.
+    NoteMessage gone = NoteMessage::decode(payload);
+    if (receiving_->offer ? gone.id != receiving_->offer->id : !gone.id.is_nil()) return;
+    fail_copy("the copy is gone there" + (gone.text.empty() ? "" : ": " + gone.text));
+}
+
 void Replica::on_copy_chunk(PeerState& p, std::string_view payload) {
     if (!receiving_ || receiving_->from != p.peer.mds || !receiving_->offer) return;
     Receiving& r = *receiving_;
@@ -141,21 +165,11 @@ void Replica::finish_copy() {
     std::string name = from ? from->peer.name : r.from.text();
     try {
         // What only this server has is kept before it is overwritten (replication.md 9).
-        if (from && db_.has_history()) {
-            Comparison c = compare(history(), from->last.history);
-            if (c.relation == Relation::diverged || c.relation == Relation::collision ||
-                c.relation == Relation::ahead) {
-                env_.park(db_.tail(c.common_rev));
-            }
-        }
-        db_.adopt(env_.received_copy(r.offer->id), r.offer->position);
+        db_.adopt(env_.received_copy(r.offer->id), r.offer->position,
+                  [this](uint64_t common_rev) { env_.park(db_.tail(common_rev)); });
     } catch (const Error& e) {
         receiving_ = std::move(r);
         fail_copy("overwrite: " + e.message());
-        return;
-    } catch (const std::exception& e) {
-        receiving_ = std::move(r);
-        fail_copy(std::string("overwrite: ") + e.what());
         return;
     }
     failure_.clear();

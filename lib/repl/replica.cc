@@ -139,9 +139,6 @@ void Replica::send_positions() {
 void Replica::set_role(Role role, const std::string& why) {
     if (role == role_) return;
     role_ = role;
-    if (role == Role::standby) {
-        for (PeerState& p : peers_) p.waiting_pull.reset();
-    }
     env_.role_changed(role, why);
     env_.status_changed();
 }
@@ -154,7 +151,13 @@ void Replica::tick() {
     if (role_ == Role::starting) {
         bool all_heard = std::all_of(peers_.begin(), peers_.end(),
                                      [](const PeerState& p) { return p.heard_at != 0; });
-        if (all_heard || now - started_at_ >= timing_.startup_ms) resolve_start();
+        if (all_heard || now - started_at_ >= timing_.startup_ms) {
+            try {
+                resolve_start();
+            } catch (const Error& e) {
+                trouble("cannot resume as Active: " + e.message());
+            }
+        }
     }
     follow();
     if (receiving_ && now - receiving_->progress_at > timing_.repeat_ms) {
@@ -165,8 +168,7 @@ void Replica::tick() {
             receiving_->next = 0;
             ask_chunks();
         } else if (now - receiving_->asked_at > timing_.repeat_ms) {
-            receiving_->asked_at = now;
-            env_.send(receiving_->from, Kind::copy_request, NoteMessage{}.encode());
+            ask_copy();
         }
     }
     if (serving_ && now - serving_used_at_ > 120'000) {
@@ -200,8 +202,7 @@ void Replica::resolve_start() {
         set_role(Role::standby, "another server became Active meanwhile");
         return;
     }
-    begin(next_term(self_.server, "restart", "system"));
-    set_role(Role::active, "resumed as Active");
+    begin(next_term(self_.server, "restart", "system"), Role::active, "resumed as Active");
 }
 
 store::Term Replica::next_term(const Uid& active, const std::string& cause,
@@ -241,9 +242,18 @@ uint64_t Replica::everywhere() const {
     return rev;
 }
 
-void Replica::begin(const store::Term& term) {
+void Replica::begin(const store::Term& term, Role role, const std::string& why) {
     db_.begin_term(term);
+    failure_.clear();
+    set_role(role, why);
     committed();
+}
+
+void Replica::trouble(const std::string& what) {
+    if (failure_ == what) return;
+    failure_ = what;
+    env_.log(4, what);
+    env_.status_changed();
 }
 
 void Replica::committed() {
@@ -261,7 +271,15 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::position: on_position(*p, payload); break;
             case Kind::pull: {
                 p->waiting_pull = PullMessage::decode(payload).position;
-                p->last.history.position = *p->waiting_pull;
+                // Of a term that its last heartbeat did not name it says too little to compare; until
+                // the next one nothing is known of it.
+                if (!p->last.history.terms.empty() &&
+                    p->last.history.terms.back().id == p->waiting_pull->term_id) {
+                    p->last.history.position = *p->waiting_pull;
+                    p->told_at = env_.mono_ms();
+                } else {
+                    p->told_at = 0;
+                }
                 serve_pull(*p);
                 progress_pending();
                 update_shown();
@@ -274,12 +292,12 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
                 if (role_ != Role::active && !receiving_) request_copy(*p, false);
                 break;
             }
-            case Kind::copy_request: on_copy_request(*p); break;
+            case Kind::copy_request: on_copy_request(*p, payload); break;
             case Kind::copy_offer: on_copy_offer(*p, payload); break;
             case Kind::copy_get: on_copy_get(*p, payload); break;
             case Kind::copy_chunk: on_copy_chunk(*p, payload); break;
             case Kind::copy_gone:
-                if (receiving_ && receiving_->from == mds) fail_copy("the copy is gone there");
+                on_copy_gone(*p, payload);
                 break;
             case Kind::full_sync: {
                 if (role_ == Role::active && !collision_) {
@@ -305,12 +323,16 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
                 break;
             }
             case Kind::handover: {
-                NoteMessage note = NoteMessage::decode(payload);
-                hand_over(mds, note.text, [this, mds](std::optional<Error> error) {
+                Done answer = [this, mds](std::optional<Error> error) {
                     if (!error) return;
                     NoteMessage refusal{Uid{}, 0, error->message()};
                     env_.send(mds, Kind::handover_refused, refusal.encode());
-                });
+                };
+                try {
+                    hand_over(mds, NoteMessage::decode(payload).text, answer);
+                } catch (const Error& e) {
+                    answer(e);
+                }
                 break;
             }
             case Kind::handover_refused:
@@ -335,7 +357,7 @@ void Replica::on_position(PeerState& p, std::string_view payload) {
     PositionMessage m = PositionMessage::decode(payload);
     if (p.heard_at && m.server != p.last.server) p.waiting_pull.reset();
     p.last = std::move(m);
-    p.heard_at = env_.mono_ms();
+    p.heard_at = p.told_at = env_.mono_ms();
     p.contact_wall = env_.wall_ms();
     if (first) env_.send(p.peer.mds, Kind::position, my_position().encode());
     step_down_if_needed(p);
@@ -422,24 +444,26 @@ void Replica::on_delta(PeerState& p, std::string_view payload) {
     } catch (const Error& e) {
         // Not next, damaged, or other content: nothing was applied. Never skipped; the cause shows
         // in the status until records can be applied again.
-        failure_ = e.message();
-        env_.log(4, "records of " + p.peer.name + " refused: " + e.message());
+        trouble("records of " + p.peer.name + " refused: " + e.message());
         p.pulled_at = env_.mono_ms();
         bool differs = e.message().find("content differs") != std::string::npos;
         if (differs) request_copy(p, false);
-        env_.status_changed();
         return;
     }
     if (!failure_.empty()) failure_.clear();
     p.pulled_at = env_.mono_ms();
-    env_.send(p.peer.mds, Kind::pull, PullMessage{db_.position()}.encode());
-    if (db_.position().rev != before) {
+    bool moved = db_.position().rev != before;
+    if (moved) {
         env_.content_changed(m.records, false);
         adopt_term();
         for (PeerState& other : peers_) {
             if (&other != &p) serve_pull(other);
         }
+        // Before the pull, which names a position and not its terms.
         send_positions();
+    }
+    if (role_ != Role::active) {
+        env_.send(p.peer.mds, Kind::pull, PullMessage{db_.position()}.encode());
     }
     progress_pending();
     update_shown();
@@ -500,6 +524,7 @@ void Replica::step_down_if_needed(PeerState& p) {
 }
 
 void Replica::yield(uint64_t common_rev, const PeerState& to) {
+    if (receiving_) return;  // a full copy replaces them, and parks them first
     std::vector<store::Revision> tail = db_.tail(common_rev);
     size_t publishes = static_cast<size_t>(
         std::count_if(tail.begin(), tail.end(),
@@ -510,12 +535,14 @@ void Replica::yield(uint64_t common_rev, const PeerState& to) {
         env_.park(tail);
         db_.undo_to(common_rev);
     } catch (const Error& e) {
-        // The parked copies are safe; the content comes anew as a full copy.
-        env_.log(4, std::string("cannot take back own revisions: ") + e.message());
-        failure_ = e.message();
-        if (PeerState* p = find(to.peer.mds)) request_copy(*p, false);
+        trouble("cannot take back own revisions: " + e.message());
+        // No space, here or for parking: tried again at the next heartbeat of the peer. Otherwise
+        // they cannot be undone; the content comes anew as a full copy, which parks them first.
+        PeerState* p = find(to.peer.mds);
+        if (p && e.code() != Code::disk_full) request_copy(*p, false);
         return;
     }
+    failure_.clear();
     if (publishes) {
         env_.log(4, fmt::format("{} publish{} that {} never received {} parked; following from "
                                 "revision {}", publishes, publishes == 1 ? "" : "es", to.peer.name,

@@ -137,6 +137,9 @@ class Replica {
     /// "normal", "no-active", "collision", "single" (multi-domain-ha.md 2.2).
     std::string domain_state() const;
     std::vector<PeerStatus> peer_status() const;
+    /// The newest revision here that every other server that may become Active is known to have. What
+    /// is newer may be taken back one day, so its records must not be purged.
+    uint64_t held_by_all() const;
     const Identity& self() const { return self_; }
 
     /// How an action ended; no error = done.
@@ -169,6 +172,7 @@ class Replica {
         Peer peer;
         std::string link_state, link_reason;
         int64_t heard_at = 0;       // mono, 0 = never since start
+        int64_t told_at = 0;        // mono, when it last said where it is
         int64_t contact_wall = 0;   // wall
         PositionMessage last;
         std::optional<store::Position> waiting_pull;
@@ -226,16 +230,27 @@ class Replica {
     void on_delta(PeerState& p, std::string_view payload);
     void on_position(PeerState& p, std::string_view payload);
     void adopt_term();
+    /// The one server that may begin the next term without force: the Active, or, when nobody is, the
+    /// one that was before. So two set-active at two places can never both succeed.
+    Uid giver() const;
+    bool gives_role() const;
     void progress_pending();
     void finish_pending(std::optional<Error> error);
     store::Term next_term(const Uid& active, const std::string& cause, const std::string& by) const;
-    void begin(const store::Term& term);
+    /// Commits the record of a term and takes the role that it gives to this server. The role never
+    /// changes when the record could not be committed.
+    void begin(const store::Term& term, Role role, const std::string& why);
+    /// Keeps why nothing goes on here for Status, and says it once.
+    void trouble(const std::string& what);
     // copy.cc
     void request_copy(PeerState& from, bool ordered);
-    void on_copy_request(PeerState& p);
+    void ask_copy();
+    void on_copy_request(PeerState& p, std::string_view payload);
     void on_copy_offer(PeerState& p, std::string_view payload);
     void on_copy_get(PeerState& p, std::string_view payload);
     void on_copy_chunk(PeerState& p, std::string_view payload);
+    void on_copy_gone(PeerState& p, std::string_view payload);
+    bool serves(uint64_t wanted_rev) const;
     void ask_chunks();
     void finish_copy();
     void fail_copy(const std::string& why);

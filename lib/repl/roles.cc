@@ -10,6 +10,8 @@ const Peer* Replica::active_peer() const {
     const PeerState* best = nullptr;
     for (const PeerState& p : peers_) {
         if (p.last.role != Role::active || p.last.log_server || !p.heard_at) continue;
+        // What one said that is gone since counts only as long as nobody has begun a newer term.
+        if (!reachable(p) && p.last.history.position.term_no < db_.term().no) continue;
         if (!best || p.last.history.position.term_no > best->last.history.position.term_no) {
             best = &p;
         }
@@ -70,6 +72,31 @@ void Replica::require_writable() const {
         .refusal("RF-05", "log in at " + active->address);
 }
 
+Uid Replica::giver() const {
+    std::vector<store::Term> terms = db_.terms();
+    for (auto term = terms.rbegin(); term != terms.rend(); ++term) {
+        if (!term->active.is_nil()) return term->active;
+    }
+    return {};
+}
+
+bool Replica::gives_role() const {
+    return role_ == Role::active || (role_ == Role::standby && db_.term().active.is_nil() &&
+                                     giver() == self_.server);
+}
+
+uint64_t Replica::held_by_all() const {
+    uint64_t held = db_.position().rev;
+    for (const PeerState& p : peers_) {
+        if (p.peer.log_server) continue;
+        if (!p.told_at) return 0;
+        Comparison c = compare(history(), p.last.history);
+        bool comparable = c.relation != Relation::foreign && c.relation != Relation::no_history;
+        held = std::min(held, comparable ? c.common_rev : 0);
+    }
+    return held;
+}
+
 void Replica::set_active(const std::string& by, Done done) {
     if (self_.log_server) {
         throw Error(Code::ha_invalid, self_.name + " is a log server; log servers are never Active");
@@ -82,25 +109,22 @@ void Replica::set_active(const std::string& by, Done done) {
         throw Error(Code::ha_invalid, self_.name + " was never synchronized; it has nothing to serve")
             .refusal("RF-21", "mdsctl ha status " + self_.domain);
     }
+    // Whoever is Active gives the role away; when nobody is, the one that was before does.
     const Peer* active = active_peer();
-    bool nobody = db_.term().active.is_nil();
-    for (const PeerState& p : peers_) {
-        if (reachable(p) && p.last.role == Role::active) nobody = false;
-    }
     const PeerState* state = nullptr;
     for (const PeerState& p : peers_) {
-        if (active && p.peer.mds == active->mds) state = &p;
+        if (active ? p.peer.mds == active->mds : p.peer.server == giver()) state = &p;
     }
+    bool mine = !active && gives_role();
     // A server that has just started may not have heard the Active yet: it waits for it.
     bool young = state && env_.mono_ms() - started_at_ < timing_.silent_ms;
-    if (!nobody && !young &&
-        (!state || !reachable(*state) || state->last.role != Role::active)) {
+    if (!mine && !young && (!state || !reachable(*state))) {
         std::string last = state && state->contact_wall
                                ? "last contact " + rfc3339(state->contact_wall)
                                : "no contact since this server started";
         throw Error(Code::ha_invalid,
                     fmt::format("Active not responding: {} does not answer ({})",
-                                active ? active->name : "the Active server", last))
+                                state ? state->peer.name : "the Active server", last))
             .refusal("RF-21", "mdsctl ha force-active " + self_.domain + " " + self_.mds_name);
     }
     pending_ = {};
@@ -108,12 +132,12 @@ void Replica::set_active(const std::string& by, Done done) {
     pending_.by = by;
     pending_.deadline = env_.mono_ms() + 2 * timing_.handover_ms;
     pending_.done = std::move(done);
-    pending_.target = nobody ? Uid{} : state->peer.mds;
+    pending_.target = mine ? Uid{} : state->peer.mds;
     progress_pending();
 }
 
 void Replica::hand_over(const Uid& mds, const std::string& by, Done done) {
-    if (role_ != Role::active) throw Error(Code::ha_invalid, self_.name + " is not Active");
+    if (!gives_role()) throw Error(Code::ha_invalid, self_.name + " is not Active");
     if (collision_) {
         throw Error(Code::ha_invalid, "two servers are Active; set one of them Standby first");
     }
@@ -155,19 +179,19 @@ void Replica::progress_pending() {
     if (pending_.what == Pending::What::hand_over) {
         PeerState* p = find(pending_.target);
         bool level = p && p->last.history.position.hash == db_.position().hash;
-        if (role_ != Role::active) {
+        if (!gives_role()) {
             finish_pending(Error(Code::ha_invalid, "this server is no longer Active"));
         } else if (level) {
             store::Term term = next_term(p->peer.server, "handover", pending_.by);
-            handing_over_ = false;
-            Pending done = std::move(pending_);
-            pending_ = {};
-            set_role(Role::standby, "handed over to " + p->peer.name);
             // From the commit of this record on nobody else is Active; the target is when it has
             // committed it too. The pull that it keeps waiting here carries it there.
             p->waiting_pull = p->last.history.position;
-            begin(term);
-            if (done.done) done.done(std::nullopt);
+            try {
+                begin(term, Role::standby, "handed over to " + p->peer.name);
+                finish_pending(std::nullopt);
+            } catch (const Error& e) {
+                finish_pending(e);
+            }
         } else if (now > pending_.deadline) {
             finish_pending(Error(Code::ha_invalid,
                                  (p ? p->peer.name : "the target") +
@@ -181,7 +205,12 @@ void Replica::progress_pending() {
         return;
     }
     if (pending_.target.is_nil()) {
-        // Nobody is Active: first have what any reachable server has, then begin a new term.
+        // Nobody is Active and this server was the last one: it begins a new term, after it has what
+        // any reachable server has.
+        if (!gives_role()) {
+            finish_pending(Error(Code::ha_invalid, "another server became Active meanwhile"));
+            return;
+        }
         for (const PeerState& p : peers_) {
             if (reachable(p) &&
                 compare(history(), p.last.history).relation == Relation::behind &&
@@ -189,11 +218,13 @@ void Replica::progress_pending() {
                 return;
             }
         }
-        store::Term term = next_term(self_.server, "handover", pending_.by);
-        begin(term);
-        set_role(Role::active, "set Active by " + pending_.by);
-        send_positions();
-        finish_pending(std::nullopt);
+        try {
+            begin(next_term(self_.server, "handover", pending_.by), Role::active,
+                  "set Active by " + pending_.by);
+            finish_pending(std::nullopt);
+        } catch (const Error& e) {
+            finish_pending(e);
+        }
         return;
     }
     const PeerState* target = find(pending_.target);
@@ -229,9 +260,7 @@ void Replica::set_standby(const std::string& by) {
         send_positions();
         return;
     }
-    store::Term term = next_term(Uid{}, "standby", by);
-    set_role(Role::standby, "set Standby by " + by);
-    begin(term);
+    begin(next_term(Uid{}, "standby", by), Role::standby, "set Standby by " + by);
 }
 
 void Replica::force_active(const std::string& by) {
@@ -258,9 +287,7 @@ void Replica::force_active(const std::string& by) {
         }
     }
     if (receiving_) fail_copy("this server was forced Active");
-    begin(next_term(self_.server, "force", by));
-    set_role(Role::active, "forced Active by " + by);
-    send_positions();
+    begin(next_term(self_.server, "force", by), Role::active, "forced Active by " + by);
 }
 
 void Replica::full_sync(const Uid& mds, Done done) {

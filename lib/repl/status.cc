@@ -27,7 +27,9 @@ PeerStatus Replica::judge(const PeerState& p) const {
     PeerStatus s;
     s.peer = p.peer;
     s.role = p.last.role;
-    s.heard = reachable(p);
+    // What it sends besides says that it lives, not where it is; only while a copy comes is that enough.
+    bool told = p.told_at != 0 && env_.mono_ms() - p.told_at <= patience(p);
+    s.heard = reachable(p) && (told || (receiving_ && receiving_->from == p.peer.mds));
     s.revision = p.last.history.position.rev;
     s.contact_ms = p.contact_wall;
     s.last_good_ms = p.last_good;
@@ -35,7 +37,7 @@ PeerStatus Replica::judge(const PeerState& p) const {
     s.parked = p.last.parked;
     const store::Position mine = db_.position();
     const store::Position& theirs = p.last.history.position;
-    s.digest_equal = s.heard && theirs.rev == mine.rev && theirs.digest == mine.digest;
+    s.digest_equal = reachable(p) && told && theirs.rev == mine.rev && theirs.digest == mine.digest;
     const std::string status_command = "mdsctl ha status " + self_.domain;
 
     auto is = [&](SyncStatus status, std::string reason, std::string next) {

@@ -14,6 +14,8 @@ namespace mds::server {
 namespace {
 
 constexpr uint32_t k_chunk = 1 << 20;
+// SQLITE_FULL.
+constexpr int k_sqlite_full = 13;
 
 /// Hashes a finished copy chunk by chunk.
 repl::CopyOffer describe(const Uid& id, const std::string& path, const store::Position& position) {
@@ -149,7 +151,8 @@ void ReplicaEnv::park(const std::vector<store::Revision>& records) {
     // Parked publishes are the only copy of what an administrator was told is published: this one
     // transaction of work.db is flushed before the revisions are taken back.
     work_.db().exec("PRAGMA synchronous=FULL");
-    {
+    uint32_t added = 0;
+    try {
         SQLite::Transaction transaction(work_.db());
         SQLite::Statement put(work_.db(),
                               "INSERT OR IGNORE INTO parked(term_id,rev,record,undo,author,"
@@ -167,10 +170,15 @@ void ReplicaEnv::park(const std::vector<store::Revision>& records) {
             put.bind(5, r.author);
             put.bind(6, r.session_name);
             put.bind(7, r.time_ms);
-            parked_ += static_cast<uint32_t>(put.exec());
+            added += static_cast<uint32_t>(put.exec());
         }
         transaction.commit();
+    } catch (const SQLite::Exception& e) {
+        // Tried again when there is space; anything else ends the process.
+        if (e.getErrorCode() != k_sqlite_full) throw;
+        throw Error(Code::disk_full, "the disk is full; no publish was put aside");
     }
+    parked_ += added;
     work_.db().exec("PRAGMA synchronous=NORMAL");
 }
 

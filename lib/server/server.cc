@@ -91,6 +91,7 @@ struct Server::Impl {
             replica.committed();
             if (self->on_content) self->on_content();
         };
+        h.purge_limit = [this] { return replica.held_by_all(); };
         h.now_ms = [] { return wall_ms(); };
         h.replicated = [this] { return replica.everywhere(); };
         if (int seconds = daemon.config().get_int("Sync.ZeroLossSeconds"); seconds > 0) {
@@ -153,6 +154,11 @@ struct Server::Impl {
 
     /// Milliseconds until the next one.
     int tick() {
+        if (!db.failure().empty()) {
+            log::error(options.config.self.name + " ends and reads its database anew: " + db.failure());
+            daemon.stop(1);
+            return 1000;
+        }
         replica.tick();
         check_confirmed();
         if (status_dirty) {

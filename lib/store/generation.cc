@@ -40,6 +40,12 @@ Generations::Generations(std::string folder) : folder_(std::move(folder)) {
             throw Error(Code::internal, current.string() + " does not name a generation");
         }
         number_ = std::atoi(name.c_str() + 4);
+        // It may be the name of a switch whose last flush failed.
+        sync_folder(folder_);
+        // Nor did every set_aside() come to its end: the damaged one is away, the empty one not there.
+        if (fs::exists(fmt::format("{}/{}{:06}", folder_, k_damaged, number_))) {
+            fs::create_directories(fs::path(folder_) / name_of(number_));
+        }
     } else {
         fs::create_directories(fs::path(folder_) / name_of(1));
         replace_file(current, name_of(1) + "\n");
@@ -58,14 +64,21 @@ std::string Generations::live() const { return folder_ + "/" + name_of(number_) 
 
 std::string Generations::switch_to(const std::string& path) {
     int next = number_ + 1;
-    std::string target = folder_ + "/" + name_of(next);
-    fs::remove_all(target);
-    fs::create_directories(target);
-    flush_file(path);
-    fs::rename(path, target + "/public.db");
-    sync_folder(target);
-    sync_folder(folder_);
-    replace_file(folder_ + "/current", name_of(next) + "\n");
+    std::string target = folder_ + "/" + name_of(next), current = folder_ + "/current";
+    try {
+        fs::remove_all(target);
+        fs::create_directories(target);
+        flush_file(path);
+        fs::rename(path, target + "/public.db");
+        sync_folder(target);
+        sync_folder(folder_);
+        replace_file(current, name_of(next) + "\n");
+    } catch (const fs::filesystem_error& e) {
+        throw Error(Code::internal, e.what());
+    } catch (const Error& e) {
+        if (trim(read_file(current)) == name_of(number_)) throw;
+        throw std::runtime_error(e.message());
+    }
     number_ = next;
     return live();
 }

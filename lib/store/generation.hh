@@ -16,7 +16,8 @@ class Generations {
     /// Path of the live public.db.
     std::string live() const;
     /// Moves the finished file at `path` into a new generation and makes it the live one, durably
-    /// (flushed file, folder, name). Returns its public.db path.
+    /// (flushed file, folder, name). Returns its public.db path. Throws Error when the old one is
+    /// still live; any other exception says that nobody knows which one is, until the next start.
     std::string switch_to(const std::string& path);
     /// Puts the live generation, which cannot be read, aside as "damaged-NNNNNN" and begins an empty
     /// one. Returns the folder where the damaged files are.

@@ -141,40 +141,44 @@ void PublicDb::Impl::purge(const Revision& record) {
     s->exec();
 }
 
-Revision PublicDb::begin_term(const Term& wanted) {
-    Impl& db = *impl_;
-    db.make_way();
-    SQLite::Transaction transaction(*db.live->database, SQLite::TransactionBehavior::IMMEDIATE);
-    Revision r = db.next_record("term", wanted.by);
+Revision PublicDb::Impl::write_term(const Term& wanted) {
+    Revision r = next_record("term", wanted.by);
     r.term_id = wanted.id;
     r.term_no = wanted.no;
     r.meta = term_meta(wanted);
-    db.append(r);
-    Term term = term_of(r);
-    db.insert_term(term);
-    transaction.commit();
-    db.terms.push_back(term);
-    db.position = {db.incarnation, r.term_id, r.term_no, r.rev, r.hash, r.digest};
+    append(r);
+    insert_term(term_of(r));
+    return r;
+}
+
+void PublicDb::Impl::stand_at(const Revision& newest) {
+    position = {incarnation, newest.term_id, newest.term_no, newest.rev, newest.hash, newest.digest};
+}
+
+Revision PublicDb::begin_term(const Term& wanted) {
+    Revision r = impl_->transact([&] { return impl_->write_term(wanted); });
+    impl_->terms.push_back(term_of(r));
+    impl_->stand_at(r);
     return r;
 }
 
 Revision PublicDb::purge(uint64_t up_to, const std::string& by,
                          const std::function<void()>& fence) {
     Impl& db = *impl_;
-    db.make_way();
-    SQLite::Transaction transaction(*db.live->database, SQLite::TransactionBehavior::IMMEDIATE);
-    if (fence) fence();
-    if (up_to >= db.position.rev) {
-        throw Error(Code::internal, fmt::format("revision {} cannot be purged: the newest is {}",
-                                                up_to, db.position.rev));
-    }
-    Revision r = db.next_record("purge", by);
-    r.meta = json::canonical(json::object{{"up-to", up_to}});
-    db.append(r);
-    db.purge(r);
-    transaction.commit();
-    db.position = {db.incarnation, r.term_id, r.term_no, r.rev, r.hash, r.digest};
-    return r;
+    Revision purged = db.transact([&] {
+        if (fence) fence();
+        if (up_to >= db.position.rev) {
+            throw Error(Code::internal, fmt::format("revision {} cannot be purged: the newest is {}",
+                                                    up_to, db.position.rev));
+        }
+        Revision r = db.next_record("purge", by);
+        r.meta = json::canonical(json::object{{"up-to", up_to}});
+        db.append(r);
+        db.purge(r);
+        return r;
+    });
+    db.stand_at(purged);
+    return purged;
 }
 
 uint64_t PublicDb::purge_point(uint64_t bytes) const {
@@ -276,13 +280,9 @@ uint64_t PublicDb::oldest_record() const {
 
 void PublicDb::apply(const std::vector<Revision>& records) {
     Impl& db = *impl_;
-    db.make_way();
-    Digest digest_before = db.digest;
-    Position position = db.position;
     std::vector<Term> terms = db.terms;
-    try {
-        SQLite::Transaction transaction(*db.live->database,
-                                        SQLite::TransactionBehavior::IMMEDIATE);
+    db.position = db.transact([&] {
+        Position position = db.position;
         for (const Revision& record : records) {
             if (record.rev <= position.rev) {
                 Use known(db.sql("SELECT hash FROM revision WHERE rev=?"));
@@ -325,14 +325,8 @@ void PublicDb::apply(const std::vector<Revision>& records) {
             position = {db.incarnation, record.term_id, record.term_no,
                         record.rev,     record.hash,    record.digest};
         }
-        transaction.commit();
-    } catch (...) {
-        db.digest = digest_before;
-        db.more.clear();
-        throw;
-    }
-    db.keep_counts();
-    db.position = position;
+        return position;
+    });
     db.terms = std::move(terms);
 }
 
@@ -349,14 +343,10 @@ std::vector<Revision> PublicDb::tail(uint64_t rev) const {
 
 void PublicDb::undo_to(uint64_t rev) {
     Impl& db = *impl_;
-    db.make_way();
-    Digest digest_before = db.digest;
-    try {
+    db.transact([&] {
         std::vector<Revision> records = tail(rev);
         auto base = revision(rev);
         if (!base) throw Error(Code::internal, fmt::format("revision {} is not here", rev));
-        SQLite::Transaction transaction(*db.live->database,
-                                        SQLite::TransactionBehavior::IMMEDIATE);
         for (auto record = records.rbegin(); record != records.rend(); ++record) {
             if (!record->undo.empty()) db.restore(decode(record->undo));
             if (record->kind == "term") {
@@ -370,13 +360,8 @@ void PublicDb::undo_to(uint64_t rev) {
         }
         Use s(db.sql("DELETE FROM revision WHERE rev>?"));
         s->bind(1, static_cast<int64_t>(rev));
-        s->exec();
-        transaction.commit();
-    } catch (...) {
-        db.digest = digest_before;
-        db.more.clear();
-        throw;
-    }
+        return s->exec();
+    });
     db.load();
 }
 
@@ -391,32 +376,79 @@ Position PublicDb::copy_to(const std::string& path) const {
     return position_of(copy);
 }
 
-void PublicDb::adopt(const std::string& path, const Position& expected) {
-    impl_->make_way();
-    {
+uint64_t PublicDb::Impl::common_with(SQLite::Database& copy) {
+    SQLite::Statement meta(copy, "SELECT value FROM meta WHERE key='incarnation'");
+    if (!meta.executeStep() || uid_column(meta, 0) != incarnation) return position.rev;
+    SQLite::Statement log(copy, "SELECT rev,hash FROM revision WHERE rev<=? ORDER BY rev DESC");
+    log.bind(1, static_cast<int64_t>(position.rev));
+    while (log.executeStep()) {
+        Use mine(sql("SELECT hash FROM revision WHERE rev=?"));
+        mine->bind(1, log.getColumn(0).getInt64());
+        if (mine->executeStep() && blob(*mine, 0) == blob(log, 1)) {
+            return static_cast<uint64_t>(log.getColumn(0).getInt64());
+        }
+    }
+    // Its log begins later than the one here ends: the last common term tells.
+    SQLite::Statement last(copy, "SELECT max(rev) FROM revision");
+    last.executeStep();
+    auto newest = static_cast<uint64_t>(last.getColumn(0).getInt64());
+    for (size_t i = terms.size(); i-- > 0;) {
+        SQLite::Statement same(copy, "SELECT (SELECT min(start_rev) FROM term l WHERE "
+                                     "l.start_rev>t.start_rev) FROM term t WHERE id=?");
+        bind_blob(same, 1, terms[i].id.raw());
+        if (!same.executeStep()) continue;
+        uint64_t theirs = same.isColumnNull(0)
+                              ? newest
+                              : static_cast<uint64_t>(same.getColumn(0).getInt64()) - 1;
+        uint64_t mine = i + 1 < terms.size() ? terms[i + 1].start_rev - 1 : position.rev;
+        return std::min(mine, theirs);
+    }
+    return 0;
+}
+
+uint64_t PublicDb::Impl::examine_copy(const std::string& path, const Position& expected) {
+    try {
         SQLite::Database copy(path, SQLite::OPEN_READWRITE);
         SQLite::Statement check(copy, "PRAGMA quick_check(1)");
         if (!check.executeStep() || check.getColumn(0).getString() != "ok") {
             throw Error(Code::internal, "the received copy is damaged");
         }
+        SQLite::Statement last(copy, "SELECT hash FROM revision ORDER BY rev DESC LIMIT 1");
+        if (!last.executeStep() || blob(last, 0) != raw(expected.hash)) {
+            throw Error(Code::internal,
+                        "the received copy ends at another revision than its sender said");
+        }
         if (content_digest(copy) != expected.digest) {
             throw Error(Code::internal, "the received copy has other content than its sender said");
         }
+        return common_with(copy);
+    } catch (const SQLite::Exception& e) {
+        throw Error(e.getErrorCode() == SQLITE_FULL ? Code::disk_full : Code::internal,
+                    std::string("the received copy cannot be read: ") + e.what());
     }
-    std::filesystem::remove(path + "-wal");
-    std::filesystem::remove(path + "-shm");
+}
+
+void PublicDb::adopt(const std::string& path, const Position& expected,
+                     const std::function<void(uint64_t)>& keep) {
+    impl_->make_way();
+    uint64_t common = impl_->examine_copy(path, expected);
+    if (keep && has_history()) keep(common);
+    std::error_code ignored;
+    std::filesystem::remove(path + "-wal", ignored);
+    std::filesystem::remove(path + "-shm", ignored);
     impl_->reader.reset();
     impl_->live.reset();
     try {
         impl_->generations.switch_to(path);
-    } catch (...) {
+    } catch (const Error&) {
+        impl_->open();
+        throw;
+    } catch (const std::exception& e) {
+        impl_->failure = e.what();
         impl_->open();
         throw;
     }
     impl_->open();
-    if (impl_->position.hash != expected.hash) {
-        throw Error(Code::internal, "the received copy ends at another revision than its sender said");
-    }
 }
 
 }  // namespace mds::store

@@ -131,32 +131,44 @@ PublicDb::~PublicDb() = default;
 
 std::string PublicDb::set_aside() const { return impl_->set_aside; }
 
+void PublicDb::Impl::failed(const SQLite::Exception& e) {
+    int code = e.getErrorCode();
+    if (code == SQLITE_FULL) {
+        throw Error(Code::disk_full, "the disk is full; nothing was changed");
+    }
+    if (code != SQLITE_CONSTRAINT && code != SQLITE_BUSY) {
+        failure = std::string("the database failed: ") + e.what();
+    }
+    throw e;
+}
+
+std::string PublicDb::failure() const { return impl_->failure; }
+
 bool PublicDb::was_damaged() const { return !impl_->generations.damaged().empty(); }
 
 bool PublicDb::has_history() const { return !impl_->incarnation.is_nil(); }
 
 void PublicDb::create(const Uid& self, const std::string& by) {
     if (has_history()) throw Error(Code::internal, "this database has a history already");
-    impl_->make_way();
-    SQLite::Transaction transaction(*impl_->live->database);
     auto put = [&](const char* key, std::string_view value) {
         Use s(impl_->sql("INSERT OR REPLACE INTO meta VALUES(?,?)"));
         s->bind(1, key);
         bind_blob(*s, 2, value);
         s->exec();
     };
-    put("incarnation", Uid::make().raw());
-    put("digest_key", random_bytes(32));
-    put("schema", "1");
-    transaction.commit();
-    impl_->load();
     Term first;
     first.no = 1;
     first.id = *Uid::from_bytes(random_bytes(16));
     first.active = self;
     first.cause = "create";
     first.by = by;
-    begin_term(first);
+    impl_->transact([&] {
+        put("incarnation", Uid::make().raw());
+        put("digest_key", random_bytes(32));
+        put("schema", "1");
+        return impl_->write_term(first);
+    });
+    impl_->load();
 }
 
 Position PublicDb::position() const { return impl_->position; }

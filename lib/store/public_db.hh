@@ -100,6 +100,9 @@ class PublicDb {
     /// Empty, or which damaged database was put aside when this one was opened, why, and where it is
     /// kept (HW-4). This replica has no history then and takes a full copy from another server.
     std::string set_aside() const;
+    /// Not empty: the disk has failed under a write. What it holds is unknown until it is read anew, so
+    /// nothing more is written here, and the process should end (replication.md 12).
+    std::string failure() const;
     /// Whether a damaged database was ever put aside here and is still kept.
     bool was_damaged() const;
 
@@ -191,9 +194,11 @@ class PublicDb {
     /// May run on another thread.
     Position copy_to(const std::string& path) const;
     /// Makes the file at `path` (on the same file system, taken over) the live generation after
-    /// proving that its rows give `expected.digest`. Throws Error(internal) and keeps the old one
-    /// when they do not.
-    void adopt(const std::string& path, const Position& expected);
+    /// proving that it ends at `expected` and that its rows give that digest. Throws Error(internal)
+    /// and keeps the old one when they do not. `keep` is called before anything is replaced, with the
+    /// newest revision that the copy has too: what is newer is lost when it does not keep it (tail()).
+    void adopt(const std::string& path, const Position& expected,
+               const std::function<void(uint64_t common_rev)>& keep = {});
 
     // ---- damage (replication.md 6; verify.cc) ----
 

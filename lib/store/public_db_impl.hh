@@ -1,5 +1,7 @@
 #pragma once
 // What public_db.cc (objects, publish) and history.cc (log, replication) share.
+#include <sqlite3.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -105,6 +107,13 @@ struct PublicDb::Impl {
     /// Number of rows by type; counted when first asked for, then kept by every commit.
     const std::map<std::string, uint64_t>& counted();
     void keep_counts();
+    /// Runs `body` as one write transaction; when it does not end well, nothing has changed. A full
+    /// disk is an Error then: another try may succeed. After anything else that a disk does nothing
+    /// is written any more (failure).
+    template <class Body>
+    auto transact(Body&& body);
+    /// Throws what a failure of the disk means to the caller of a write.
+    [[noreturn]] void failed(const SQLite::Exception& e);
 
     /// Phase 1 and 2 of replication.md 3: takes the touched rows out, puts the new ones in, keeps
     /// the digest, returns the before-images. Names and references are checked only when
@@ -123,6 +132,10 @@ struct PublicDb::Impl {
     Hash row_hash(const Change& change);
     void insert_revision(const Revision& record);
     void insert_term(const Term& term);
+    /// Appends the record that begins `wanted`, and its row.
+    Revision write_term(const Term& wanted);
+    /// The newest record is this one, committed.
+    void stand_at(const Revision& newest);
     /// A record of the next revision of the newest term, without content.
     Revision next_record(const std::string& kind, const std::string& by) const;
     /// Completes the record by digest and hash, and stores it.
@@ -134,9 +147,15 @@ struct PublicDb::Impl {
     void replace_row(const Image& image);
     void rebuild_indexes();
 
+    /// Proves that the copy at `path` is what `expected` says; returns the newest revision here that
+    /// it has too, as far as its log and its terms tell (the newest one when it is a copy of another
+    /// history).
+    uint64_t examine_copy(const std::string& path, const Position& expected);
+    uint64_t common_with(SQLite::Database& copy);
+
     std::string folder;
     Generations generations;
-    std::string set_aside;
+    std::string set_aside, failure;
     std::unique_ptr<Live> live, reader;
     std::shared_ptr<Staged> staged;
     Hasher hasher;
@@ -150,5 +169,29 @@ struct PublicDb::Impl {
     std::vector<Term> terms;
     std::function<bool(const Uid&)> is_predefined;
 };
+
+template <class Body>
+auto PublicDb::Impl::transact(Body&& body) {
+    make_way();
+    if (!failure.empty()) throw std::runtime_error(failure);
+    Digest before = digest;
+    auto forget = [&] {
+        digest = before;
+        more.clear();
+    };
+    try {
+        SQLite::Transaction transaction(*live->database, SQLite::TransactionBehavior::IMMEDIATE);
+        auto result = body();
+        transaction.commit();
+        keep_counts();
+        return result;
+    } catch (const SQLite::Exception& e) {
+        forget();
+        failed(e);
+    } catch (...) {
+        forget();
+        throw;
+    }
+}
 
 }  // namespace mds::store

@@ -44,6 +44,7 @@ void shrink_writer(Live& live) {
 std::shared_ptr<PublicDb::Staged> PublicDb::stage() {
     Impl& db = *impl_;
     if (db.staged) throw Error(Code::publish_failed, "Another publish is under way.");
+    if (!db.failure.empty()) throw std::runtime_error(db.failure);
     auto staged = std::make_shared<Staged>();
     staged->impl = &db;
     staged->digest_before = db.digest;
@@ -134,6 +135,9 @@ Revision PublicDb::commit(Staged& staged, const std::function<void()>& fence) {
         if (staged.record.changes >= k_large) sqlite3_wal_autocheckpoint(handle, 0);
         staged.transaction->commit();
         sqlite3_wal_autocheckpoint(handle, k_checkpoint_pages);
+    } catch (const SQLite::Exception& e) {
+        db.make_way();
+        db.failed(e);
     } catch (...) {
         db.make_way();
         throw;

@@ -104,6 +104,7 @@ class Node : public Env {
         for (auto& one : now_run) one();
     }
     void park(const std::vector<store::Revision>& records) override {
+        if (disk_full) throw Error(Code::disk_full, "the disk is full");
         for (const auto& r : records) {
             if (r.kind == "publish") ++parked;
         }
@@ -122,6 +123,7 @@ class Node : public Env {
     uint32_t parked = 0;
     int damage_chunks = 0;
     bool hold_background = false;
+    bool disk_full = false;
     std::vector<std::function<void()>> held;
     std::vector<std::string> lines;
 };

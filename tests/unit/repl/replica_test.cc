@@ -275,6 +275,93 @@ TEST(Replica, HW_2_MD_1_ManualFullSyncOverwritesTheStandby) {
     }
 }
 
+TEST(Replica, CA_10_NothingIsTakenBackBeforeItIsParked) {
+    Net net(2);
+    net.partition(0, 1);
+    net[0].publish("left");
+    net.run(7000);
+    net[1].replica->force_active("anna");
+    net[0].disk_full = true;
+    net.cut.clear();
+    net.run(3000);
+    EXPECT_EQ(net[0].replica->role(), Role::standby);
+    EXPECT_TRUE(net[0].has("left"));
+    net[0].disk_full = false;
+    net.run(3000);
+    EXPECT_FALSE(net[0].has("left"));
+    EXPECT_EQ(net[0].parked, 1u);
+    expect_equal(net[0], net[1]);
+}
+
+TEST(Replica, CA_9_SetActiveAtTwoPlacesNeverMakesTwoActives) {
+    Net net(3);
+    net[0].replica->set_standby("anna");
+    net.run(1000);
+    net.partition(2, 0);
+    net.partition(2, 1);
+    net.run(7000);
+    // The one that was Active gives the role away; who cannot ask it has to be forced.
+    try {
+        net[2].replica->set_active("bob", [](std::optional<Error>) {});
+        FAIL() << "RF-21 expected";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.refusal_id(), "RF-21");
+    }
+    bool done = false;
+    net[1].replica->set_active("anna", [&](std::optional<Error> e) { done = !e; });
+    net.run(2000);
+    EXPECT_TRUE(done);
+    EXPECT_EQ(net[1].replica->role(), Role::active);
+    EXPECT_EQ(net[2].replica->role(), Role::standby);
+}
+
+TEST(Replica, SE_6_OnlyWhatEveryServerHasMayBePurged) {
+    Net net(2);
+    net[0].publish("both");
+    net.run(500);
+    uint64_t shared = net[0].db->position().rev;
+    EXPECT_EQ(net[0].replica->held_by_all(), shared);
+    net.partition(0, 1);
+    net[0].publish("here");
+    net.run(7000);
+    EXPECT_EQ(net[0].replica->held_by_all(), shared);
+    net.cut.clear();
+    net.run(2000);
+    EXPECT_EQ(net[0].replica->held_by_all(), shared + 1);
+}
+
+TEST(Replica, SY_5_ACopyMadeBeforeAPurgeIsNotServedAfterIt) {
+    Net net(1);
+    net[0].publish("a");
+    net.nodes.push_back(std::make_unique<Node>(net, Uid::make(), "B"));
+    net.nodes.push_back(std::make_unique<Node>(net, Uid::make(), "C"));
+    for (auto& n : net.nodes) {
+        if (n->replica) n->replica->set_peers(net.peers_of(*n));
+    }
+    net[1].boot(false);
+    net.run(3000);
+    EXPECT_TRUE(net[1].has("a"));
+    for (int i = 0; i < 5; ++i) net[0].publish("h" + std::to_string(i));
+    net[0].db->purge(net[0].db->position().rev - 1, "anna", {});
+    net[0].replica->committed();
+    net[2].boot(false);
+    net.run(3000);
+    expect_equal(net[0], net[2]);
+}
+
+TEST(Replica, ADeltaIsNoHeartbeat) {
+    Net net(2);
+    net.run(1000);
+    net.partition(0, 1);
+    net.run(6000);
+    ASSERT_EQ(status_of(net[1], net[0]), SyncStatus::unreachable);
+    // Records that are here already: they say that the sender lives, not where it is.
+    DeltaMessage again{net[0].db->records(net[0].db->position().rev, 1)};
+    net[1].replica->receive(net[0].mds, Kind::delta, again.encode());
+    EXPECT_NE(status_of(net[1], net[0]), SyncStatus::synchronized);
+    EXPECT_FALSE(net[1].replica->peer_status()[0].digest_equal);
+}
+
 TEST(Replica, NeverOkWhenItCouldNotCompare) {
     Net net(2);
     EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::synchronized);

@@ -188,6 +188,48 @@ TEST_F(PublicDbTest, HW_4_ADamagedDatabaseIsPutAsideAndNeverBeginsAnotherHistory
     EXPECT_TRUE(again.was_damaged());
 }
 
+TEST_F(PublicDbTest, HW_4_PuttingAsideIsFinishedAtTheNextStart) {
+    { PublicDb db(folder.path); }
+    // The process died, or had no space, after the damaged generation was away.
+    std::filesystem::rename(folder.path + "/gen-000001", folder.path + "/damaged-000001");
+    PublicDb db(folder.path);
+    EXPECT_FALSE(db.has_history());
+    EXPECT_TRUE(db.was_damaged());
+}
+
+TEST_F(PublicDbTest, ACopyThatEndsElsewhereThanItsSenderSaidReplacesNothing) {
+    PublicDb db(folder.path);
+    create(db);
+    publish(db, {host("a")});
+    auto replica = replica_of(db);
+    publish(db, {host("b")});
+    std::string file = other.path + "/incoming/second.part";
+    Position p = db.copy_to(file);
+    p.hash[0] ^= 1;
+    EXPECT_THROW(replica->adopt(file, p), Error);
+    EXPECT_EQ(replica->position().rev, 2u);
+}
+
+TEST_F(PublicDbTest, AdoptSaysWhatTheCopyDoesNotHave) {
+    PublicDb db(folder.path);
+    create(db);
+    publish(db, {host("a")});
+    auto replica = replica_of(db);
+    Position fork = db.position();
+    publish(*replica, {host("only here")});
+    for (int i = 0; i < 3; ++i) publish(db, {host("h" + std::to_string(i))});
+    std::string file = other.path + "/incoming/second.part";
+    Position p = db.copy_to(file);
+    uint64_t common = 0;
+    // Whoever cannot keep it keeps everything.
+    EXPECT_THROW(
+        replica->adopt(file, p, [](uint64_t) { throw Error(Code::disk_full, "no space"); }), Error);
+    EXPECT_TRUE(replica->find("network", "only here"));
+    replica->adopt(file, p, [&](uint64_t rev) { common = rev; });
+    EXPECT_EQ(common, fork.rev);
+    EXPECT_EQ(replica->position().hash, db.position().hash);
+}
+
 TEST_F(PublicDbTest, UndoGivesTheRecordedDigest) {
     PublicDb db(folder.path);
     create(db);
