@@ -14,14 +14,18 @@ constexpr uint32_t k_window = 8;
 
 }  // namespace
 
-void Replica::request_copy(PeerState& from, bool ordered) {
+void Replica::request_copy(PeerState& from, const Uid& order, const std::string& by) {
     if (receiving_ && receiving_->from == from.peer.mds) {
-        receiving_->ordered |= ordered;
+        if (!order.is_nil()) {
+            receiving_->order = order;
+            receiving_->by = by;
+        }
         return;
     }
     receiving_ = Receiving{};
     receiving_->from = from.peer.mds;
-    receiving_->ordered = ordered;
+    receiving_->order = order;
+    receiving_->by = by;
     receiving_->progress_at = receiving_->asked_at = env_.mono_ms();
     env_.send(from.peer.mds, Kind::copy_request, NoteMessage{}.encode());
     env_.log(6, "asking " + from.peer.name + " for a full copy");
@@ -32,6 +36,10 @@ void Replica::on_copy_request(PeerState& p) {
     if (!db_.has_history()) return;
     Uid mds = p.peer.mds;
     serving_used_at_ = env_.mono_ms();
+    if (!p.copying) {
+        p.copying = true;
+        env_.copy_begins(p.peer, p.last.history.terms.empty());
+    }
     if (serving_) {
         // After a purge nothing leads on from an old copy: who took it would ask again and again.
         auto base = db_.revision(serving_->position.rev);
@@ -42,7 +50,9 @@ void Replica::on_copy_request(PeerState& p) {
         env_.drop_copy(serving_->id);
         serving_.reset();
     }
-    copy_waiters_.push_back(mds);
+    if (std::find(copy_waiters_.begin(), copy_waiters_.end(), mds) == copy_waiters_.end()) {
+        copy_waiters_.push_back(mds);
+    }
     if (making_copy_) return;
     making_copy_ = true;
     env_.make_copy([this](std::optional<CopyOffer> offer, std::string error) {
@@ -159,10 +169,19 @@ void Replica::finish_copy() {
         return;
     }
     failure_.clear();
+    if (!r.order.is_nil()) {
+        // What somebody has begun here belongs to content that is gone (MA-2 to MA-4).
+        obeyed_ = r.order;
+        obeyed_cost_ = env_.end_work(fmt::format(
+            "{} was overwritten by a full synchronization from {}, ordered by {}.", self_.name, name,
+            r.by));
+    }
     env_.log(5, fmt::format("full copy of {} received: revision {}, {} bytes", name,
                             db_.position().rev, r.offer->size));
     env_.content_changed({}, true);
-    if (r.ordered) env_.send(r.from, Kind::full_sync_done, NoteMessage{}.encode());
+    if (!r.order.is_nil()) {
+        env_.send(r.from, Kind::full_sync_done, NoteMessage{r.order, 0, obeyed_cost_}.encode());
+    }
     adopt_term();
     send_positions();
     follow();
@@ -175,8 +194,8 @@ void Replica::fail_copy(const std::string& why) {
     if (r.offer) env_.drop_copy(r.offer->id);
     failure_ = why;
     env_.log(4, "full copy failed: " + why);
-    if (r.ordered) {
-        env_.send(r.from, Kind::full_sync_done, NoteMessage{Uid{}, 1, why}.encode());
+    if (!r.order.is_nil()) {
+        env_.send(r.from, Kind::full_sync_done, NoteMessage{r.order, 1, why}.encode());
     }
     // follow() asks again at the next heartbeat.
     env_.status_changed();

@@ -24,6 +24,8 @@ enum class Kind : uint16_t {
     full_sync_done = 11,
     handover = 12,         ///< make me the Active, orderly
     handover_refused = 13, ///< and why not
+    parked_put = 20,       ///< a publish that was parked here, piece by piece: keep it for its author
+    parked_ok = 21,        ///< kept, or the piece that is wanted next
     application = 100,     ///< from here on: other uses of the same channel, not of the replica
 };
 
@@ -43,6 +45,8 @@ struct PositionMessage {
     std::string failure;
     /// The sender is a Standby by decision of its own term but two Actives exist as far as it knows.
     bool collision = false;
+    /// What an overwrite or a change of the Active would cost there, as JSON (Env::open_work).
+    std::string work;
 
     std::string encode() const;
     static PositionMessage decode(std::string_view bytes);
@@ -77,6 +81,27 @@ struct CopyChunk {
     std::string bytes;
     std::string encode() const;
     static CopyChunk decode(std::string_view bytes);
+};
+
+/// A piece of an encoded ParkedPublish (replica.hh).
+struct ParkedPut {
+    Uid term_id;
+    uint64_t rev = 0, size = 0, offset = 0;
+    std::string bytes;
+    std::string encode() const;
+    static ParkedPut decode(std::string_view bytes);
+};
+
+struct ParkedOk {
+    Uid term_id;
+    uint64_t rev = 0;
+    /// It is on the disk of the Active as a recovered session; otherwise `offset` is wanted next.
+    bool kept = false;
+    uint64_t offset = 0;
+    /// Why it cannot be kept now; asked again later.
+    std::string problem;
+    std::string encode() const;
+    static ParkedOk decode(std::string_view bytes);
 };
 
 /// copy_get, copy_gone, handover, refusals, full_sync: an id, a number and a text.

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace mds::repl {
 namespace {
@@ -46,11 +47,15 @@ void Replica::set_peers(std::vector<Peer> peers) {
     env_.status_changed();
 }
 
-Replica::PeerState* Replica::find(const Uid& mds) {
-    for (PeerState& p : peers_) {
+const Replica::PeerState* Replica::find(const Uid& mds) const {
+    for (const PeerState& p : peers_) {
         if (p.peer.mds == mds) return &p;
     }
     return nullptr;
+}
+
+Replica::PeerState* Replica::find(const Uid& mds) {
+    return const_cast<PeerState*>(std::as_const(*this).find(mds));
 }
 
 void Replica::set_link(const Uid& mds, const std::string& state, const std::string& reason) {
@@ -84,6 +89,7 @@ PositionMessage Replica::my_position() const {
     m.version = self_.version;
     m.failure = failure_;
     m.collision = collision_;
+    m.work = env_.open_work();
     if (receiving_) {
         m.copy_percent = receiving_->offer && !receiving_->have.empty()
                              ? static_cast<uint8_t>(100 * receiving_->received /
@@ -120,7 +126,10 @@ void Replica::tick() {
     follow();
     if (receiving_ && now - receiving_->progress_at > timing_.repeat_ms) {
         // The line broke or a message was lost: ask again from where we are.
-        if (now - receiving_->progress_at > 5 * timing_.repeat_ms) {
+        const PeerState* from = find(receiving_->from);
+        // It may take its time to make the copy, as long as it is heard.
+        bool patient = !receiving_->offer && from && reachable(*from);
+        if (!patient && now - receiving_->progress_at > 5 * timing_.repeat_ms) {
             fail_copy("the sender stopped answering");
         } else if (receiving_->offer) {
             receiving_->next = 0;
@@ -135,6 +144,8 @@ void Replica::tick() {
         serving_.reset();
     }
     progress_pending();
+    progress_orders();
+    hand_over_parked();
     update_shown();
 }
 
@@ -211,7 +222,7 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::refused: {
                 NoteMessage note = NoteMessage::decode(payload);
                 env_.log(5, p->peer.name + ": " + note.text + "; asking for a full copy");
-                if (role_ != Role::active && !receiving_) request_copy(*p, false);
+                if (role_ != Role::active && !receiving_) request_copy(*p);
                 break;
             }
             case Kind::copy_request: on_copy_request(*p); break;
@@ -221,29 +232,10 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::copy_gone:
                 if (receiving_ && receiving_->from == mds) fail_copy("the copy is gone there");
                 break;
-            case Kind::full_sync: {
-                if (role_ == Role::active && !collision_) {
-                    NoteMessage refusal{Uid{}, 0, self_.name + " is Active"};
-                    env_.send(mds, Kind::full_sync_done, refusal.encode());
-                    break;
-                }
-                request_copy(*p, true);
-                break;
-            }
-            case Kind::full_sync_done: {
-                auto it = full_syncs_.find(mds);
-                if (it == full_syncs_.end()) break;
-                Done done = std::move(it->second);
-                full_syncs_.erase(it);
-                NoteMessage note = NoteMessage::decode(payload);
-                if (note.text.empty()) {
-                    done(std::nullopt);
-                } else {
-                    done(Error(Code::ha_invalid, "Full synchronization of " + p->peer.name +
-                                                     " failed: " + note.text));
-                }
-                break;
-            }
+            case Kind::full_sync: on_full_sync(*p, payload); break;
+            case Kind::full_sync_done: on_full_sync_done(*p, payload); break;
+            case Kind::parked_put: on_parked_put(*p, payload); break;
+            case Kind::parked_ok: on_parked_ok(*p, payload); break;
             case Kind::handover: {
                 NoteMessage note = NoteMessage::decode(payload);
                 hand_over(mds, note.text, [this, mds](std::optional<Error> error) {
@@ -273,6 +265,10 @@ void Replica::on_position(PeerState& p, std::string_view payload) {
     p.last = std::move(m);
     p.heard_at = env_.mono_ms();
     p.contact_wall = env_.wall_ms();
+    if (p.copying && p.last.copy_percent == 255) {
+        p.copying = false;
+        env_.copy_ends(p.peer, p.last.failure);
+    }
     if (first) env_.send(p.peer.mds, Kind::position, my_position().encode());
     step_down_if_needed(p);
     if (role_ == Role::starting) {
@@ -339,7 +335,7 @@ void Replica::follow() {
     }
     if (!best) return;
     if (best_copy) {
-        request_copy(*best, false);
+        request_copy(*best);
         return;
     }
     if (best->pulled_at && now - best->pulled_at < timing_.repeat_ms) return;
@@ -362,7 +358,7 @@ void Replica::on_delta(PeerState& p, std::string_view payload) {
         env_.log(4, "records of " + p.peer.name + " refused: " + e.message());
         p.pulled_at = env_.mono_ms();
         bool differs = e.message().find("content differs") != std::string::npos;
-        if (differs) request_copy(p, false);
+        if (differs) request_copy(p);
         env_.status_changed();
         return;
     }
@@ -449,7 +445,7 @@ void Replica::yield(uint64_t common_rev, const PeerState& to) {
         // The parked copies are safe; the content comes anew as a full copy.
         env_.log(4, std::string("cannot take back own revisions: ") + e.message());
         failure_ = e.message();
-        if (PeerState* p = find(to.peer.mds)) request_copy(*p, false);
+        if (PeerState* p = find(to.peer.mds)) request_copy(*p);
         return;
     }
     if (publishes) {

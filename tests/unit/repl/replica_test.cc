@@ -1,194 +1,7 @@
 // Several replicas in one thread, over a network and a clock that the test moves.
-#include "repl/replica.hh"
-
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <deque>
-#include <filesystem>
-#include <fstream>
-#include <set>
-
-#include "base/text.hh"
+#include "net.hh"
 
 namespace mds::repl {
-namespace {
-
-class Net;
-
-/// One host of the simulated network: a real database in a temporary folder and a replica.
-class Node : public Env {
-  public:
-    Node(Net& net, Uid id, std::string word) : net_(net), mds(id), name(std::move(word)) {
-        char path[] = "/tmp/mds-repl-XXXXXX";
-        folder = mkdtemp(path);
-        server = Uid::make();
-    }
-    ~Node() override {
-        replica.reset();
-        db.reset();
-        std::filesystem::remove_all(folder);
-    }
-
-    void boot(bool founder);
-    void power_off() {
-        replica.reset();
-        db.reset();
-    }
-    uint64_t publish(const std::string& host) {
-        replica->require_writable();
-        store::Change change{store::Change::Op::put, Uid::make(), "host", "network", host, "{}"};
-        auto r = db->publish({Uid::make(), "", "anna", "", {change}},
-                             [this] { replica->require_writable(); });
-        replica->committed();
-        return r.rev;
-    }
-    bool has(const std::string& host) { return db->find("network", host).has_value(); }
-
-    int64_t mono_ms() override;
-    int64_t wall_ms() override { return mono_ms() + 1'700'000'000'000; }
-    Uid random_id() override { return *Uid::from_bytes(random_bytes(16)); }
-    void send(const Uid& to, Kind kind, std::string payload) override;
-    void make_copy(std::function<void(std::optional<CopyOffer>, std::string)> then) override {
-        CopyOffer offer;
-        offer.id = random_id();
-        std::string path = folder + "/outgoing/" + offer.id.text();
-        offer.position = db->copy_to(path);
-        std::string bytes = read_file(path);
-        offer.size = bytes.size();
-        offer.chunk_size = 16384;
-        for (size_t at = 0; at < bytes.size(); at += offer.chunk_size) {
-            offer.chunks.push_back(store::sha256(bytes.substr(at, offer.chunk_size)));
-        }
-        then(offer, "");
-    }
-    std::optional<std::string> read_copy(const Uid& id, uint32_t index) override {
-        std::string path = folder + "/outgoing/" + id.text();
-        if (!std::filesystem::exists(path)) return std::nullopt;
-        std::string bytes = read_file(path);
-        std::string chunk = bytes.substr(size_t{16384} * index, 16384);
-        if (damage_chunks > 0 && index == 1) {
-            --damage_chunks;
-            chunk[100] ^= 1;
-        }
-        return chunk;
-    }
-    bool write_copy(const Uid& id, uint64_t offset, std::string_view bytes) override {
-        std::string path = received_copy(id);
-        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-        if (!file) {
-            std::ofstream(path).flush();
-            file.open(path, std::ios::in | std::ios::out | std::ios::binary);
-        }
-        file.seekp(static_cast<std::streamoff>(offset));
-        file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-        return file.good();
-    }
-    std::string received_copy(const Uid& id) override { return folder + "/incoming/" + id.text(); }
-    void drop_copy(const Uid& id) override {
-        std::filesystem::remove(received_copy(id));
-        std::filesystem::remove(folder + "/outgoing/" + id.text());
-    }
-    void park(const std::vector<store::Revision>& records) override {
-        for (const auto& r : records) {
-            if (r.kind == "publish") ++parked;
-        }
-    }
-    uint32_t parked_count() override { return parked; }
-    void role_changed(Role, const std::string&) override {}
-    void content_changed(const std::vector<store::Revision>&, bool) override {}
-    void status_changed() override {}
-    void log(int, const std::string& text) override { lines.push_back(text); }
-
-    Net& net_;
-    Uid mds, server;
-    std::string name, folder;
-    std::unique_ptr<store::PublicDb> db;
-    std::unique_ptr<Replica> replica;
-    uint32_t parked = 0;
-    int damage_chunks = 0;
-    std::vector<std::string> lines;
-};
-
-class Net {
-  public:
-    explicit Net(int count) {
-        for (int i = 0; i < count; ++i) {
-            nodes.push_back(std::make_unique<Node>(*this, Uid::make(), std::string(1, 'A' + i)));
-        }
-        for (auto& n : nodes) n->boot(n == nodes.front());
-        run(3000);
-    }
-    Node& operator[](size_t i) { return *nodes[i]; }
-    std::vector<Peer> peers_of(const Node& me) const {
-        std::vector<Peer> out;
-        for (const auto& n : nodes) {
-            if (n.get() != &me) out.push_back({n->mds, n->server, n->name, "10.0.0.1", n->name});
-        }
-        return out;
-    }
-    void run(int64_t ms) {
-        for (int64_t until = now + ms; now < until; now += 50) {
-            for (auto& n : nodes) {
-                if (n->replica) n->replica->tick();
-            }
-            deliver();
-        }
-    }
-    void deliver() {
-        for (int rounds = 0; rounds < 100000 && !queue.empty(); ++rounds) {
-            auto m = std::move(queue.front());
-            queue.pop_front();
-            for (auto& n : nodes) {
-                if (n->mds == m.to && n->replica && !cut.count({m.from, m.to})) {
-                    n->replica->receive(m.from, m.kind, m.payload);
-                }
-            }
-        }
-    }
-    void partition(size_t a, size_t b) {
-        cut.insert({nodes[a]->mds, nodes[b]->mds});
-        cut.insert({nodes[b]->mds, nodes[a]->mds});
-    }
-    struct Message {
-        Uid from, to;
-        Kind kind;
-        std::string payload;
-    };
-    std::deque<Message> queue;
-    std::set<std::pair<Uid, Uid>> cut;
-    int64_t now = 1000;
-    std::vector<std::unique_ptr<Node>> nodes;
-};
-
-void Node::boot(bool founder) {
-    db = std::make_unique<store::PublicDb>(folder);
-    Replica::Identity self{mds, server, name, "1", name, false, founder, "London"};
-    replica = std::make_unique<Replica>(*db, *this, self, net_.peers_of(*this), Timing{});
-    replica->start();
-}
-
-int64_t Node::mono_ms() { return net_.now; }
-
-void Node::send(const Uid& to, Kind kind, std::string payload) {
-    net_.queue.push_back({mds, to, kind, std::move(payload)});
-}
-
-SyncStatus status_of(Node& here, Node& there) {
-    for (const PeerStatus& s : here.replica->peer_status()) {
-        if (s.peer.mds == there.mds) return s.status;
-    }
-    throw std::runtime_error("no such peer");
-}
-
-void expect_equal(Node& a, Node& b) {
-    EXPECT_EQ(a.db->position().hash, b.db->position().hash);
-    EXPECT_EQ(a.db->position().digest, b.db->position().digest);
-    EXPECT_TRUE(a.db->verify());
-    EXPECT_TRUE(b.db->verify());
-}
-
-}  // namespace
 
 TEST(Replica, LS_3_TheFirstServerIsActiveAndLaterOnesAreStandbyAndSynchronized) {
     Net net(3);
@@ -320,7 +133,7 @@ TEST(Replica, CA_10_ForcedTakeoverThenTheReturnedActiveParksAndFollows) {
     net.cut.clear();
     net.run(3000);
     EXPECT_EQ(net[0].replica->role(), Role::standby);
-    EXPECT_EQ(net[0].parked, 2u);
+    EXPECT_EQ(net[0].parked.size(), 2u);
     EXPECT_FALSE(net[0].has("unsent1"));
     EXPECT_TRUE(net[0].has("sent"));
     EXPECT_TRUE(net[0].has("new"));
@@ -405,7 +218,7 @@ TEST(Replica, CA_11_CollisionStopsPublishingAndOneSideYields) {
     net[0].replica->set_standby("anna");
     net.run(3000);
     EXPECT_EQ(net[1].replica->domain_state(), "normal");
-    EXPECT_EQ(net[0].parked, 1u);
+    EXPECT_EQ(net[0].parked.size(), 1u);
     net[1].publish("after");
     net.run(1000);
     expect_equal(net[0], net[1]);
@@ -432,12 +245,14 @@ TEST(Replica, HW_2_MD_1_ManualFullSyncOverwritesTheStandby) {
     net[0].publish("a");
     net.run(200);
     bool done = false;
-    net[0].replica->full_sync(net[1].mds, [&](std::optional<Error> e) { done = !e; });
+    net[0].replica->full_sync(net[1].mds, Uid::make(), "anna",
+                              [&](std::optional<Error> e, const std::string&) { done = !e; });
     net.run(3000);
     EXPECT_TRUE(done);
     expect_equal(net[0], net[1]);
     try {
-        net[1].replica->full_sync(net[0].mds, [](std::optional<Error>) {});
+        net[1].replica->full_sync(net[0].mds, Uid::make(), "anna",
+                                  [](std::optional<Error>, const std::string&) {});
         FAIL() << "RF-19 expected";
     } catch (const Error& e) {
         EXPECT_EQ(e.refusal_id(), "RF-19");

@@ -1,0 +1,242 @@
+#pragma once
+// Several replicas in one thread, over a network and a clock that the test moves.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <utility>
+
+#include "base/text.hh"
+#include "repl/replica.hh"
+
+namespace mds::repl {
+
+class Net;
+
+/// One host of the simulated network: a real database in a temporary folder and a replica.
+class Node : public Env {
+  public:
+    Node(Net& net, Uid id, std::string word) : net_(net), mds(id), name(std::move(word)) {
+        char path[] = "/tmp/mds-repl-XXXXXX";
+        folder = mkdtemp(path);
+        server = Uid::make();
+    }
+    ~Node() override {
+        replica.reset();
+        db.reset();
+        std::filesystem::remove_all(folder);
+    }
+
+    void boot(bool founder);
+    void power_off() {
+        replica.reset();
+        db.reset();
+    }
+    uint64_t publish(const std::string& host, size_t size = 0) {
+        replica->require_writable();
+        store::Change change{store::Change::Op::put, Uid::make(), "host", "network", host, "{}"};
+        // Of a size that travels in several pieces when `size` says so.
+        change.doc = "{\"x\":\"" + hex(random_bytes(size / 2)) + "\"}";
+        auto r = db->publish({Uid::make(), "", "anna", "", {change}},
+                             [this] { replica->require_writable(); });
+        replica->committed();
+        return r.rev;
+    }
+    bool has(const std::string& host) { return db->find("network", host).has_value(); }
+
+    int64_t mono_ms() override;
+    int64_t wall_ms() override { return mono_ms() + 1'700'000'000'000; }
+    Uid random_id() override { return *Uid::from_bytes(random_bytes(16)); }
+    void send(const Uid& to, Kind kind, std::string payload) override;
+    void make_copy(std::function<void(std::optional<CopyOffer>, std::string)> then) override {
+        CopyOffer offer;
+        offer.id = random_id();
+        std::string path = folder + "/outgoing/" + offer.id.text();
+        offer.position = db->copy_to(path);
+        std::string bytes = read_file(path);
+        offer.size = bytes.size();
+        offer.chunk_size = 16384;
+        for (size_t at = 0; at < bytes.size(); at += offer.chunk_size) {
+            offer.chunks.push_back(store::sha256(bytes.substr(at, offer.chunk_size)));
+        }
+        then(offer, "");
+    }
+    std::optional<std::string> read_copy(const Uid& id, uint32_t index) override {
+        std::string path = folder + "/outgoing/" + id.text();
+        if (!std::filesystem::exists(path)) return std::nullopt;
+        std::string bytes = read_file(path);
+        std::string chunk = bytes.substr(size_t{16384} * index, 16384);
+        if (damage_chunks > 0 && index == 1) {
+            --damage_chunks;
+            chunk[100] ^= 1;
+        }
+        return chunk;
+    }
+    bool write_copy(const Uid& id, uint64_t offset, std::string_view bytes) override {
+        std::string path = received_copy(id);
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        if (!file) {
+            std::ofstream(path).flush();
+            file.open(path, std::ios::in | std::ios::out | std::ios::binary);
+        }
+        file.seekp(static_cast<std::streamoff>(offset));
+        file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        return file.good();
+    }
+    std::string received_copy(const Uid& id) override { return folder + "/incoming/" + id.text(); }
+    void drop_copy(const Uid& id) override {
+        std::filesystem::remove(received_copy(id));
+        std::filesystem::remove(folder + "/outgoing/" + id.text());
+    }
+    void park(const std::vector<store::Revision>& records) override {
+        for (const auto& r : records) {
+            if (r.kind == "publish") parked.push_back({{r, name}, false});
+        }
+    }
+    uint32_t parked_count() override {
+        return static_cast<uint32_t>(
+            std::count_if(parked.begin(), parked.end(), [](const Row& row) { return !row.done; }));
+    }
+    std::optional<ParkedPublish> next_parked() override {
+        for (const Row& row : parked) {
+            if (!row.done) return row.publish;
+        }
+        return std::nullopt;
+    }
+    void handed_over(const Uid& term_id, uint64_t rev) override {
+        for (Row& row : parked) {
+            row.done |= row.publish.record.term_id == term_id && row.publish.record.rev == rev;
+        }
+    }
+    void recover(const ParkedPublish& p) override {
+        if (refuse_to_recover > 0) {
+            --refuse_to_recover;
+            throw Error(Code::internal, "the disk is full");
+        }
+        bool known = std::any_of(recovered.begin(), recovered.end(), [&](const ParkedPublish& r) {
+            return r.record.term_id == p.record.term_id && r.record.rev == p.record.rev;
+        });
+        if (!known) recovered.push_back(p);
+        handed_over(p.record.term_id, p.record.rev);
+    }
+    std::string open_work() override { return work; }
+    std::string end_work(const std::string& why) override {
+        ended_because = why;
+        return std::exchange(work, "");
+    }
+    void copy_begins(const Peer& peer, bool first) override {
+        copies.push_back(peer.name + (first ? " first" : " again"));
+    }
+    void copy_ends(const Peer& peer, const std::string& problem) override {
+        copies.push_back(peer.name + (problem.empty() ? " done" : " failed"));
+    }
+    void role_changed(Role, const std::string&) override {}
+    void content_changed(const std::vector<store::Revision>&, bool) override {}
+    void status_changed() override {}
+    void log(int, const std::string& text) override { lines.push_back(text); }
+
+    Net& net_;
+    Uid mds, server;
+    std::string name, folder;
+    std::unique_ptr<store::PublicDb> db;
+    std::unique_ptr<Replica> replica;
+    struct Row {
+        ParkedPublish publish;
+        bool done = false;
+    };
+    /// What outlives a restart: rows of work.db.
+    std::vector<Row> parked;
+    std::vector<ParkedPublish> recovered;
+    int refuse_to_recover = 0;
+    std::string work, ended_because;
+    std::vector<std::string> copies;
+    int damage_chunks = 0;
+    std::vector<std::string> lines;
+};
+
+class Net {
+  public:
+    explicit Net(int count) {
+        for (int i = 0; i < count; ++i) {
+            nodes.push_back(std::make_unique<Node>(*this, Uid::make(), std::string(1, 'A' + i)));
+        }
+        for (auto& n : nodes) n->boot(n == nodes.front());
+        run(3000);
+    }
+    Node& operator[](size_t i) { return *nodes[i]; }
+    std::vector<Peer> peers_of(const Node& me) const {
+        std::vector<Peer> out;
+        for (const auto& n : nodes) {
+            if (n.get() != &me) out.push_back({n->mds, n->server, n->name, "10.0.0.1", n->name});
+        }
+        return out;
+    }
+    void run(int64_t ms) {
+        for (int64_t until = now + ms; now < until; now += 50) {
+            for (auto& n : nodes) {
+                if (n->replica) n->replica->tick();
+            }
+            deliver();
+        }
+    }
+    void deliver() {
+        for (int rounds = 0; rounds < 100000 && !queue.empty(); ++rounds) {
+            auto m = std::move(queue.front());
+            queue.pop_front();
+            for (auto& n : nodes) {
+                if (lose && lose(m)) continue;
+                if (n->mds == m.to && n->replica && !cut.count({m.from, m.to})) {
+                    n->replica->receive(m.from, m.kind, m.payload);
+                }
+            }
+        }
+    }
+    void partition(size_t a, size_t b) {
+        cut.insert({nodes[a]->mds, nodes[b]->mds});
+        cut.insert({nodes[b]->mds, nodes[a]->mds});
+    }
+    struct Message {
+        Uid from, to;
+        Kind kind;
+        std::string payload;
+    };
+    /// Says which messages do not arrive.
+    std::function<bool(const Message&)> lose;
+    std::deque<Message> queue;
+    std::set<std::pair<Uid, Uid>> cut;
+    int64_t now = 1000;
+    std::vector<std::unique_ptr<Node>> nodes;
+};
+
+inline void Node::boot(bool founder) {
+    db = std::make_unique<store::PublicDb>(folder);
+    Replica::Identity self{mds, server, name, "1", name, false, founder, "London"};
+    replica = std::make_unique<Replica>(*db, *this, self, net_.peers_of(*this), Timing{});
+    replica->start();
+}
+
+inline int64_t Node::mono_ms() { return net_.now; }
+
+inline void Node::send(const Uid& to, Kind kind, std::string payload) {
+    net_.queue.push_back({mds, to, kind, std::move(payload)});
+}
+
+inline SyncStatus status_of(Node& here, Node& there) {
+    for (const PeerStatus& s : here.replica->peer_status()) {
+        if (s.peer.mds == there.mds) return s.status;
+    }
+    throw std::runtime_error("no such peer");
+}
+
+inline void expect_equal(Node& a, Node& b) {
+    EXPECT_EQ(a.db->position().hash, b.db->position().hash);
+    EXPECT_EQ(a.db->position().digest, b.db->position().digest);
+    EXPECT_TRUE(a.db->verify());
+    EXPECT_TRUE(b.db->verify());
+}
+
+}  // namespace mds::repl
