@@ -4,16 +4,57 @@
 #include <algorithm>
 
 #include "base/clock.hh"
+#include "base/text.hh"
+#include "log/log.hh"
 #include "mgmt/workspace_impl.hh"
+#include "model/coerce.hh"
 
 namespace mds::mgmt {
 
-uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by) {
+namespace {
+
+/// Recovered changes hold no locks; they do not break those of others either.
+std::string locked_by_other(WorkspaceImpl& impl, const Session& session, const Uid& uid,
+                            const std::string& name) {
+    auto found = impl.locks.find(uid);
+    if (found == impl.locks.end() || found->second.session == session.uid) return "";
+    SessionPtr owner = impl.by_uid(found->second.session);
+    return "Object '" + name + "' is locked by another session of '" +
+           (owner ? owner->user : "unknown") + "'.";
+}
+
+/// Nothing is overwritten that the session's author has not seen (replication.md 7).
+void refuse_marked(const std::vector<Mark>& marks) {
+    if (marks.empty()) return;
+    Error error(Code::validation_failed,
+                "Validation failed with " + std::to_string(marks.size()) + " conflict" +
+                    (marks.size() == 1 ? "" : "s") +
+                    ": this session was recovered, and the objects were changed since.");
+    for (const Mark& mark : marks) {
+        if (mark.must_edit) {
+            error.add_error(mark.message);
+        } else {
+            error.add_warning(mark.message);
+        }
+    }
+    throw std::move(error).refusal(
+        "RF-37", "Edit the objects listed or take their changes back (discard with objects); "
+                 "publish with ignore-warnings true keeps what this session has.");
+}
+
+}  // namespace
+
+uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by, bool marked_too) {
     if (hooks.before_publish) hooks.before_publish();
     if (session->changes == 0) return 0;
     hooks.require_writable();
     Overlay& changes = overlay(*session);
     std::vector<std::string> problems;
+    if (session->recovered()) {
+        std::vector<Mark> marks = marks_of(*session);
+        if (marked_too) std::erase_if(marks, [](const Mark& mark) { return !mark.must_edit; });
+        refuse_marked(marks);
+    }
     store::PublicDb::PublishRequest request;
     request.session = session->uid;
     request.session_name = session->name();
@@ -21,7 +62,16 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
     request.description = json::get_string(session->info, "description");
     request.changes.reserve(changes.size());
     for (const auto& [uid, entry] : changes.entries()) {
-        if (entry.base_rev != 0) {
+        if (entry.recovered) {
+            auto now_public = db.get(uid);
+            if (entry.removed && !now_public) continue;
+            std::string locked = now_public ? locked_by_other(*this, *session, uid, now_public->name)
+                                            : std::string();
+            if (!locked.empty()) {
+                problems.push_back(std::move(locked));
+                continue;
+            }
+        } else if (entry.base_rev != 0) {
             // Locks prevent this on one server; a change of roles in between does not.
             auto now_public = db.get(uid);
             if (!now_public || now_public->rev != entry.base_rev) {
@@ -56,6 +106,7 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
     record(*session, "Publish", session->name(),
            std::to_string(count) + " changes, revision " + std::to_string(revision.rev));
     finish_published(session);
+    refresh_recovered(nullptr);
     if (hooks.published) hooks.published(revision);
     return revision.rev;
 }
@@ -91,19 +142,24 @@ void WorkspaceImpl::finish_published(const SessionPtr& session) {
         transaction.commit();
         return;
     }
-    // The published session stays as a record; whoever is connected goes on in a new one.
+    if (session->recovered()) finish_parked(*session);
+    end_as(session, "published", count);
+    transaction.commit();
+}
+
+void WorkspaceImpl::end_as(const SessionPtr& session, const std::string& state, uint64_t count) {
     Session record;
     record.uid = session->uid;
     record.user = session->user;
     record.user_uid = session->user_uid;
     record.info = session->info;
-    record.state = "published";
+    record.state = state;
     record.timeout_s = session->timeout_s;
     record.created_ms = session->created_ms;
     record.login_ms = session->login_ms;
     record.logout_ms = session->logout_ms;
     record.last_use_ms = session->last_use_ms;
-    record.publish_ms = now();
+    if (state == "published") record.publish_ms = now();
     record.changes = count;
     save(record);
     sessions.erase(session->uid);
@@ -112,14 +168,22 @@ void WorkspaceImpl::finish_published(const SessionPtr& session) {
     } else {
         session->uid = Uid::make();
     }
-    transaction.commit();
 }
 
-uint64_t WorkspaceImpl::discard(const SessionPtr& session) {
+uint64_t WorkspaceImpl::discard(const SessionPtr& session, const std::string& by) {
     WorkDb::Transaction transaction(work);
     uint64_t count = session->changes;
     clear_changes(*session);
-    if (!session->connected()) {
+    if (session->recovered()) {
+        // Told to be published once: who gave it up is recorded for good.
+        log::notice("recovered session '" + session->name() + "' of '" + session->user +
+                        "' was discarded by '" + by + "'",
+                    {{"MDS_DOMAIN", settings.domain.name}, {"MDS_SESSION", session->uid.text()}});
+        session->info["discarded-by"] = by;
+        session->info["discarded-ms"] = now();
+        finish_parked(*session);
+        end_as(session, "discarded", count);
+    } else if (!session->connected()) {
         forget(*session);
     } else {
         save(*session);
@@ -144,7 +208,53 @@ SessionPtr target_of(WorkspaceImpl& impl, Call& call) {
     return session;
 }
 
+/// One object of the overlay by its uid or name.
+Uid changed_object(Overlay& changes, const std::string& text) {
+    if (auto uid = Uid::parse(text); uid && changes.find(*uid)) return *uid;
+    std::vector<Uid> found;
+    for (const auto& [uid, entry] : changes.entries()) {
+        if (fold(entry.name) == fold(text) || fold(entry.base_name) == fold(text)) {
+            found.push_back(uid);
+        }
+    }
+    for (const Uid& uid : changes.titled(text)) {
+        if (std::find(found.begin(), found.end(), uid) == found.end()) found.push_back(uid);
+    }
+    if (found.empty()) not_found(text);
+    if (found.size() > 1) {
+        throw Error(Code::invalid_parameter, "Invalid parameter for [objects]. " +
+                                                 std::to_string(found.size()) +
+                                                 " changed objects are named '" + text +
+                                                 "'; give the uid.");
+    }
+    return found.front();
+}
+
+json::object discard_objects(WorkspaceImpl& impl, Call& call, const json::value& given, bool own) {
+    if (!own) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [objects]. Only changes of one's own session can be "
+                    "taken back one by one; switch to the session first.");
+    }
+    std::vector<Uid> chosen;
+    for (const json::value& v : model::as_list(given)) {
+        if (call.session().changes == 0) not_found(model::coerce_string(v, "objects"));
+        chosen.push_back(
+            changed_object(impl.overlay(call.session()), model::coerce_string(v, "objects")));
+    }
+    for (const Uid& uid : chosen) impl.discard_object(call, uid);
+    return {{"message", "OK"}, {"number-of-discarded-changes", chosen.size()}};
+}
+
 }  // namespace
+
+void WorkspaceImpl::discard_object(Call& call, const Uid& uid) {
+    const SessionPtr& session = session_of(call);
+    if (!overlay(*session).find(uid)) return;
+    put_entry(session, uid, std::nullopt);
+    auto lock = locks.find(uid);
+    if (lock != locks.end() && lock->second.session == session->uid) drop_lock(uid);
+}
 
 void WorkspaceImpl::register_changes_commands() {
     CommandFlags write;
@@ -160,7 +270,7 @@ void WorkspaceImpl::register_changes_commands() {
             SessionPtr session = target_of(*this, call);
             Uid published = session->uid;
             uint64_t count = session->changes;
-            publish(session, session->user);
+            publish(session, session->user, call.flag("ignore-warnings"));
             Uid task = self.create_task("Publish operation", settings.domain.name, call.user(),
                                         false, call.session_uid());
             self.finish_task(
@@ -173,13 +283,17 @@ void WorkspaceImpl::register_changes_commands() {
         },
         write);
     CommandFlags discarding;
-    discarding.description = "Drops the changes of a session and releases its locks";
+    discarding.description =
+        "Drops the changes of a session and releases its locks; with objects, those of its own session";
     add_generic(
         "discard",
         [this](Call& call) {
-            call.only({"uid"});
+            call.only({"uid", "objects"});
             SessionPtr session = target_of(*this, call);
-            uint64_t count = discard(session);
+            if (const json::value* given = json::find(call.params(), "objects")) {
+                return discard_objects(*this, call, *given, session->uid == call.session_uid());
+            }
+            uint64_t count = discard(session, call.user());
             return json::object{{"message", "OK"}, {"number-of-discarded-changes", count}};
         },
         discarding);

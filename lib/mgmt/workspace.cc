@@ -18,6 +18,7 @@ WorkspaceImpl::WorkspaceImpl(Workspace& self_, store::PublicDb& db_, WorkDb& wor
     : self(self_),
       db(db_),
       work(work_),
+      parked(work_),
       settings(std::move(s)),
       hooks(std::move(h)),
       addresses(db_),
@@ -67,6 +68,7 @@ void Workspace::update_settings(Settings settings) {
 
 void Workspace::content_changed() {
     impl_->counts = {};
+    impl_->refresh_recovered(nullptr);
 }
 
 // ---- commands ----

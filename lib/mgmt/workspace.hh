@@ -10,6 +10,7 @@
 #include "base/ids.hh"
 #include "json/json.hh"
 #include "mgmt/call.hh"
+#include "mgmt/parked.hh"
 #include "mgmt/work_db.hh"
 #include "model/type.hh"
 #include "store/public_db.hh"
@@ -85,6 +86,8 @@ struct SessionInfo {
     /// "open", "pending_approval", "rejected", "published".
     std::string state;
     bool connected = false, read_only = false;
+    /// Of a parked publish; nobody has gone on with it yet.
+    bool recovered = false, untouched = false;
     uint64_t changes = 0, locks = 0;
     int64_t login_ms = 0, last_use_ms = 0;
 };
@@ -134,6 +137,21 @@ class Workspace {
     void end_sessions_of(const std::string& user, const std::string& reason);
     /// Open sessions (connected, or with changes).
     std::vector<SessionInfo> sessions() const;
+
+    // ---- around changes of the Active (replication.md 7, multi-domain-ha.md MA) ----
+    /// On the Active: keeps a parked publish as a recovered session of its author; on the disk when
+    /// it returns. Nothing happens when it was recovered, published or discarded before.
+    void recover(const Parked::Publish& publish);
+    /// This server is no longer Active: recovered sessions that nobody has gone on with wait for the
+    /// next one.
+    void release_recovered();
+    /// What would be lost by an overwrite: {"sessions":[{"user","changes","connected","recovered"}],
+    /// "tasks":[name]}; only sessions that are connected or have changes.
+    json::object open_work() const;
+    /// The content was overwritten on an operator's order: disconnects everybody with `why`, discards
+    /// private sessions (recovered ones wait for the Active again), ends running tasks. Returns what
+    /// that was, as open_work().
+    json::object end_work(const std::string& why);
 
     // ---- commands ----
     /// Never throws. For commands that answer later use the form with `then`.

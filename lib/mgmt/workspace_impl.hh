@@ -10,6 +10,7 @@
 
 #include "mgmt/address_index.hh"
 #include "mgmt/auto_nat.hh"
+#include "mgmt/parked.hh"
 #include "mgmt/rule_index.hh"
 #include "mgmt/session.hh"
 #include "mgmt/workspace.hh"
@@ -48,6 +49,16 @@ struct Ended {
     int64_t tasks_until_ms = 0, forget_ms = 0;
     Uid session;
     std::string user;
+};
+
+/// A change of a recovered session that does not fit what is published now.
+struct Mark {
+    Uid uid;
+    std::string type, name, message;
+    /// {"field","mine","theirs"}: the values that differ.
+    json::array fields;
+    /// No choice between two values: the change must be edited.
+    bool must_edit = false;
 };
 
 struct WorkspaceImpl {
@@ -132,10 +143,26 @@ struct WorkspaceImpl {
 
     // ---- publish.cc ----
     /// The revision, or 0 when there was nothing to publish.
-    uint64_t publish(const SessionPtr& session, const std::string& by);
-    uint64_t discard(const SessionPtr& session);
+    /// `marked_too`: changes with a conflict mark as well, as this session has them.
+    uint64_t publish(const SessionPtr& session, const std::string& by, bool marked_too = false);
+    uint64_t discard(const SessionPtr& session, const std::string& by);
+    /// Takes back what the session did to one object.
+    void discard_object(Call& call, const Uid& uid);
+    /// The session ends as a record of what became of it; whoever is connected goes on in a new one.
+    void end_as(const SessionPtr& session, const std::string& state, uint64_t count);
     void clear_changes(Session& session);
     void finish_published(const SessionPtr& session);
+
+    // ---- recover.cc ----
+    bool recover(const Parked::Publish& publish);
+    /// The table row of a recovered session is done.
+    void finish_parked(const Session& session);
+    /// Overlays of recovered sessions are read again when they are needed: what is published is
+    /// another now.
+    void refresh_recovered(const Session* except);
+
+    // ---- conflicts.cc ----
+    std::vector<Mark> marks_of(Session& session);
 
     // ---- commands_approval.cc ----
     /// Puts the session with its changes and locks aside in another state, connected to nobody.
@@ -177,6 +204,7 @@ struct WorkspaceImpl {
     Workspace& self;
     store::PublicDb& db;
     WorkDb& work;
+    Parked parked;
     Settings settings;
     Hooks hooks;
     AddressIndex addresses;
