@@ -1,8 +1,10 @@
 #include "draw.hh"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/clock.hh"
+#include "base/text.hh"
 
 namespace mds::ctl {
 namespace {
@@ -35,6 +37,8 @@ const Symbol& find(const std::string& state) {
     return k_symbols[std::size(k_symbols) - 1];
 }
 
+}  // namespace
+
 std::string cut(const std::string& text, size_t limit) {
     if (limit == 0 || columns(text) <= limit) return text;
     std::string out;
@@ -54,8 +58,6 @@ std::string cut(const std::string& text, size_t limit) {
     }
     return out;
 }
-
-}  // namespace
 
 size_t columns(const std::string& text) {
     size_t count = 0;
@@ -127,6 +129,38 @@ std::string safe(const std::string& text) {
     std::string out;
     for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
     return out;
+}
+
+std::string wrapped(const Options& options, const std::string& first, const std::string& text) {
+    size_t indent = columns(first), used = indent;
+    auto width = static_cast<size_t>(options.terminal ? options.width : 0);
+    std::string out = first;
+    bool begun = false;
+    for (const std::string& word : split(text, ' ')) {
+        if (begun && width && used + 1 + columns(word) > width) {
+            out += "\n" + std::string(indent, ' ');
+            used = indent;
+            begun = false;
+        }
+        if (begun) {
+            out += ' ';
+            ++used;
+        }
+        out += word;
+        used += columns(word);
+        begun = true;
+    }
+    return out;
+}
+
+std::string bar(const Options& options, int percent) {
+    constexpr int k_width = 30;
+    int full = std::clamp(percent, 0, 100) * k_width / 100;
+    std::string out = options.ascii ? "[" : "";
+    for (int i = 0; i < k_width; ++i) {
+        out += options.ascii ? (i < full ? "#" : "-") : (i < full ? "━" : "─");
+    }
+    return out + (options.ascii ? "]" : "");
 }
 
 std::string since_text(int64_t then) { return then ? age_text(wall_ms() - then) : "-"; }
