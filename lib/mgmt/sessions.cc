@@ -392,13 +392,12 @@ json::object Workspace::open_session(const json::object& request) {
 void Workspace::end_sessions(const std::string& reason) {
     std::vector<SessionPtr> all;
     for (const auto& [hash, session] : impl_->sids) all.push_back(session);
-    std::string where = impl_->hooks.where_active ? impl_->hooks.where_active() : "";
-    std::string text = where.empty() ? reason : reason + " " + where;
     int64_t now = impl_->now();
     WorkDb::Transaction transaction(impl_->work);
     for (const SessionPtr& session : all) {
-        impl_->ended[session->sid_hash] = {text, now + k_tasks_after_end_ms,
-                                           now + k_forget_ended_ms, session->uid, session->user};
+        impl_->ended[session->sid_hash] = {reason, now + k_tasks_after_end_ms,
+                                           now + k_forget_ended_ms, session->uid, session->user,
+                                           true};
         impl_->disconnect(*session, false);
     }
     transaction.commit();

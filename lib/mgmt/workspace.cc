@@ -226,9 +226,11 @@ void check_version(const std::string& version) {
     throw Error(Code::unknown_api_version, "Unknown API version: " + std::string(number));
 }
 
-[[noreturn]] void throw_dead_session(const Ended* ended) {
+[[noreturn]] void throw_dead_session(const Ended* ended, const Hooks& hooks) {
     if (ended) {
-        throw Error(Code::session_expired, "Session expired. " + ended->reason)
+        std::string where =
+            ended->where_active && hooks.where_active ? " " + hooks.where_active() : "";
+        throw Error(Code::session_expired, "Session expired. " + ended->reason + where)
             .refusal("RF-38", "log in again");
     }
     // The session id itself stays out of answers and logs.
@@ -255,7 +257,7 @@ void Workspace::execute(const std::string& sid, const std::string& command,
             const Ended* ended = found == impl_->ended.end() ? nullptr : &found->second;
             bool asks_task =
                 command == "show-task" && ended && impl_->now() < ended->tasks_until_ms;
-            if (!asks_task) throw_dead_session(ended);
+            if (!asks_task) throw_dead_session(ended, impl_->hooks);
             session = std::make_shared<Session>();
             session->uid = ended->session;
             session->user = ended->user;

@@ -49,6 +49,8 @@ struct Ended {
     int64_t tasks_until_ms = 0, forget_ms = 0;
     Uid session;
     std::string user;
+    /// The answer also says which server is Active by then: it may not be known at the end (CA-3).
+    bool where_active = false;
 };
 
 /// A change of a recovered session that does not fit what is published now.

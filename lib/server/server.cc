@@ -93,7 +93,8 @@ struct Server::Impl {
             if (self->on_content) self->on_content();
         };
         h.now_ms = [] { return wall_ms(); };
-        h.where_active = [this] {
+        h.where_active = [this]() -> std::string {
+            if (replica.role() == repl::Role::active) return "This server is Active again";
             const repl::Peer* active = replica.active_peer();
             return active ? fmt::format("The Active server is {} ({}) on {}", active->name,
                                         active->address, active->mds_name)
