@@ -199,8 +199,8 @@ void SyncTasks::take_up() {
                 it = interrupted_.erase(it);
                 continue;
             } catch (const Error& e) {
-                // The target may not have been heard yet.
-                if (e.refusal_id() != "RF-20" || now > it->until) problem = e.message();
+                // The target may not have been heard yet, or still receive the interrupted copy.
+                if (e.refusal_id() == "RF-19" || now > it->until) problem = e.message();
             }
         }
         if (problem.empty()) {
