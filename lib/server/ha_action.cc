@@ -154,7 +154,7 @@ std::string HaActions::save_revisions(const json::array& revisions, const std::s
                                                  {"set-standby-by", by},
                                                  {"common-revision", replica_.collision_revision()},
                                                  {"revisions", revisions}}) + "\n");
-    log::notice(fmt::format("{} revisions that only {} has are listed in {}", revisions.size(),
+    log::notice(fmt::format("what only {} has published since the collision is listed in {}",
                             shown_name(config_), path),
                 {{"MDS_DOMAIN", config_.domain_name}});
     return path;

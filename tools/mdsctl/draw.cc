@@ -27,7 +27,8 @@ constexpr Symbol k_symbols[] = {
     {"collision", "‼", "!", "31"},       {"no-active", "⊘", "0", "31"},
     {"stopped", "■", ".", ""},           {"starting", "◌", "-", "33"},
     {"done", "✓", "+", "32"},            {"problem", "✕", "x", "31"},
-    {"empty", "·", ".", ""},             {"unknown", "?", "?", "33"},
+    {"empty", "·", ".", ""},             {"warning", "!", "!", "33"},
+    {"unknown", "?", "?", "33"},
 };
 
 const Symbol& find(const std::string& state) {
@@ -43,6 +44,7 @@ std::string cut(const std::string& text, size_t limit) {
     if (limit == 0 || columns(text) <= limit) return text;
     std::string out;
     size_t used = 0;
+    bool coloured = false;
     for (size_t i = 0; i < text.size();) {
         size_t size = 1;
         while (i + size < text.size() && (static_cast<unsigned char>(text[i + size]) & 0xc0) == 0x80) {
@@ -50,8 +52,9 @@ std::string cut(const std::string& text, size_t limit) {
         }
         if (text[i] == '\033') {
             size = text.find('m', i) + 1 - i;
+            coloured = true;
         } else if (++used >= limit) {
-            return out + "…\033[0m";
+            return out + (coloured ? "…\033[0m" : "…");
         }
         out += text.substr(i, size);
         i += size;

@@ -80,9 +80,25 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
                    since_text(json::get_int(json::get_object(p, "since"), "posix"))});
     }
     table.print(options, "  ");
-    if (int64_t parked = json::get_int(s, "parked")) {
-        std::printf("\n  %lld publish%s parked here\n", static_cast<long long>(parked),
-                    parked == 1 ? " is" : "es are");
+    if (!change_text.empty()) std::printf("\n  %s\n", change_text.c_str());
+    std::string own = json::get_string(s, "reason");
+    if (!own.empty()) {
+        std::printf("\n%s\n",
+                    wrapped(options, "  " + symbol(options, "warning") + " ", safe(own)).c_str());
+    }
+    for (const json::value& v : json::get_array(s, "recovered-sessions")) {
+        const json::object& r = v.as_object();
+        int64_t changes = json::get_int(r, "changes");
+        std::printf("\n%s\n",
+                    wrapped(options, "  " + symbol(options, "warning") + " ",
+                            fmt::format("{}: {} change{} of {} wait{} for their author",
+                                        safe(json::get_string(r, "name")), changes,
+                                        changes == 1 ? "" : "s",
+                                        safe(json::get_string(r, "user-name")),
+                                        changes == 1 ? "s" : ""))
+                        .c_str());
+        std::printf("    Next:  mgmt_cli -d %s switch-session uid %s\n",
+                    safe(json::get_string(s, "name")).c_str(), json::get_string(r, "uid").c_str());
     }
     for (const json::value& v : json::get_array(s, "servers")) {
         const json::object& p = v.as_object();

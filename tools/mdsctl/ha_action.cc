@@ -55,7 +55,7 @@ void ask(const Options& options, const std::string& domain, const std::string& a
     if (!options.quiet) {
         std::fprintf(stderr, "%s: %s%s\n", safe(domain).c_str(), safe(who).c_str(),
                      who == on ? "" : (" on " + safe(on)).c_str());
-        for (const json::value& v : warnings) tell(options, "problem", std::string(v.as_string()));
+        for (const json::value& v : warnings) tell(options, "warning", std::string(v.as_string()));
     }
     if (confirm(options, question + (question.empty() ? "Go on?" : " Go on?"))) return;
     std::string word = action == "full-sync" ? "sync" : action;
@@ -155,7 +155,7 @@ void plan_all(Client& client, const Options& options, const std::string& on,
             if (!json::get_bool(plan, "costs")) continue;
             costs = true;
             for (const json::value& v : json::get_array(plan, "warnings")) {
-                if (!options.quiet) tell(options, "problem", c.domain + ": " + std::string(v.as_string()));
+                if (!options.quiet) tell(options, "warning", c.domain + ": " + std::string(v.as_string()));
             }
         } catch (const Error& e) {
             fail(c, e);
