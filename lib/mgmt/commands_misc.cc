@@ -142,12 +142,13 @@ json::object show_validations(WorkspaceImpl& impl, Call& call) {
     if (call.session().recovered()) {
         for (Mark& mark : impl.marks_of(call.session())) {
             (mark.must_edit ? errors : warnings)
-                .push_back(json::object{{"message", mark.message},
-                                        {"current-session", true},
-                                        {"conflict", json::object{{"uid", mark.uid.text()},
-                                                                  {"type", mark.type},
-                                                                  {"name", mark.name},
-                                                                  {"fields", std::move(mark.fields)}}}});
+                .push_back(
+                    json::object{{"message", mark.message},
+                                 {"current-session", true},
+                                 {"conflict", json::object{{"uid", mark.uid.text()},
+                                                           {"type", mark.type},
+                                                           {"name", mark.name},
+                                                           {"fields", std::move(mark.fields)}}}});
         }
     }
     for (const std::string& line : errors_of(impl, call)) {

@@ -46,12 +46,11 @@ json::object WorkspaceImpl::render_session(const Session& session) {
     out["connected"] = session.connected();
     if (session.recovered()) {
         const json::object& from = json::get_object(session.info, "recovered");
-        out["recovered"] = json::object{
-            {"server", json::get_string(from, "server")},
-            {"term", json::get_string(from, "term")},
-            {"revision", json::get_int(from, "revision")},
-            {"publish-time", model::date(json::get_int(from, "time"))},
-            {"author", json::get_string(from, "author")}};
+        out["recovered"] = json::object{{"server", json::get_string(from, "server")},
+                                        {"term", json::get_string(from, "term")},
+                                        {"revision", json::get_int(from, "revision")},
+                                        {"publish-time", model::date(json::get_int(from, "time"))},
+                                        {"author", json::get_string(from, "author")}};
     }
     if (session.state == "discarded") {
         out["discarded-by"] = json::get_string(session.info, "discarded-by");
@@ -79,7 +78,8 @@ json::object show_session(WorkspaceImpl& impl, Call& call) {
         if (SessionPtr session = impl.by_uid(*uid)) return impl.render_session(*session);
         auto stored = impl.stored_session(*uid);
         // A purged revision is gone, its session too.
-        if (stored && (stored->state == "discarded" || impl.db.revision_of_session(*uid))) return impl.render_session(*stored);
+        if (stored && (stored->state == "discarded" || impl.db.revision_of_session(*uid)))
+            return impl.render_session(*stored);
     }
     throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
 }

@@ -1,6 +1,6 @@
-// Conflict marks of recovered sessions (replication.md 7): what the author made of an object, what it
-// was made from, and what is published now. They are found anew whenever somebody asks, so a mark
-// comes and goes with what others publish.
+// Conflict marks of recovered sessions (replication.md 7): what the author made of an object, what
+// it was made from, and what is published now. They are found anew whenever somebody asks, so a
+// mark comes and goes with what others publish.
 #include <algorithm>
 #include <set>
 
@@ -104,7 +104,8 @@ class Finder {
         if (!v.is_string()) return v;
         auto uid = store::parse_reference(v.as_string());
         if (!uid) return v;
-        if (const Entry* entry = changes_.find(*uid); entry && !entry->removed) return {entry->name};
+        if (const Entry* entry = changes_.find(*uid); entry && !entry->removed)
+            return {entry->name};
         if (const auto* fixed = model::find_predefined(*uid)) return json::value(fixed->name);
         auto object = impl_.db.get(*uid);
         return json::value(object ? object->name : uid->text());

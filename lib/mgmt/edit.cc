@@ -215,8 +215,9 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
 
         // The name must be free in the session's view of the family.
         std::string folded = fold(name);
-        bool same_name = (mine && !recovered && !mine->removed && fold(mine->name) == folded) ||
-                         ((!mine || recovered) && entry.base_rev != 0 && fold(entry.base_name) == folded);
+        bool same_name =
+            (mine && !recovered && !mine->removed && fold(mine->name) == folded) ||
+            ((!mine || recovered) && entry.base_rev != 0 && fold(entry.base_name) == folded);
         if (!same_name) {
             std::optional<Uid> taken;
             Overlay* overlay = session_->changes > 0 ? &impl.overlay(*session_) : nullptr;

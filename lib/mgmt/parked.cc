@@ -16,7 +16,9 @@ std::string blob(SQLite::Statement& s, int index) {
 
 }  // namespace
 
-Flushed::Flushed(WorkDb& work) : work_(work) { work_.db().exec("PRAGMA synchronous=FULL"); }
+Flushed::Flushed(WorkDb& work) : work_(work) {
+    work_.db().exec("PRAGMA synchronous=FULL");
+}
 Flushed::~Flushed() {
     try {
         work_.db().exec("PRAGMA synchronous=NORMAL");
@@ -88,8 +90,7 @@ void Parked::handed_over(const Uid& term_id, uint64_t rev, int64_t now_ms) {
 
 void Parked::keep(const Publish& publish) {
     insert(publish.record, publish.origin, k_session);
-    SQLite::Statement& s =
-        work_.sql("UPDATE parked SET handed_over=1 WHERE term_id=? AND rev=?");
+    SQLite::Statement& s = work_.sql("UPDATE parked SET handed_over=1 WHERE term_id=? AND rev=?");
     s.bind(1, publish.record.term_id.raw().data(), 16);
     s.bind(2, static_cast<int64_t>(publish.record.rev));
     s.exec();

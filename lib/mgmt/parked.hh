@@ -8,9 +8,9 @@
 
 namespace mds::mgmt {
 
-/// The table `parked` of work.db: publishes that an Active took back because the one that replaced it
-/// never had them (replication.md 7). A row waits to be handed over to the Active, or is kept on the
-/// Active as a recovered session, or is done; done rows stay a month as evidence.
+/// The table `parked` of work.db: publishes that an Active took back because the one that replaced
+/// it never had them (replication.md 7). A row waits to be handed over to the Active, or is kept on
+/// the Active as a recovered session, or is done; done rows stay a month as evidence.
 class Parked {
   public:
     explicit Parked(WorkDb& work);
@@ -43,8 +43,8 @@ class Parked {
     WorkDb& work_;
 };
 
-/// Makes what is written while it lives durable at its commit (PRAGMA synchronous=FULL). Not inside a
-/// transaction.
+/// Makes what is written while it lives durable at its commit (PRAGMA synchronous=FULL). Not inside
+/// a transaction.
 class Flushed {
   public:
     explicit Flushed(WorkDb& work);

@@ -38,8 +38,9 @@ void refuse_marked(const std::vector<Mark>& marks) {
         }
     }
     throw std::move(error).refusal(
-        "RF-37", "Edit the objects listed or take their changes back (discard with objects); "
-                 "publish with ignore-warnings true keeps what this session has.");
+        "RF-37",
+        "Edit the objects listed or take their changes back (discard with objects); "
+        "publish with ignore-warnings true keeps what this session has.");
 }
 
 }  // namespace
@@ -65,8 +66,9 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
         if (entry.recovered) {
             auto now_public = db.get(uid);
             if (entry.removed && !now_public) continue;
-            std::string locked = now_public ? locked_by_other(*this, *session, uid, now_public->name)
-                                            : std::string();
+            std::string locked = now_public
+                                     ? locked_by_other(*this, *session, uid, now_public->name)
+                                     : std::string();
             if (!locked.empty()) {
                 problems.push_back(std::move(locked));
                 continue;
@@ -222,10 +224,9 @@ Uid changed_object(Overlay& changes, const std::string& text) {
     }
     if (found.empty()) not_found(text);
     if (found.size() > 1) {
-        throw Error(Code::invalid_parameter, "Invalid parameter for [objects]. " +
-                                                 std::to_string(found.size()) +
-                                                 " changed objects are named '" + text +
-                                                 "'; give the uid.");
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [objects]. " + std::to_string(found.size()) +
+                        " changed objects are named '" + text + "'; give the uid.");
     }
     return found.front();
 }
@@ -284,7 +285,8 @@ void WorkspaceImpl::register_changes_commands() {
         write);
     CommandFlags discarding;
     discarding.description =
-        "Drops the changes of a session and releases its locks; with objects, those of its own session";
+        "Drops the changes of a session and releases its locks; with objects, those of its own "
+        "session";
     add_generic(
         "discard",
         [this](Call& call) {

@@ -108,7 +108,9 @@ void WorkspaceImpl::refresh_recovered(const Session* except) {
     }
 }
 
-void Workspace::recover(const Parked::Publish& publish) { impl_->recover(publish); }
+void Workspace::recover(const Parked::Publish& publish) {
+    impl_->recover(publish);
+}
 
 namespace {
 
@@ -149,8 +151,8 @@ json::object Workspace::open_work() const {
                                     {"connected", session->connected()},
                                     {"recovered", session->untouched()}});
     }
-    SQLite::Statement& s = impl_->work.sql(
-        "SELECT name FROM task WHERE status='in progress' ORDER BY start_ms");
+    SQLite::Statement& s =
+        impl_->work.sql("SELECT name FROM task WHERE status='in progress' ORDER BY start_ms");
     while (s.executeStep()) running.push_back(json::value(s.getColumn(0).getString()));
     s.reset();
     return {{"sessions", std::move(open)}, {"tasks", std::move(running)}};
@@ -168,12 +170,11 @@ json::object Workspace::end_work(const std::string& why) {
                                              session->uid, session->user};
         }
         if (session->changes > 0) {
-            log::notice("a session of '" + session->user + "' with " +
-                            std::to_string(session->changes) + " changes was " +
-                            (session->recovered() ? "given back to be recovered: " : "discarded: ") +
-                            why,
-                        {{"MDS_DOMAIN", impl.settings.domain.name},
-                         {"MDS_SESSION", session->uid.text()}});
+            log::notice(
+                "a session of '" + session->user + "' with " + std::to_string(session->changes) +
+                    " changes was " +
+                    (session->recovered() ? "given back to be recovered: " : "discarded: ") + why,
+                {{"MDS_DOMAIN", impl.settings.domain.name}, {"MDS_SESSION", session->uid.text()}});
         }
         if (session->recovered()) {
             release(impl, session);

@@ -16,8 +16,8 @@ struct Session {
     std::string user;
     Uid user_uid;
     json::object permissions;
-    /// "name", "description", "comments", "color", "application", "ip-address", "tags"; "recovered" of
-    /// a parked publish: {"server","term","revision","time","author"}.
+    /// "name", "description", "comments", "color", "application", "ip-address", "tags"; "recovered"
+    /// of a parked publish: {"server","term","revision","time","author"}.
     json::object info;
     /// "open", "pending_approval", "rejected" (its owner can go on with it), "published",
     /// "discarded" (of recovered sessions only).

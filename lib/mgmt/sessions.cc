@@ -69,7 +69,8 @@ void WorkspaceImpl::load_sessions() {
     }
     std::vector<SessionPtr> loaded;
     {
-        SQLite::Statement s(work.db(), std::string(k_columns) + "WHERE state NOT IN ('published','discarded')");
+        SQLite::Statement s(
+            work.db(), std::string(k_columns) + "WHERE state NOT IN ('published','discarded')");
         while (s.executeStep()) loaded.push_back(std::make_shared<Session>(read_session(s)));
     }
     for (const SessionPtr& session : loaded) {
@@ -395,8 +396,11 @@ void Workspace::end_sessions(const std::string& reason) {
     int64_t now = impl_->now();
     WorkDb::Transaction transaction(impl_->work);
     for (const SessionPtr& session : all) {
-        impl_->ended[session->sid_hash] = {reason, now + k_tasks_after_end_ms,
-                                           now + k_forget_ended_ms, session->uid, session->user,
+        impl_->ended[session->sid_hash] = {reason,
+                                           now + k_tasks_after_end_ms,
+                                           now + k_forget_ended_ms,
+                                           session->uid,
+                                           session->user,
                                            true};
         impl_->disconnect(*session, false);
     }

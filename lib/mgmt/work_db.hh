@@ -25,7 +25,8 @@ namespace mds::mgmt {
 ///   ...):
 ///          what administrators did, in order
 ///   parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT, session_name TEXT,
-///          time_ms INTEGER, handed_over INTEGER, origin TEXT, PRIMARY KEY(term_id, rev)): parked.hh
+///          time_ms INTEGER, handed_over INTEGER, origin TEXT, PRIMARY KEY(term_id, rev)):
+///          parked.hh
 class WorkDb {
   public:
     /// Opens or makes the file.

@@ -142,15 +142,16 @@ class Workspace {
     /// On the Active: keeps a parked publish as a recovered session of its author; on the disk when
     /// it returns. Nothing happens when it was recovered, published or discarded before.
     void recover(const Parked::Publish& publish);
-    /// This server is no longer Active: recovered sessions that nobody has gone on with wait for the
-    /// next one.
+    /// This server is no longer Active: recovered sessions that nobody has gone on with wait for
+    /// the next one.
     void release_recovered();
-    /// What would be lost by an overwrite: {"sessions":[{"user","changes","connected","recovered"}],
-    /// "tasks":[name]}; only sessions that are connected or have changes.
+    /// What would be lost by an overwrite:
+    /// {"sessions":[{"user","changes","connected","recovered"}], "tasks":[name]}; only sessions
+    /// that are connected or have changes.
     json::object open_work() const;
-    /// The content was overwritten on an operator's order: disconnects everybody with `why`, discards
-    /// private sessions (recovered ones wait for the Active again), ends running tasks. Returns what
-    /// that was, as open_work().
+    /// The content was overwritten on an operator's order: disconnects everybody with `why`,
+    /// discards private sessions (recovered ones wait for the Active again), ends running tasks.
+    /// Returns what that was, as open_work().
     json::object end_work(const std::string& why);
 
     // ---- commands ----

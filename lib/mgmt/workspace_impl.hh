@@ -150,7 +150,8 @@ struct WorkspaceImpl {
     uint64_t discard(const SessionPtr& session, const std::string& by);
     /// Takes back what the session did to one object.
     void discard_object(Call& call, const Uid& uid);
-    /// The session ends as a record of what became of it; whoever is connected goes on in a new one.
+    /// The session ends as a record of what became of it; whoever is connected goes on in a new
+    /// one.
     void end_as(const SessionPtr& session, const std::string& state, uint64_t count);
     void clear_changes(Session& session);
     void finish_published(const SessionPtr& session);

@@ -172,9 +172,9 @@ void Replica::finish_copy() {
     if (!r.order.is_nil()) {
         // What somebody has begun here belongs to content that is gone (MA-2 to MA-4).
         obeyed_ = r.order;
-        obeyed_cost_ = env_.end_work(fmt::format(
-            "{} was overwritten by a full synchronization from {}, ordered by {}.", self_.name, name,
-            r.by));
+        obeyed_cost_ = env_.end_work(
+            fmt::format("{} was overwritten by a full synchronization from {}, ordered by {}.",
+                        self_.name, name, r.by));
     }
     env_.log(5, fmt::format("full copy of {} received: revision {}, {} bytes", name,
                             db_.position().rev, r.offer->size));

@@ -1,4 +1,5 @@
-// Manual synchronization: an order of the Active that its target carries out (multi-domain-ha.md MA).
+// Manual synchronization: an order of the Active that its target carries out (multi-domain-ha.md
+// MA).
 #include <fmt/core.h>
 
 #include "repl/replica.hh"
@@ -54,7 +55,8 @@ void Replica::on_full_sync(PeerState& p, std::string_view payload) {
         env_.send(p.peer.mds, Kind::full_sync_done, refusal.encode());
     } else if (order.id == obeyed_) {
         // The answer was lost, or whoever asked was restarted.
-        env_.send(p.peer.mds, Kind::full_sync_done, NoteMessage{order.id, 0, obeyed_cost_}.encode());
+        env_.send(p.peer.mds, Kind::full_sync_done,
+                  NoteMessage{order.id, 0, obeyed_cost_}.encode());
     } else {
         request_copy(p, order.id, order.text);
     }

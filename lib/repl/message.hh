@@ -11,22 +11,22 @@ namespace mds::repl {
 /// Messages between the servers of one management database (replication.md 10). Every one may be
 /// lost; the heartbeat and the timers of the receiver repeat what matters.
 enum class Kind : uint16_t {
-    position = 1,       ///< heartbeat: who I am, where I am
-    pull = 2,           ///< give me records from here, when there are any
-    delta = 3,          ///< records
-    refused = 4,        ///< a pull cannot be served: ask for a full copy
-    copy_request = 5,   ///< offer me a full copy
-    copy_offer = 6,     ///< its manifest
-    copy_get = 7,       ///< one chunk, please
-    copy_chunk = 8,     ///< here it is
-    copy_gone = 9,      ///< that copy is no longer served
-    full_sync = 10,     ///< manual synchronization: replace your content with mine
+    position = 1,      ///< heartbeat: who I am, where I am
+    pull = 2,          ///< give me records from here, when there are any
+    delta = 3,         ///< records
+    refused = 4,       ///< a pull cannot be served: ask for a full copy
+    copy_request = 5,  ///< offer me a full copy
+    copy_offer = 6,    ///< its manifest
+    copy_get = 7,      ///< one chunk, please
+    copy_chunk = 8,    ///< here it is
+    copy_gone = 9,     ///< that copy is no longer served
+    full_sync = 10,    ///< manual synchronization: replace your content with mine
     full_sync_done = 11,
-    handover = 12,         ///< make me the Active, orderly
-    handover_refused = 13, ///< and why not
-    parked_put = 20,       ///< a publish that was parked here, piece by piece: keep it for its author
-    parked_ok = 21,        ///< kept, or the piece that is wanted next
-    application = 100,     ///< from here on: other uses of the same channel, not of the replica
+    handover = 12,          ///< make me the Active, orderly
+    handover_refused = 13,  ///< and why not
+    parked_put = 20,    ///< a publish that was parked here, piece by piece: keep it for its author
+    parked_ok = 21,     ///< kept, or the piece that is wanted next
+    application = 100,  ///< from here on: other uses of the same channel, not of the replica
 };
 
 enum class Role : uint8_t { starting = 0, standby = 1, active = 2 };

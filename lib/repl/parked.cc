@@ -1,6 +1,6 @@
-// Handing parked publishes over to the Active (replication.md 7, steps 4 to 6). One at a time, oldest
-// first, in pieces; again until the Active says that it is on its disk. (term, revision) names a
-// publish for good, so that neither repeating nor another Active makes two of one.
+// Handing parked publishes over to the Active (replication.md 7, steps 4 to 6). One at a time,
+// oldest first, in pieces; again until the Active says that it is on its disk. (term, revision)
+// names a publish for good, so that neither repeating nor another Active makes two of one.
 #include <algorithm>
 
 #include "repl/replica.hh"

@@ -232,10 +232,18 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::copy_gone:
                 if (receiving_ && receiving_->from == mds) fail_copy("the copy is gone there");
                 break;
-            case Kind::full_sync: on_full_sync(*p, payload); break;
-            case Kind::full_sync_done: on_full_sync_done(*p, payload); break;
-            case Kind::parked_put: on_parked_put(*p, payload); break;
-            case Kind::parked_ok: on_parked_ok(*p, payload); break;
+            case Kind::full_sync:
+                on_full_sync(*p, payload);
+                break;
+            case Kind::full_sync_done:
+                on_full_sync_done(*p, payload);
+                break;
+            case Kind::parked_put:
+                on_parked_put(*p, payload);
+                break;
+            case Kind::parked_ok:
+                on_parked_ok(*p, payload);
+                break;
             case Kind::handover: {
                 NoteMessage note = NoteMessage::decode(payload);
                 hand_over(mds, note.text, [this, mds](std::optional<Error> error) {

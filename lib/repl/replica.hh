@@ -59,8 +59,8 @@ class Env {
     virtual std::optional<ParkedPublish> next_parked() = 0;
     /// The Active keeps it now; durable when it returns.
     virtual void handed_over(const Uid& term_id, uint64_t rev) = 0;
-    /// On the Active: keeps a parked publish as a recovered session of its author (replication.md 7);
-    /// durable when it returns, repeating is harmless. Throws when it cannot.
+    /// On the Active: keeps a parked publish as a recovered session of its author (replication.md
+    /// 7); durable when it returns, repeating is harmless. Throws when it cannot.
     virtual void recover(const ParkedPublish& publish) = 0;
     /// What would be lost here by an overwrite, for the operator who orders it (MA-3, CA-6): {
     /// "sessions":[{"user","changes","connected","recovered"}],"tasks":[name]}. Never what the
@@ -178,10 +178,11 @@ class Replica {
     void set_standby(const std::string& by);
     /// This server becomes Active without the old one (CA-10). Refused while the Active answers.
     void force_active(const std::string& by);
-    /// How a manual synchronization ended; without an error, what it cost the target (Env::end_work).
+    /// How a manual synchronization ended; without an error, what it cost the target
+    /// (Env::end_work).
     using SyncDone = std::function<void(std::optional<Error>, std::string cost)>;
-    /// Manual synchronization of one peer from this Active (MA, MD). RF-19, RF-20. An order with the
-    /// same id is the same one: asking again after a restart does not do it twice.
+    /// Manual synchronization of one peer from this Active (MA, MD). RF-19, RF-20. An order with
+    /// the same id is the same one: asking again after a restart does not do it twice.
     void full_sync(const Uid& mds, const Uid& id, const std::string& by, SyncDone done);
     /// Throws as full_sync would, without doing anything.
     void check_full_sync(const Uid& mds) const;
@@ -207,7 +208,7 @@ class Replica {
         std::vector<bool> have;
         uint32_t received = 0, next = 0;
         int64_t progress_at = 0, asked_at = 0;
-        Uid order;                  // full_sync of an operator; nil: on its own account
+        Uid order;  // full_sync of an operator; nil: on its own account
         std::string by;
     };
     /// A manual synchronization that this Active has ordered.

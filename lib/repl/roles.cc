@@ -160,7 +160,8 @@ std::string Replica::pending_step() const {
             return p ? fmt::format("asked {} to hand over; revision {} is here", p->peer.name,
                                    db_.position().rev)
                      : "taking what the other servers have";
-        case Pending::What::none: break;
+        case Pending::What::none:
+            break;
     }
     return "";
 }

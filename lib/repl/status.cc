@@ -76,8 +76,9 @@ PeerStatus Replica::judge(const PeerState& p) const {
            "mdsctl ha set-standby " + self_.domain + " on the server whose changes may be parked");
     } else if (p.last.copy_percent != 255) {
         is(SyncStatus::synchronizing,
-           fmt::format("full copy into {}: {}, {} %", p.peer.name, s.step.empty() ? "transfer" : s.step,
-                       p.last.copy_percent), "wait");
+           fmt::format("full copy into {}: {}, {} %", p.peer.name,
+                       s.step.empty() ? "transfer" : s.step, p.last.copy_percent),
+           "wait");
     } else if (receiving_ && receiving_->from == p.peer.mds) {
         is(SyncStatus::synchronizing, "full copy from " + p.peer.name, "wait");
         s.percent = my_position().copy_percent;

@@ -51,8 +51,8 @@ const repl::Peer* HaActions::peer_of(const std::string& target) const {
         names.push_back(shown_name(config_, p));
     }
     throw Error(Code::object_not_found,
-                fmt::format("Domain {} has no server {}; its servers: {}", config_.domain_name, target,
-                            join(names, ", ")));
+                fmt::format("Domain {} has no server {}; its servers: {}", config_.domain_name,
+                            target, join(names, ", ")));
 }
 
 HaActions::Plan HaActions::plan_full_sync(const repl::Peer& peer) const {
@@ -60,9 +60,9 @@ HaActions::Plan HaActions::plan_full_sync(const repl::Peer& peer) const {
     std::string name = shown_name(config_, peer);
     for (const repl::PeerStatus& s : replica_.peer_status()) {
         if (s.peer.mds != peer.mds) continue;
-        WorkLines work = work_lines(s.work, name,
-                                    {"; they are discarded", "; it is given back to its author here",
-                                     "; it is ended"});
+        WorkLines work = work_lines(
+            s.work, name,
+            {"; they are discarded", "; it is given back to its author here", "; it is ended"});
         out.warnings = std::move(work.lines);
         out.costs = work.costs;
         if (s.status == repl::SyncStatus::advanced) {
@@ -70,8 +70,8 @@ HaActions::Plan HaActions::plan_full_sync(const repl::Peer& peer) const {
             uint64_t more = s.revision - std::min(s.revision, mine);
             out.warnings.push_back(
                 fmt::format("{} revision{} that only {} has {} taken back there; their authors get "
-                            "them as recovered sessions", more, more == 1 ? "" : "s", name,
-                            more == 1 ? "is" : "are"));
+                            "them as recovered sessions",
+                            more, more == 1 ? "" : "s", name, more == 1 ? "is" : "are"));
             out.costs = true;
         }
         if (s.status == repl::SyncStatus::synchronized) {
@@ -101,7 +101,8 @@ HaActions::Plan HaActions::plan(const std::string& action, const repl::Peer* pee
             std::string session = json::get_string(r, "session");
             out.warnings.push_back(fmt::format(
                 "revision {} of {} by {}{} ({} changes) is taken back and given to its author as a "
-                "recovered session", json::get_int(r, "revision"), json::get_string(r, "time"),
+                "recovered session",
+                json::get_int(r, "revision"), json::get_string(r, "time"),
                 json::get_string(r, "author"), session.empty() ? "" : ", '" + session + "'",
                 json::get_int(r, "changes")));
             out.costs = true;
@@ -119,9 +120,9 @@ HaActions::Plan HaActions::plan(const std::string& action, const repl::Peer* pee
                             "; it follows to this server", ""}));
         } else if (action == "force-active" && s.contact_ms) {
             uint64_t mine = workspace_.db().position().rev;
-            out.warnings.push_back(fmt::format(
-                "{} last reported revision {} at {}; this copy is at revision {}", name, s.revision,
-                rfc3339(s.contact_ms), mine));
+            out.warnings.push_back(
+                fmt::format("{} last reported revision {} at {}; this copy is at revision {}", name,
+                            s.revision, rfc3339(s.contact_ms), mine));
             out.costs = s.revision > mine;
         }
     }
@@ -153,7 +154,8 @@ std::string HaActions::save_revisions(const json::array& revisions, const std::s
                                                  {"server", shown_name(config_)},
                                                  {"set-standby-by", by},
                                                  {"common-revision", replica_.collision_revision()},
-                                                 {"revisions", revisions}}) + "\n");
+                                                 {"revisions", revisions}}) +
+                           "\n");
     log::notice(fmt::format("what only {} has published since the collision is listed in {}",
                             shown_name(config_), path),
                 {{"MDS_DOMAIN", config_.domain_name}});
@@ -249,11 +251,12 @@ json::object HaActions::run(const json::object& request) {
     if (action == "full-sync") {
         if (cost.costs && !json::get_bool(request, "confirmed")) {
             Error error(Code::unconfirmed, "a full synchronization overwrites " +
-                                               shown_name(config_, *peer) + "; repeat with "
+                                               shown_name(config_, *peer) +
+                                               "; repeat with "
                                                "ignore-errors true to do it");
             for (const std::string& line : cost.warnings) error.add_warning(line);
-            throw std::move(error).refusal(
-                "", fmt::format("mdsctl ha sync {} --to {} --yes", config_.domain_name, peer->mds_name));
+            throw std::move(error).refusal("", fmt::format("mdsctl ha sync {} --to {} --yes",
+                                                           config_.domain_name, peer->mds_name));
         }
         reply["task-id"] = sync_tasks_.order(*peer, user).text();
         return reply;

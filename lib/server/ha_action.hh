@@ -16,11 +16,12 @@ class HaActions {
     HaActions(mgmt::Workspace& workspace, repl::Replica& replica, SyncTasks& sync_tasks,
               const Config& config, std::string folder);
 
-    /// {"action","target","plan":bool,"confirmed":bool,"user"} -> {"task-id","warnings","saved-to"}.
-    /// With "plan" nothing is done: {"server","target","warnings":[text],"costs":bool,
+    /// {"action","target","plan":bool,"confirmed":bool,"user"} ->
+    /// {"task-id","warnings","saved-to"}. With "plan" nothing is done:
+    /// {"server","target","warnings":[text],"costs":bool,
     /// "revisions":[{"revision","time","author","session","changes"}]}. "costs": private changes,
-    /// tasks or revisions are lost or left behind. Throws refusals; full-sync with costs that are not
-    /// confirmed is one of them (MA-6).
+    /// tasks or revisions are lost or left behind. Throws refusals; full-sync with costs that are
+    /// not confirmed is one of them (MA-6).
     json::object run(const json::object& request);
     /// The step of a running change of the Active, in its task.
     void tick();

@@ -19,9 +19,8 @@ namespace mds::server {
 /// parked publishes in work.db, the journal.
 class ReplicaEnv : public repl::Env {
   public:
-    ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db,
-               mgmt::Workspace& workspace, std::string folder, std::string domain_name,
-               std::string server_name);
+    ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db, mgmt::Workspace& workspace,
+               std::string folder, std::string domain_name, std::string server_name);
     ~ReplicaEnv() override;
 
     int64_t mono_ms() override;

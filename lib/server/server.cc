@@ -45,8 +45,7 @@ struct Server::Impl {
           workspace(db, work, settings(), hooks()),
           env(daemon, link, db, workspace, options.folder, options.config.domain_name,
               shown_name(options.config)),
-          replica(db, env, options.config.self, options.config.peers,
-                  timing_from(daemon.config())),
+          replica(db, env, options.config.self, options.config.peers, timing_from(daemon.config())),
           sync_tasks(workspace, replica, options.config),
           actions(workspace, replica, sync_tasks, options.config, options.folder) {
         if (!db.set_aside().empty()) {

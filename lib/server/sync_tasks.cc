@@ -71,8 +71,8 @@ WorkLines work_lines(const std::string& text, const std::string& server, const W
     json::object work = parse(text);
     WorkLines out;
     for (const auto& [user, number] : changes_of(work, false)) {
-        out.lines.push_back(fmt::format("{} has {} on {}{}", user, count(number, "unpublished change"),
-                                        server, words.changes));
+        out.lines.push_back(fmt::format(
+            "{} has {} on {}{}", user, count(number, "unpublished change"), server, words.changes));
         out.costs = true;
     }
     for (const auto& [user, number] : changes_of(work, true)) {

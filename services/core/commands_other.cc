@@ -114,7 +114,7 @@ void Service::register_other_commands() {
         call.only({"name", "uid", "ignore-errors"});
         return system_->ha_action({{"action", "full-sync"},
                                    {"target", call.text_or("name", call.text_or("uid", ""))},
-                                  {"confirmed", call.flag("ignore-errors")},
+                                   {"confirmed", call.flag("ignore-errors")},
                                    {"user", call.user()}});
     }, sync);
 

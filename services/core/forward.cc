@@ -206,12 +206,12 @@ void Service::ha_action(const json::object& body, Then then) {
         throw Error(Code::ha_invalid, "Domain " + row->name + " has no Active server that answers")
             .refusal("RF-21", "mdsctl ha status " + row->name);
     }
-    json::object request_body{{"action", action},
-                              {"user", json::get_string(body, "user", "root")},
-                              {"plan", json::get_bool(body, "plan")},
-                              {"confirmed", json::get_bool(body, "confirmed")},
-                              {"target", action == "full-sync" && !named.is_nil() ? named.text()
-                                                                                  : std::string()}};
+    json::object request_body{
+        {"action", action},
+        {"user", json::get_string(body, "user", "root")},
+        {"plan", json::get_bool(body, "plan")},
+        {"confirmed", json::get_bool(body, "confirmed")},
+        {"target", action == "full-sync" && !named.is_nil() ? named.text() : std::string()}};
     std::string server = server_on(where);
     Then remember = [this, where, server, then](mgmt::Reply reply) {
         std::string task = reply.status == 200
@@ -226,8 +226,9 @@ void Service::ha_action(const json::object& body, Then then) {
 
 void Service::load_tasks_elsewhere() {
     SQLite::Database& db = system_->workspace().work().db();
-    db.exec("CREATE TABLE IF NOT EXISTS task_elsewhere(id TEXT PRIMARY KEY, mds TEXT NOT NULL, "
-            "server TEXT NOT NULL, time_ms INTEGER NOT NULL)");
+    db.exec(
+        "CREATE TABLE IF NOT EXISTS task_elsewhere(id TEXT PRIMARY KEY, mds TEXT NOT NULL, "
+        "server TEXT NOT NULL, time_ms INTEGER NOT NULL)");
     SQLite::Statement old(db, "DELETE FROM task_elsewhere WHERE time_ms<?");
     old.bind(1, wall_ms() - k_keep_tasks_ms);
     old.exec();

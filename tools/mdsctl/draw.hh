@@ -31,8 +31,8 @@ class Table {
 
 /// Control characters of names from the network never reach the terminal.
 std::string safe(const std::string& text);
-/// The text in lines of at most options.width columns (not cut when output is no terminal): the first
-/// begins with `first`, the others with blanks of the same width.
+/// The text in lines of at most options.width columns (not cut when output is no terminal): the
+/// first begins with `first`, the others with blanks of the same width.
 std::string wrapped(const Options& options, const std::string& first, const std::string& text);
 /// A bar of a fixed width, or its ASCII form.
 std::string bar(const Options& options, int percent);

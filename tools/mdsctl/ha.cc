@@ -26,7 +26,8 @@ std::string capital(const std::string& word) {
 /// "Active since 2 min: set by admin"; empty when nobody is.
 std::string change_line(const json::object& status, const json::object& change) {
     if (json::get_string(status, "state") == "no-active") return "";
-    std::string cause = json::get_string(change, "cause"), by = safe(json::get_string(change, "by"));
+    std::string cause = json::get_string(change, "cause"),
+                by = safe(json::get_string(change, "by"));
     std::string how = cause == "handover"  ? "handed over by " + by
                       : cause == "force"   ? "forced by " + by
                       : cause == "restart" ? "the Active server was restarted"
@@ -89,14 +90,13 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
     for (const json::value& v : json::get_array(s, "recovered-sessions")) {
         const json::object& r = v.as_object();
         int64_t changes = json::get_int(r, "changes");
-        std::printf("\n%s\n",
-                    wrapped(options, "  " + symbol(options, "warning") + " ",
-                            fmt::format("{}: {} change{} of {} wait{} for their author",
-                                        safe(json::get_string(r, "name")), changes,
-                                        changes == 1 ? "" : "s",
-                                        safe(json::get_string(r, "user-name")),
-                                        changes == 1 ? "s" : ""))
-                        .c_str());
+        std::printf(
+            "\n%s\n",
+            wrapped(options, "  " + symbol(options, "warning") + " ",
+                    fmt::format("{}: {} change{} of {} wait{} for their author",
+                                safe(json::get_string(r, "name")), changes, changes == 1 ? "" : "s",
+                                safe(json::get_string(r, "user-name")), changes == 1 ? "s" : ""))
+                .c_str());
         std::printf("    Next:  mgmt_cli -d %s switch-session uid %s\n",
                     safe(json::get_string(s, "name")).c_str(), json::get_string(r, "uid").c_str());
     }
@@ -104,11 +104,12 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
         const json::object& p = v.as_object();
         std::string reason = json::get_string(p, "reason");
         if (reason.empty()) continue;
-        std::printf("\n%s\n",
-                    wrapped(options, "  " + symbol(options, json::get_string(p, "sync-status")) + " ",
-                            safe(json::get_string(p, "name",
-                                                  json::get_string(p, "multi-domain-server"))) +
-                                ": " + safe(reason)).c_str());
+        std::printf(
+            "\n%s\n",
+            wrapped(options, "  " + symbol(options, json::get_string(p, "sync-status")) + " ",
+                    safe(json::get_string(p, "name", json::get_string(p, "multi-domain-server"))) +
+                        ": " + safe(reason))
+                .c_str());
         std::string next = json::get_string(p, "next");
         if (!next.empty()) std::printf("    Next:  %s\n", next.c_str());
     }

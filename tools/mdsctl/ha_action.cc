@@ -65,8 +65,7 @@ void ask(const Options& options, const std::string& domain, const std::string& a
 }
 
 json::object task_of(Client& client, const std::string& id) {
-    json::object reply =
-        client.run("", "show-task", {{"task-id", id}, {"details-level", "full"}});
+    json::object reply = client.run("", "show-task", {{"task-id", id}, {"details-level", "full"}});
     const json::array& tasks = json::get_array(reply, "tasks");
     if (tasks.empty()) throw Error(Code::object_not_found, "no task " + id);
     return tasks.front().as_object();
@@ -93,8 +92,9 @@ void show(const Options& options, const Change& c, size_t width) {
     std::string name = safe(c.domain);
     name.append(width - std::min(width, columns(name)), ' ');
     std::string time = c.took ? fmt::format("  {:.1f} s", static_cast<double>(c.took) / 1000) : "";
-    std::printf("%s\n", wrapped(options, symbol(options, mark) + " " + name + "  ",
-                               safe(c.outcome) + time).c_str());
+    std::printf("%s\n",
+                wrapped(options, symbol(options, mark) + " " + name + "  ", safe(c.outcome) + time)
+                    .c_str());
     if (!c.next.empty()) std::printf("  Next:  %s\n", c.next.c_str());
     std::fflush(stdout);
 }
@@ -155,7 +155,8 @@ void plan_all(Client& client, const Options& options, const std::string& on,
             if (!json::get_bool(plan, "costs")) continue;
             costs = true;
             for (const json::value& v : json::get_array(plan, "warnings")) {
-                if (!options.quiet) tell(options, "warning", c.domain + ": " + std::string(v.as_string()));
+                if (!options.quiet)
+                    tell(options, "warning", c.domain + ": " + std::string(v.as_string()));
             }
         } catch (const Error& e) {
             fail(c, e);
@@ -181,8 +182,9 @@ int ha_action(Client& client, const Options& options, const std::string& domain,
     json::object task = follow(client, options, "", json::get_string(reply, "task-id"));
     if (options.wait && !options.quiet) {
         std::printf("%s\n", wrapped(options, symbol(options, "done") + " ",
-                                   safe(domain) + ": " +
-                                       safe(json::get_string(task, "progress-description"))).c_str());
+                                    safe(domain) + ": " +
+                                        safe(json::get_string(task, "progress-description")))
+                                .c_str());
     }
     return 0;
 }
@@ -194,8 +196,10 @@ int ha_set_active_all(Client& client, const Options& options, const std::string&
     size_t width = 0, open = 0, failed = 0, done = 0;
     for (const Change& c : changes) width = std::max(width, columns(safe(c.domain)));
     for (const Change& c : changes) {
-        if (c.state == "waiting") ++open;
-        else show(options, c, width);
+        if (c.state == "waiting")
+            ++open;
+        else
+            show(options, c, width);
     }
     bool live = isatty(STDERR_FILENO) && !options.quiet && !options.json;
     for (size_t total = open; open > 0;) {
@@ -208,7 +212,8 @@ int ha_set_active_all(Client& client, const Options& options, const std::string&
                     c.begun = mono_ms();
                     json::object request = request_of(c.domain, "set-active", on);
                     request["confirmed"] = true;
-                    c.task = json::get_string(client.run("", "domain-ha-action", request), "task-id");
+                    c.task =
+                        json::get_string(client.run("", "domain-ha-action", request), "task-id");
                     c.state = "running";
                     ++running;
                 } else if (c.state == "running") {

@@ -155,8 +155,9 @@ int main(int argc, char** argv) {
          [&](Client& c) { return ha_status(c, o, name); })
         ->add_option("DOMAIN", name);
     CLI::App* set_active =
-        leaf(ha, "set-active", "orderly: SERVER becomes Active, the present Active becomes Standby; "
-                               "with --all, every Domain that has a server there",
+        leaf(ha, "set-active",
+             "orderly: SERVER becomes Active, the present Active becomes Standby; "
+             "with --all, every Domain that has a server there",
              [&](Client& c) {
                  if (all) return ha_set_active_all(c, o, target);
                  return ha_action(c, o, name, "set-active", target);
@@ -219,8 +220,9 @@ int main(int argc, char** argv) {
     detect_terminal(o, colour);
     o.ascii = o.ascii || ascii;
     if (set_active->parsed() && (target.empty() || (name.empty() && !all))) {
-        std::fprintf(stderr, "Usage: mdsctl ha set-active DOMAIN SERVER\n"
-                             "       mdsctl ha set-active --all --on SERVER\n");
+        std::fprintf(stderr,
+                     "Usage: mdsctl ha set-active DOMAIN SERVER\n"
+                     "       mdsctl ha set-active --all --on SERVER\n");
         return 2;
     }
     try {

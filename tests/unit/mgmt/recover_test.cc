@@ -128,8 +128,8 @@ TEST_F(Recover, BothSidesTouchedIsMarkedWithBothValuesAndStopsPublish) {
     for (const char* word : {"host 'web'", "'mine'", "'theirs'", "of 'bob'"}) {
         EXPECT_NE(message.find(word), std::string::npos) << message;
     }
-    const json::object& field = mark.at("conflict").as_object().at("fields").as_array().at(0)
-                                    .as_object();
+    const json::object& field =
+        mark.at("conflict").as_object().at("fields").as_array().at(0).as_object();
     EXPECT_EQ(field.at("field"), "comments");
     EXPECT_EQ(field.at("mine"), "mine");
     EXPECT_EQ(field.at("theirs"), "theirs");
@@ -152,7 +152,8 @@ TEST_F(Recover, EditingTheObjectResolvesItsMark) {
     good(sid, "set-host", R"({"name":"web","comments":"mine"})");
     EXPECT_EQ(good(sid, "show-validations").at("warnings-total"), 0);
     // From now on the object is locked as any that is edited.
-    EXPECT_EQ(workspace->execute_as({}, "set-host", R"({"name":"web","comments":"x"})").status, 409);
+    EXPECT_EQ(workspace->execute_as({}, "set-host", R"({"name":"web","comments":"x"})").status,
+              409);
     publish(sid);
     EXPECT_EQ(comments_of("web"), "mine");
 }
@@ -261,9 +262,9 @@ TEST_F(Recover, ItsContentIsForItsAuthorAndWhoMayManageSessions) {
     EXPECT_EQ(json::text(good(eve, "show-sessions", R"({"details-level":"full"})")).find("secret"),
               std::string::npos);
     // The administrator may be gone: whoever manages sessions takes it over.
-    std::string chief = login({{"user", "chief"},
-                               {"permissions", json::object{{"read-write", true},
-                                                            {"manage-sessions", true}}}});
+    std::string chief =
+        login({{"user", "chief"},
+               {"permissions", json::object{{"read-write", true}, {"manage-sessions", true}}}});
     good(chief, "take-over-session", by_uid);
     EXPECT_EQ(ask(chief, "show-host", R"({"name":"secret"})").status, 200);
     publish(chief);

@@ -197,7 +197,10 @@ TEST(FullSync, PE_3_PE_4_OneChangeTravelsToEveryStandbyAndTheRestDoesNot) {
         }
         return false;
     };
-    net[0].db->publish({Uid::make(), "", "anna", "",
+    net[0].db->publish({Uid::make(),
+                        "",
+                        "anna",
+                        "",
                         {{store::Change::Op::put, changed, "host", "network", "h19999",
                           R"({"ipv4-address":"10.0.0.2"})"}}},
                        {});

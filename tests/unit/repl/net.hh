@@ -219,7 +219,9 @@ inline void Node::boot(bool founder) {
     replica->start();
 }
 
-inline int64_t Node::mono_ms() { return net_.now; }
+inline int64_t Node::mono_ms() {
+    return net_.now;
+}
 
 inline void Node::send(const Uid& to, Kind kind, std::string payload) {
     net_.queue.push_back({mds, to, kind, std::move(payload)});
