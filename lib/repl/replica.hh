@@ -149,6 +149,8 @@ class Replica {
     void set_link(const Uid& mds, const std::string& state, const std::string& reason);
     /// Something was committed here: ship it.
     void committed();
+    /// What Env::open_work() says has changed: the others hear it before the next heartbeat.
+    void work_changed() { send_positions(); }
 
     Role role() const { return role_; }
     bool collision() const { return collision_; }

@@ -167,13 +167,19 @@ void ReplicaEnv::release_recovered() {
 }
 
 std::string ReplicaEnv::open_work() {
-    constexpr int64_t k_fresh_ms = 500;
+    constexpr int64_t k_fresh_ms = 200;
     int64_t now = mono_ms();
     if (work_.empty() || now - work_at_ > k_fresh_ms) {
         work_ = json::text(workspace_.open_work());
         work_at_ = now;
     }
     return work_;
+}
+
+bool ReplicaEnv::work_changed() {
+    if (open_work() == work_told_) return false;
+    work_told_ = work_;
+    return true;
 }
 
 std::string ReplicaEnv::end_work(const std::string& why) {

@@ -52,6 +52,8 @@ class ReplicaEnv : public repl::Env {
     std::function<void(const repl::Peer&, bool first)> on_copy_begins;
     std::function<void(const repl::Peer&, const std::string& problem)> on_copy_ends;
 
+    /// Whether open_work() says something else than at the last call.
+    bool work_changed();
     /// Recovered sessions that nobody has gone on with wait for the next Active.
     void release_recovered();
 
@@ -68,6 +70,7 @@ class ReplicaEnv : public repl::Env {
     /// open_work() of this moment: it goes with every position.
     std::string work_;
     int64_t work_at_ = 0;
+    std::string work_told_;
 };
 
 }  // namespace mds::server

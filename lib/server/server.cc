@@ -117,6 +117,7 @@ struct Server::Impl {
     }
 
     void tick() {
+        if (env.work_changed()) replica.work_changed();
         replica.tick();
         sync_tasks.tick();
         actions.tick();

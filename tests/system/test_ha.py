@@ -30,11 +30,11 @@ def active_on(ex1, name, domain="London", yes=True):
     ex1.wait_synchronized(name, domain)
 
 
-def plan_on_london(ex1):
-    """What Set Active of London-1 would cost, without doing it."""
+def plan_on_london(ex1, action="set-active", target=""):
+    """What an action on London-1 would cost, without doing it."""
+    request = json.dumps({"action": action, "target": target, "plan": True})
     return ex1["london"].out("busctl call org.openmds.Domain1.London_2d1 /org/openmds/Domain1 "
-                             "org.openmds.Domain1 HaAction s "
-                             """'{"action":"set-active","plan":true}'""")
+                             f"org.openmds.Domain1 HaAction s '{request}'")
 
 
 @pytest.fixture(name="left_behind")
@@ -44,7 +44,7 @@ def private_session_on_tokyo(ex1):
     api = ex1.api("tokyo", "London")
     for i in range(3):
         api.send("add-host", host(f"left-{i}", f"192.0.2.{211 + i}", **{"ignore-warnings": True}))
-    # The next heartbeat tells London of them.
+    # The next position of London-2 tells London of them.
     wait_until(lambda: "admin has 3 unpublished changes" in plan_on_london(ex1), 10,
                "London to hear of the session")
     yield api
@@ -67,6 +67,8 @@ def test_CA_2_CA_3_CA_6_MA_2_MA_3_MA_5_MA_6_MA_8_what_a_change_costs_is_said_fir
     assert status["last-change"]["cause"] == "handover" and status["last-change"]["by"] == "root"
     # The changes are private on London-2 still; a full synchronization would end them.
     reader = ex1.api("tokyo", "London")
+    wait_until(lambda: "disconnected" in plan_on_london(ex1, "full-sync", "London-2"), 10,
+               "London to hear of the client")
     done = ex1.ctl("london", "ha sync London --to tokyo </dev/null", check=False)
     assert done.returncode == 9, done.stdout + done.stderr
     for words in (warning, "they are discarded", "publish first", "is not needed", "disconnected"):

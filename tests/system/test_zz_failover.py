@@ -5,7 +5,7 @@ import json
 import pytest
 
 from api import ApiError
-from rig import wait_until
+from rig import RigError, wait_until
 
 
 def test_AS_6_CA_10_ST_3_power_cut_of_the_active_forced_takeover_and_return(ex1):
@@ -117,12 +117,17 @@ def test_a_recovered_session_survives_the_death_of_its_active_and_is_not_doubled
     ex1.ctl("tokyo", "--yes ha force-active London tokyo")
     ex1.rig.heal()
     def recovered(name):
-        return [r["uid"] for r in ex1.ha(name, "London").get("recovered-sessions", [])]
-    wait_until(lambda: len(recovered("tokyo")) == 1, 30, "the hand-over")
+        try:
+            return [r["uid"] for r in ex1.ha(name, "London").get("recovered-sessions", [])]
+        except RigError:  # it starts
+            return None
+    wait_until(lambda: len(recovered("tokyo") or []) == 1, 30, "the hand-over")
     uid = recovered("tokyo")[0]
     ex1["tokyo"].sh("systemctl kill -s KILL mds-domain@London-2.service")
     wait_until(lambda: recovered("tokyo") == [uid], 30, "it to be there after a crash")
     ex1.wait_synchronized("tokyo", "London", 60)
+    wait_until(lambda: ex1.peer("london", "London", "London-2").get("ha-state") == "active", 30,
+               "London to hear that London-2 is Active again")
     # Nobody has gone on with it: it follows to the next Active.
     ex1.ctl("london", "ha set-active London london")
     ex1.wait_role("london", "London", "active")
