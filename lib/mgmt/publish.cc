@@ -181,6 +181,8 @@ uint64_t WorkspaceImpl::discard(const SessionPtr& session, const std::string& by
         log::notice("recovered session '" + session->name() + "' of '" + session->user +
                         "' was discarded by '" + by + "'",
                     {{"MDS_DOMAIN", settings.domain.name}, {"MDS_SESSION", session->uid.text()}});
+        record(*session, "Discard recovered session", session->name(),
+               std::to_string(count) + " changes, by " + by);
         session->info["discarded-by"] = by;
         session->info["discarded-ms"] = now();
         finish_parked(*session);

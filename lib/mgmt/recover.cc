@@ -85,6 +85,8 @@ bool WorkspaceImpl::recover(const Parked::Publish& publish) {
         ++session->changes;
     }
     save(*session);
+    record(*session, "Recover session", session->name(),
+           std::to_string(session->changes) + " changes wait for their author");
     parked.keep(publish);
     transaction.commit();
     sessions[uid] = session;
@@ -175,6 +177,11 @@ json::object Workspace::end_work(const std::string& why) {
                     " changes was " +
                     (session->recovered() ? "given back to be recovered: " : "discarded: ") + why,
                 {{"MDS_DOMAIN", impl.settings.domain.name}, {"MDS_SESSION", session->uid.text()}});
+        }
+        if (session->changes > 0) {
+            impl.record(*session,
+                        session->recovered() ? "Give back session" : "Discard by synchronization",
+                        session->name(), std::to_string(session->changes) + " changes; " + why);
         }
         if (session->recovered()) {
             release(impl, session);

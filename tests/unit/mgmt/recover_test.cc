@@ -109,6 +109,10 @@ TEST_F(Recover, NoDoublesAlsoAfterPublishDiscardAndRestart) {
     json::object gone = good(login(), "show-session", R"({"uid":")" + uid + "\"}");
     EXPECT_EQ(gone.at("state"), "discarded");
     EXPECT_EQ(gone.at("discarded-by"), "ops");
+    SQLite::Statement trail(work->db(),
+                            "SELECT message FROM audit WHERE operation='Discard recovered session'");
+    ASSERT_TRUE(trail.executeStep());
+    EXPECT_EQ(trail.getColumn(0).getString(), "1 changes, by ops");
 }
 
 TEST_F(Recover, BothSidesTouchedIsMarkedWithBothValuesAndStopsPublish) {
