@@ -96,7 +96,9 @@ void WorkspaceImpl::start_anew(const SessionPtr& session) {
     session->changes = 0;
     session->overlay = std::make_unique<Overlay>();
     session->info.erase("name");
-    session->info.erase("description");
+    for (const char* key : {"description", "recovered", "discarded-by", "discarded-ms"}) {
+        session->info.erase(key);
+    }
     sessions[session->uid] = session;
     save(*session);
 }

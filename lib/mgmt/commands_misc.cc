@@ -138,12 +138,24 @@ std::vector<std::string> errors_of(WorkspaceImpl& impl, Call& call) {
 }
 
 json::object show_validations(WorkspaceImpl& impl, Call& call) {
-    json::array errors;
+    json::array errors, warnings;
+    if (call.session().recovered()) {
+        for (Mark& mark : impl.marks_of(call.session())) {
+            (mark.must_edit ? errors : warnings)
+                .push_back(
+                    json::object{{"message", mark.message},
+                                 {"current-session", true},
+                                 {"conflict", json::object{{"uid", mark.uid.text()},
+                                                           {"type", mark.type},
+                                                           {"name", mark.name},
+                                                           {"fields", std::move(mark.fields)}}}});
+        }
+    }
     for (const std::string& line : errors_of(impl, call)) {
         errors.push_back(json::object{{"message", line}, {"current-session", true}});
     }
-    size_t count = errors.size();
-    return {{"warnings", json::array{}},        {"warnings-total", 0},
+    size_t count = errors.size(), conflicts = warnings.size();
+    return {{"warnings", std::move(warnings)},  {"warnings-total", conflicts},
             {"errors", std::move(errors)},      {"errors-total", count},
             {"blocking-errors", json::array{}}, {"blocking-errors-total", 0}};
 }

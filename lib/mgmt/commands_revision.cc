@@ -189,14 +189,18 @@ void WorkspaceImpl::purge_by_size() {
     if (settings.log_bytes == 0) return;
     uint64_t up_to = db.purge_point(settings.log_bytes);
     if (up_to == 0) return;
-    uint64_t have = hooks.replicated ? hooks.replicated() : UINT64_MAX;
+    uint64_t limit = hooks.purge_limit ? hooks.purge_limit() : UINT64_MAX;
+    if (limit < up_to) {
+        log::warning("the log is larger than " + std::to_string(settings.log_bytes >> 20) +
+                     " MiB, and a server of this Domain has only revision " +
+                     std::to_string(limit) + "; what it lacks is kept until it is back or removed");
+        up_to = limit;
+    }
+    if (up_to < db.oldest_record()) return;
     try {
         purge(*this, up_to, "log size");
         log::notice("the log was larger than " + std::to_string(settings.log_bytes >> 20) +
-                    " MiB: purged up to revision " + std::to_string(up_to) +
-                    (have < up_to ? "; a server that has only revision " + std::to_string(have) +
-                                        " will take a full copy"
-                                  : ""));
+                    " MiB: purged up to revision " + std::to_string(up_to));
     } catch (const Error& error) {
         log::warning("purging the log: " + std::string(error.message()));
     }
@@ -239,9 +243,7 @@ void WorkspaceImpl::purge_by_schedule() {
             return index == 0 || (by_count && index < most) || (by_days && r.time_ms >= oldest);
         },
         &count);
-    // A server that was away for a while still catches up by what it lacks (replication.md 9).
-    if (hooks.replicated) up_to = std::min(up_to, hooks.replicated());
-    if (up_to < db.oldest_record()) return;
+    if (up_to == 0) return;
     try {
         purge(*this, up_to, "automatic purge");
         log::notice("automatic purge: " + std::to_string(count) + " published sessions, up to " +

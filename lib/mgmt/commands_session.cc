@@ -44,6 +44,18 @@ json::object WorkspaceImpl::render_session(const Session& session) {
     out["email"] = "";
     out["phone-number"] = "";
     out["connected"] = session.connected();
+    if (session.recovered()) {
+        const json::object& from = json::get_object(session.info, "recovered");
+        out["recovered"] = json::object{{"server", json::get_string(from, "server")},
+                                        {"term", json::get_string(from, "term")},
+                                        {"revision", json::get_int(from, "revision")},
+                                        {"publish-time", model::date(json::get_int(from, "time"))},
+                                        {"author", json::get_string(from, "author")}};
+    }
+    if (session.state == "discarded") {
+        out["discarded-by"] = json::get_string(session.info, "discarded-by");
+        out["discard-time"] = model::date(json::get_int(session.info, "discarded-ms"));
+    }
     out["connected-server"] = json::object{{"name", settings.server_name}, {"type", "CpmiHostCkp"}};
     return out;
 }
@@ -67,7 +79,8 @@ json::object show_session(WorkspaceImpl& impl, Call& call) {
         if (SessionPtr session = impl.by_uid(*uid)) return impl.render_session(*session);
         auto stored = impl.stored_session(*uid);
         // A purged revision is gone, its session too.
-        if (stored && impl.db.revision_of_session(*uid)) return impl.render_session(*stored);
+        if (stored && (stored->state == "discarded" || impl.db.revision_of_session(*uid)))
+            return impl.render_session(*stored);
     }
     throw Error(Code::object_not_found, "Requested object [" + text + "] not found");
 }
@@ -244,7 +257,7 @@ json::object disconnect_other(WorkspaceImpl& impl, Call& call) {
                                         impl.now() + 3'600'000, target->uid, target->user};
         impl.disconnect(*target, false);
     }
-    if (call.flag("discard") && impl.by_uid(target->uid)) impl.discard(target);
+    if (call.flag("discard") && impl.by_uid(target->uid)) impl.discard(target, call.user());
     return {{"message", "OK"}};
 }
 

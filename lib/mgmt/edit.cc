@@ -71,7 +71,7 @@ void WorkspaceImpl::put_entry(const SessionPtr& session, const Uid& uid,
         if (entry) {
             SQLite::Statement& s = work.sql(
                 "INSERT OR REPLACE INTO overlay(session,uid,op,type,scope,name,doc,"
-                "base_rev,base_type,base_name) VALUES(?,?,?,?,?,?,?,?,?,?)");
+                "base_rev,base_type,base_name,base_doc) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
             s.bindNoCopy(1, session->uid.bytes.data(), 16);
             s.bindNoCopy(2, uid.bytes.data(), 16);
             s.bind(3, entry->removed ? 2 : 1);
@@ -82,6 +82,7 @@ void WorkspaceImpl::put_entry(const SessionPtr& session, const Uid& uid,
             s.bind(8, static_cast<int64_t>(entry->base_rev));
             s.bindNoCopy(9, entry->base_type);
             s.bindNoCopy(10, entry->base_name);
+            if (entry->recovered) s.bindNoCopy(11, entry->base_doc);
             s.exec();
         } else {
             SQLite::Statement& s = work.sql("DELETE FROM overlay WHERE session=? AND uid=?");
@@ -195,25 +196,28 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
         before.uid = uid;
         before.name = name;
         const Entry* mine = session_->changes > 0 ? impl.overlay(*session_).find(uid) : nullptr;
-        if (mine) {
+        // Whoever edits a recovered change has seen what is published now: that is its base then.
+        bool recovered = mine && mine->recovered;
+        if (mine && !recovered) {
             entry.base_rev = mine->base_rev;
             entry.base_type = mine->base_type;
             entry.base_name = mine->base_name;
-            if (!mine->removed) before.name = mine->name;
         } else if (auto object = impl.db.get(uid)) {
             entry.base_rev = object->rev;
             entry.base_type = object->type;
             entry.base_name = object->name;
             before.name = object->name;
         }
+        if (mine && !mine->removed) before.name = mine->name;
         std::string shown = json::get_string(document, "name");
         if (!t.within.empty()) before.name = shown;
         if (entry.base_rev != 0) impl.take_lock(*this, before, false);
 
         // The name must be free in the session's view of the family.
         std::string folded = fold(name);
-        bool same_name = (mine && !mine->removed && fold(mine->name) == folded) ||
-                         (!mine && entry.base_rev != 0 && fold(entry.base_name) == folded);
+        bool same_name =
+            (mine && !recovered && !mine->removed && fold(mine->name) == folded) ||
+            ((!mine || recovered) && entry.base_rev != 0 && fold(entry.base_name) == folded);
         if (!same_name) {
             std::optional<Uid> taken;
             Overlay* overlay = session_->changes > 0 ? &impl.overlay(*session_) : nullptr;
@@ -294,6 +298,10 @@ View Call::set(const View& view, const json::object& params, const json::object&
         SessionWorld world(*this);
         json::object document = view.document;
         bool changed = model::update_document(t, document, params, world);
+        // To set what a recovered session has already is how one chooses it.
+        const Entry* mine =
+            session_->changes > 0 ? impl.overlay(*session_).find(view.uid) : nullptr;
+        changed = changed || (mine && mine->recovered);
         if (!internal.empty()) {
             put_internal(t, document, internal);
             changed = changed || document != view.document;
@@ -329,7 +337,10 @@ void Call::remove(const View& view, bool in_use_too) {
         require_area(*view.type, true);
         const Entry* mine =
             session_->changes > 0 ? impl.overlay(*session_).find(view.uid) : nullptr;
-        bool is_new = mine && mine->base_rev == 0;
+        std::optional<store::Object> published;
+        if (mine && mine->recovered) published = impl.db.get(view.uid);
+        bool recovered = mine && mine->recovered;
+        bool is_new = recovered ? !published : mine && mine->base_rev == 0;
         if (!is_new) impl.take_lock(*this, view, false);
         std::vector<Uid> by = users(view.uid);
         std::erase(by, view.uid);
@@ -357,7 +368,11 @@ void Call::remove(const View& view, bool in_use_too) {
         entry.type = view.type->name;
         entry.scope = view.type->family;
         entry.name = model::index_name(*view.type, view.document);
-        if (mine) {
+        if (recovered) {
+            entry.base_rev = published->rev;
+            entry.base_type = published->type;
+            entry.base_name = published->name;
+        } else if (mine) {
             entry.base_rev = mine->base_rev;
             entry.base_type = mine->base_type;
             entry.base_name = mine->base_name;

@@ -132,7 +132,7 @@ std::optional<View> WorkspaceImpl::head(Call& call, const Uid& uid) {
 bool WorkspaceImpl::edit_member(Call& call, const Uid& group, const Uid& member, bool add) {
     const SessionPtr& session = session_of(call);
     const Entry* entry = session->changes > 0 ? overlay(*session).find(group) : nullptr;
-    if (!entry || entry->removed) {
+    if (!entry || entry->removed || entry->recovered) {
         // The first edit in this session: the whole document comes over.
         auto view = call.get(group);
         if (!view) return false;

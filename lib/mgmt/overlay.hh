@@ -19,6 +19,10 @@ struct Entry {
     std::string base_type, base_name;
     /// Memberships edited one by one since the document was stored as a whole.
     uint64_t member_edits = 0;
+    /// Of a parked publish, not edited since it was recovered: it holds no lock, and what it was
+    /// made from is `base_doc` (empty: there was no object), whatever is published now.
+    bool recovered = false;
+    std::string base_doc;
 };
 
 /// The private changes of one session, indexed for reads through the session: by uid, by name, by

@@ -1,9 +1,63 @@
 // The changes of a session made public, or dropped.
 #include <algorithm>
 
+#include "log/log.hh"
 #include "mgmt/workspace_impl.hh"
 
 namespace mds::mgmt {
+
+namespace {
+
+/// Recovered changes hold no locks; they do not break those of others either.
+std::string locked_by_other(WorkspaceImpl& impl, const Session& session, const Uid& uid,
+                            const std::string& name) {
+    auto found = impl.locks.find(uid);
+    if (found == impl.locks.end() || found->second.session == session.uid) return "";
+    SessionPtr owner = impl.by_uid(found->second.session);
+    return "Object '" + name + "' is locked by another session of '" +
+           (owner ? owner->user : "unknown") + "'.";
+}
+
+/// Nothing is overwritten that the session's author has not seen (replication.md 7).
+void refuse_marked(const std::vector<Mark>& marks) {
+    if (marks.empty()) return;
+    Error error(Code::validation_failed,
+                "Validation failed with " + std::to_string(marks.size()) + " conflict" +
+                    (marks.size() == 1 ? "" : "s") +
+                    ": this session was recovered, and the objects were changed since.");
+    for (const Mark& mark : marks) {
+        if (mark.must_edit) {
+            error.add_error(mark.message);
+        } else {
+            error.add_warning(mark.message);
+        }
+    }
+    throw std::move(error).refusal(
+        "RF-37",
+        "Edit the objects listed or take their changes back (discard with objects); "
+        "publish with ignore-warnings true keeps what this session has.");
+}
+
+}  // namespace
+
+void WorkspaceImpl::check_recovered(Session& session, bool marked_too) {
+    std::vector<Mark> marks = marks_of(session);
+    if (marked_too) std::erase_if(marks, [](const Mark& mark) { return !mark.must_edit; });
+    refuse_marked(marks);
+    std::vector<std::string> problems;
+    for (const auto& [uid, entry] : overlay(session).entries()) {
+        auto now_public = entry.recovered ? db.get(uid) : std::nullopt;
+        if (!now_public) continue;
+        std::string locked = locked_by_other(*this, session, uid, now_public->name);
+        if (!locked.empty()) problems.push_back(std::move(locked));
+    }
+    if (problems.empty()) return;
+    Error error(Code::validation_failed, "Validation failed with " +
+                                             std::to_string(problems.size()) + " error" +
+                                             (problems.size() == 1 ? "" : "s"));
+    for (std::string& line : problems) error.add_error(std::move(line));
+    throw std::move(error).refusal("RF-37", "Correct the objects listed, or discard.");
+}
 
 store::PublicDb::PublishRequest request_of(const Session& session, const std::string& by) {
     store::PublicDb::PublishRequest request;
@@ -27,18 +81,26 @@ std::vector<store::Change> changes_of(const Overlay& overlay) {
         change.doc = entry.doc;
         // Locks prevent that somebody else changes it on one server; a change of roles in between
         // does not.
-        change.base_rev = entry.base_rev;
+        change.base_rev = entry.recovered ? 0 : entry.base_rev;
         out.push_back(std::move(change));
     }
     return out;
 }
 
-uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by) {
+uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by,
+                                bool marked_too) {
     if (hooks.before_publish) hooks.before_publish();
     if (session->changes == 0) return 0;
     hooks.require_writable();
+    if (session->recovered()) check_recovered(*session, marked_too);
     store::PublicDb::PublishRequest request = request_of(*session, by);
     request.changes = changes_of(overlay(*session));
+    if (session->recovered()) {
+        // What it deletes may be gone already.
+        std::erase_if(request.changes, [this](const store::Change& c) {
+            return c.op == store::Change::Op::remove && !db.get(c.uid);
+        });
+    }
     // What the command has put into work.db so far must be there before the publish is.
     if (!session->transient) commit();
     uint64_t count = session->changes;
@@ -47,6 +109,7 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
     record(*session, "Publish", session->name(),
            std::to_string(count) + " changes, revision " + std::to_string(revision.rev));
     finish_published(session);
+    refresh_recovered(nullptr);
     if (hooks.published) hooks.published(revision);
     return revision.rev;
 }
@@ -84,19 +147,24 @@ void WorkspaceImpl::finish_published(const SessionPtr& session) {
         transaction.commit();
         return;
     }
-    // The published session stays as a record; whoever is connected goes on in a new one.
+    if (session->recovered()) finish_parked(*session);
+    end_as(session, "published", count);
+    transaction.commit();
+}
+
+void WorkspaceImpl::end_as(const SessionPtr& session, const std::string& state, uint64_t count) {
     Session record;
     record.uid = session->uid;
     record.user = session->user;
     record.user_uid = session->user_uid;
     record.info = session->info;
-    record.state = "published";
+    record.state = state;
     record.timeout_s = session->timeout_s;
     record.created_ms = session->created_ms;
     record.login_ms = session->login_ms;
     record.logout_ms = session->logout_ms;
     record.last_use_ms = session->last_use_ms;
-    record.publish_ms = now();
+    if (state == "published") record.publish_ms = now();
     record.changes = count;
     save(record);
     sessions.erase(session->uid);
@@ -105,14 +173,24 @@ void WorkspaceImpl::finish_published(const SessionPtr& session) {
     } else {
         session->uid = Uid::make();
     }
-    transaction.commit();
 }
 
-uint64_t WorkspaceImpl::discard(const SessionPtr& session) {
+uint64_t WorkspaceImpl::discard(const SessionPtr& session, const std::string& by) {
     WorkDb::Transaction transaction(work);
     uint64_t count = session->changes;
     clear_changes(*session);
-    if (!session->connected()) {
+    if (session->recovered()) {
+        // Told to be published once: who gave it up is recorded for good.
+        log::notice("recovered session '" + session->name() + "' of '" + session->user +
+                        "' was discarded by '" + by + "'",
+                    {{"MDS_DOMAIN", settings.domain.name}, {"MDS_SESSION", session->uid.text()}});
+        record(*session, "Discard recovered session", session->name(),
+               std::to_string(count) + " changes, by " + by);
+        session->info["discarded-by"] = by;
+        session->info["discarded-ms"] = now();
+        finish_parked(*session);
+        end_as(session, "discarded", count);
+    } else if (!session->connected()) {
         forget(*session);
     } else {
         save(*session);

@@ -3,8 +3,12 @@
 // session itself, and other publishes, wait for its end in order.
 #include <malloc.h>
 
+#include <algorithm>
+
+#include "base/text.hh"
 #include "log/log.hh"
 #include "mgmt/workspace_impl.hh"
+#include "model/coerce.hh"
 
 namespace mds::mgmt {
 namespace {
@@ -32,9 +36,42 @@ SessionPtr target_of(WorkspaceImpl& impl, Call& call) {
     return session;
 }
 
-}  // namespace
+/// One object of the overlay by its uid or name.
+Uid changed_object(Overlay& changes, const std::string& text) {
+    if (auto uid = Uid::parse(text); uid && changes.find(*uid)) return *uid;
+    std::vector<Uid> found;
+    for (const auto& [uid, entry] : changes.entries()) {
+        if (fold(entry.name) == fold(text) || fold(entry.base_name) == fold(text)) {
+            found.push_back(uid);
+        }
+    }
+    for (const Uid& uid : changes.titled(text)) {
+        if (std::find(found.begin(), found.end(), uid) == found.end()) found.push_back(uid);
+    }
+    if (found.empty()) not_found(text);
+    if (found.size() > 1) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [objects]. " + std::to_string(found.size()) +
+                        " changed objects are named '" + text + "'; give the uid.");
+    }
+    return found.front();
+}
 
-namespace {
+json::object discard_objects(WorkspaceImpl& impl, Call& call, const json::value& given, bool own) {
+    if (!own) {
+        throw Error(Code::invalid_parameter,
+                    "Invalid parameter for [objects]. Only changes of one's own session can be "
+                    "taken back one by one; switch to the session first.");
+    }
+    std::vector<Uid> chosen;
+    for (const json::value& v : model::as_list(given)) {
+        if (call.session().changes == 0) not_found(model::coerce_string(v, "objects"));
+        chosen.push_back(
+            changed_object(impl.overlay(call.session()), model::coerce_string(v, "objects")));
+    }
+    for (const Uid& uid : chosen) impl.discard_object(call, uid);
+    return {{"message", "OK"}, {"number-of-discarded-changes", chosen.size()}};
+}
 
 json::array publish_details(uint64_t count, const Uid& published) {
     return {json::object{
@@ -43,6 +80,14 @@ json::array publish_details(uint64_t count, const Uid& published) {
 }
 
 }  // namespace
+
+void WorkspaceImpl::discard_object(Call& call, const Uid& uid) {
+    const SessionPtr& session = session_of(call);
+    if (!overlay(*session).find(uid)) return;
+    put_entry(session, uid, std::nullopt);
+    auto lock = locks.find(uid);
+    if (lock != locks.end() && lock->second.session == session->uid) drop_lock(uid);
+}
 
 void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then) {
     call.only({"uid"});
@@ -66,10 +111,11 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
         return self.create_task("Publish operation", settings.domain.name, call.user(), false,
                                 call.session_uid());
     };
-    if (!hooks.background || session->changes <= k_at_once) {
+    bool marked_too = call.flag("ignore-warnings");
+    if (!hooks.background || session->changes <= k_at_once || session->recovered()) {
         return then(guarded([&] {
             return atomically([&] {
-                uint64_t rev = publish(session, session->user);
+                uint64_t rev = publish(session, session->user, marked_too);
                 Uid task = begin_task();
                 end_publish(task, rev, publish_details(count, published));
                 return json::object{{"task-id", task.text()}};
@@ -153,6 +199,7 @@ void WorkspaceImpl::settle() {
         record(*done.session, "Publish", done.session->name(),
                std::to_string(revision.changes) + " changes, revision " + std::to_string(rev));
         finish_published(done.session);
+        refresh_recovered(nullptr);
         if (hooks.published) hooks.published(revision);
     } catch (...) {
         error = std::current_exception();
@@ -221,13 +268,18 @@ void WorkspaceImpl::register_changes_commands() {
         },
         write);
     CommandFlags discarding;
-    discarding.description = "Drops the changes of a session and releases its locks";
+    discarding.description =
+        "Drops the changes of a session and releases its locks; with objects, those of its own "
+        "session";
     add_generic(
         "discard",
         [this](Call& call) {
-            call.only({"uid"});
+            call.only({"uid", "objects"});
             SessionPtr session = target_of(*this, call);
-            uint64_t count = discard(session);
+            if (const json::value* given = json::find(call.params(), "objects")) {
+                return discard_objects(*this, call, *given, session->uid == call.session_uid());
+            }
+            uint64_t count = discard(session, call.user());
             return json::object{{"message", "OK"}, {"number-of-discarded-changes", count}};
         },
         discarding);

@@ -16,9 +16,11 @@ struct Session {
     std::string user;
     Uid user_uid;
     json::object permissions;
-    /// "name", "description", "comments", "color", "application", "ip-address", "tags".
+    /// "name", "description", "comments", "color", "application", "ip-address", "tags"; "recovered"
+    /// of a parked publish: {"server","term","revision","time","author"}.
     json::object info;
-    /// "open", "pending_approval", "rejected" (its owner can go on with it), "published".
+    /// "open", "pending_approval", "rejected" (its owner can go on with it), "published",
+    /// "discarded" (of recovered sessions only).
     std::string state = "open";
     bool read_only = false, expired = false;
     /// Its changes are being published beside other work: nobody changes or drops them now.
@@ -34,6 +36,12 @@ struct Session {
 
     bool connected() const { return !sid_hash.empty() || transient; }
     std::string name() const { return json::get_string(info, "name"); }
+    bool recovered() const { return info.contains("recovered"); }
+    /// Recovered, and nobody has gone on with it yet.
+    bool untouched() const {
+        return recovered() && !connected() && login_ms == 0 && state == "open" &&
+               user == json::get_string(json::get_object(info, "recovered"), "author");
+    }
 };
 
 struct Lock {

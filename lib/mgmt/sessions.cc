@@ -69,7 +69,8 @@ void WorkspaceImpl::load_sessions() {
     }
     std::vector<SessionPtr> loaded;
     {
-        SQLite::Statement s(work.db(), std::string(k_columns) + "WHERE state<>'published'");
+        SQLite::Statement s(
+            work.db(), std::string(k_columns) + "WHERE state NOT IN ('published','discarded')");
         while (s.executeStep()) loaded.push_back(std::make_shared<Session>(read_session(s)));
     }
     for (const SessionPtr& session : loaded) {
@@ -207,7 +208,7 @@ Overlay& WorkspaceImpl::overlay(Session& session) {
         s.reset();
     }
     SQLite::Statement& s = work.sql(
-        "SELECT uid,op,type,scope,name,doc,base_rev,base_type,base_name FROM overlay "
+        "SELECT uid,op,type,scope,name,doc,base_rev,base_type,base_name,base_doc FROM overlay "
         "WHERE session=?");
     s.bind(1, session.uid.bytes.data(), 16);
     while (s.executeStep()) {
@@ -221,6 +222,16 @@ Overlay& WorkspaceImpl::overlay(Session& session) {
         entry.base_type = s.getColumn(7).getString();
         entry.base_name = s.getColumn(8).getString();
         Uid uid = uid_at(s, 0);
+        if (!s.getColumn(9).isNull()) {
+            // What it replaces is what is published now, whatever it was made from.
+            entry.recovered = true;
+            entry.base_doc = s.getColumn(9).getString();
+            if (auto object = db.get(uid)) {
+                entry.base_rev = object->rev;
+                entry.base_type = object->type;
+                entry.base_name = object->name;
+            }
+        }
         if (auto found = edits.find(uid); found != edits.end()) {
             entry.doc = with_edits(entry.doc, found->second);
             entry.member_edits = found->second.size();
@@ -284,6 +295,7 @@ void WorkspaceImpl::drop_old() {
     tasks.bind(1, time - k_keep_tasks_ms);
     tasks.exec();
     drop_old_audit(time);
+    parked.drop_old(time);
     // The log of revisions keeps what was published; these rows only answer show-session.
     SQLite::Statement& old = work.sql(
         "DELETE FROM session WHERE state='published' AND uid NOT IN (SELECT uid FROM session WHERE "
@@ -330,7 +342,7 @@ json::object Workspace::open_session(const json::object& request) {
     if (json::get_bool(request, "continue-last-session") && !read_only) {
         for (const auto& [uid, candidate] : impl.sessions) {
             if (candidate->connected() || candidate->user != user || candidate->read_only ||
-                candidate->state != "open") {
+                candidate->state != "open" || candidate->untouched()) {
                 continue;
             }
             if (session) {
@@ -390,13 +402,15 @@ json::object Workspace::open_session(const json::object& request) {
 void Workspace::end_sessions(const std::string& reason) {
     std::vector<SessionPtr> all;
     for (const auto& [hash, session] : impl_->sids) all.push_back(session);
-    std::string where = impl_->hooks.where_active ? impl_->hooks.where_active() : "";
-    std::string text = where.empty() ? reason : reason + " " + where;
     int64_t now = impl_->now();
     WorkDb::Transaction transaction(impl_->work);
     for (const SessionPtr& session : all) {
-        impl_->ended[session->sid_hash] = {text, now + k_tasks_after_end_ms,
-                                           now + k_forget_ended_ms, session->uid, session->user};
+        impl_->ended[session->sid_hash] = {reason,
+                                           now + k_tasks_after_end_ms,
+                                           now + k_forget_ended_ms,
+                                           session->uid,
+                                           session->user,
+                                           true};
         impl_->disconnect(*session, false);
     }
     transaction.commit();
@@ -425,6 +439,8 @@ SessionInfo WorkspaceImpl::info_of(const Session& session) const {
     out.state = session.state;
     out.connected = session.connected();
     out.read_only = session.read_only;
+    out.recovered = session.recovered();
+    out.untouched = session.untouched();
     out.changes = session.changes;
     out.locks = lock_count(session.uid);
     out.login_ms = session.login_ms;

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS session(uid BLOB PRIMARY KEY, sid_hash BLOB, user TEX
 CREATE INDEX IF NOT EXISTS session_state ON session(state, publish_ms);
 CREATE TABLE IF NOT EXISTS overlay(session BLOB NOT NULL, uid BLOB NOT NULL, op INTEGER NOT NULL,
   type TEXT NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, doc TEXT NOT NULL,
-  base_rev INTEGER NOT NULL, base_type TEXT NOT NULL, base_name TEXT NOT NULL,
+  base_rev INTEGER NOT NULL, base_type TEXT NOT NULL, base_name TEXT NOT NULL, base_doc TEXT,
   PRIMARY KEY(session, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS overlay_member(session BLOB NOT NULL, uid BLOB NOT NULL,
   seq INTEGER NOT NULL, adds INTEGER NOT NULL, member BLOB NOT NULL, time_ms INTEGER NOT NULL,
@@ -29,9 +29,18 @@ CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms I
   subject TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, session BLOB,
   session_name TEXT NOT NULL, domain TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS audit_time ON audit(time_ms);
+CREATE INDEX IF NOT EXISTS task_running ON task(start_ms) WHERE status='in progress';
 CREATE TABLE IF NOT EXISTS parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT,
-  session_name TEXT, time_ms INTEGER, handed_over INTEGER, PRIMARY KEY(term_id, rev));
+  session_name TEXT, time_ms INTEGER, handed_over INTEGER, origin TEXT, PRIMARY KEY(term_id, rev));
 )";
+
+/// A column that a file made by an older version does not have.
+void add_column(SQLite::Database& db, const std::string& table, const std::string& column) {
+    SQLite::Statement s(db, "SELECT 1 FROM pragma_table_info(?) WHERE name=?");
+    s.bind(1, table);
+    s.bind(2, column);
+    if (!s.executeStep()) db.exec("ALTER TABLE " + table + " ADD COLUMN " + column + " TEXT");
+}
 
 }  // namespace
 
@@ -48,6 +57,8 @@ WorkDb::WorkDb(const std::string& path)
     database_->exec("PRAGMA secure_delete=FAST");
     database_->exec("PRAGMA wal_autocheckpoint=4000");
     database_->exec(k_schema);
+    add_column(*database_, "overlay", "base_doc");
+    add_column(*database_, "parked", "origin");
 }
 
 SQLite::Statement& WorkDb::sql(const char* text) {

@@ -16,7 +16,8 @@ namespace mds::mgmt {
 /// Never replicated. WAL with synchronous=NORMAL: a power cut may lose the last keystrokes of a
 /// private session, never a published revision.
 ///   session(uid BLOB PRIMARY KEY, sid_hash BLOB, user TEXT, state TEXT, ... )
-///   overlay(session BLOB, uid BLOB, op, type, scope, name, doc, base_rev)
+///   overlay(session BLOB, uid BLOB, op, type, scope, name, doc, base_rev, ..., base_doc): base_doc
+///     only in recovered sessions, the document before the parked publish ("" = there was none)
 ///   overlay_member(session, uid, seq, adds, member, ...): memberships edited one by one
 ///   lock(uid BLOB PRIMARY KEY, session BLOB, since_ms, by_hand)
 ///   task(id BLOB PRIMARY KEY, ...)
@@ -24,7 +25,8 @@ namespace mds::mgmt {
 ///   ...):
 ///          what administrators did, in order
 ///   parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT, session_name TEXT,
-///          time_ms INTEGER, handed_over INTEGER, PRIMARY KEY(term_id, rev))
+///          time_ms INTEGER, handed_over INTEGER, origin TEXT, PRIMARY KEY(term_id, rev)):
+///          parked.hh
 class WorkDb {
   public:
     /// Opens or makes the file.

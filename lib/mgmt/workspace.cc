@@ -20,6 +20,7 @@ WorkspaceImpl::WorkspaceImpl(Workspace& self_, store::PublicDb& db_, WorkDb& wor
     : self(self_),
       db(db_),
       work(work_),
+      parked(work_),
       settings(std::move(s)),
       hooks(std::move(h)),
       addresses(db_),
@@ -65,6 +66,10 @@ const Settings& Workspace::settings() const {
 
 void Workspace::update_settings(Settings settings) {
     impl_->settings = std::move(settings);
+}
+
+void Workspace::content_changed() {
+    impl_->refresh_recovered(nullptr);
 }
 
 // ---- commands ----
@@ -252,9 +257,11 @@ void check_version(const std::string& version) {
     throw Error(Code::unknown_api_version, "Unknown API version: " + std::string(number));
 }
 
-[[noreturn]] void throw_dead_session(const Ended* ended) {
+[[noreturn]] void throw_dead_session(const Ended* ended, const Hooks& hooks) {
     if (ended) {
-        throw Error(Code::session_expired, "Session expired. " + ended->reason)
+        std::string where =
+            ended->where_active && hooks.where_active ? " " + hooks.where_active() : "";
+        throw Error(Code::session_expired, "Session expired. " + ended->reason + where)
             .refusal("RF-38", "log in again");
     }
     // The session id itself stays out of answers and logs.
@@ -281,7 +288,7 @@ void Workspace::execute(const std::string& sid, const std::string& command,
             const Ended* ended = found == impl_->ended.end() ? nullptr : &found->second;
             bool asks_task =
                 command == "show-task" && ended && impl_->now() < ended->tasks_until_ms;
-            if (!asks_task) throw_dead_session(ended);
+            if (!asks_task) throw_dead_session(ended, impl_->hooks);
             session = std::make_shared<Session>();
             session->uid = ended->session;
             session->user = ended->user;

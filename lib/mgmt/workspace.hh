@@ -10,6 +10,7 @@
 #include "base/ids.hh"
 #include "json/json.hh"
 #include "mgmt/call.hh"
+#include "mgmt/parked.hh"
 #include "mgmt/work_db.hh"
 #include "model/type.hh"
 #include "store/public_db.hh"
@@ -50,9 +51,6 @@ struct Hooks {
     /// Calls `then` when a Standby has this revision on its disk, or with the reason why none has it
     /// yet (zero-loss publish, replication.md 4). Empty: a publish waits for nobody.
     std::function<void(uint64_t rev, std::function<void(std::string problem)> then)> replicate;
-    /// Newest revision that every registered replica has; automatic purging goes no further. Empty:
-    /// there are none.
-    std::function<uint64_t()> replicated;
     /// Runs `work` on another thread, then `then` on this one. Large publishes are written so,
     /// while other sessions go on; empty: everything is done at once.
     std::function<void(std::function<void()> work, std::function<void()> then)> background;
@@ -98,6 +96,8 @@ struct SessionInfo {
     /// "open", "pending_approval", "rejected", "published".
     std::string state;
     bool connected = false, read_only = false;
+    /// Of a parked publish; nobody has gone on with it yet.
+    bool recovered = false, untouched = false;
     uint64_t changes = 0, locks = 0;
     int64_t login_ms = 0, last_use_ms = 0;
 };
@@ -147,6 +147,22 @@ class Workspace {
     void end_sessions_of(const std::string& user, const std::string& reason);
     /// Open sessions (connected, or with changes).
     std::vector<SessionInfo> sessions() const;
+
+    // ---- around changes of the Active (replication.md 7, multi-domain-ha.md MA) ----
+    /// On the Active: keeps a parked publish as a recovered session of its author; on the disk when
+    /// it returns. Nothing happens when it was recovered, published or discarded before.
+    void recover(const Parked::Publish& publish);
+    /// This server is no longer Active: recovered sessions that nobody has gone on with wait for
+    /// the next one.
+    void release_recovered();
+    /// What would be lost by an overwrite:
+    /// {"sessions":[{"user","changes","connected","recovered"}], "tasks":[name]}; only sessions
+    /// that are connected or have changes.
+    json::object open_work() const;
+    /// The content was overwritten on an operator's order: disconnects everybody with `why`,
+    /// discards private sessions (recovered ones wait for the Active again), ends running tasks.
+    /// Returns what that was, as open_work().
+    json::object end_work(const std::string& why);
 
     // ---- commands ----
     /// Never throws. For commands that answer later use the form with `then`.
@@ -199,6 +215,8 @@ class Workspace {
     void tick();
     /// Nobody is connected.
     bool idle() const;
+    /// The public content changed by other means than a publish here (records applied, full copy).
+    void content_changed();
     /// New name of the domain or of the server.
     void update_settings(Settings settings);
 

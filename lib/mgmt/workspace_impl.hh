@@ -12,6 +12,7 @@
 
 #include "mgmt/address_index.hh"
 #include "mgmt/auto_nat.hh"
+#include "mgmt/parked.hh"
 #include "mgmt/rule_index.hh"
 #include "mgmt/session.hh"
 #include "mgmt/workspace.hh"
@@ -59,6 +60,18 @@ struct Ended {
     int64_t tasks_until_ms = 0, forget_ms = 0;
     Uid session;
     std::string user;
+    /// The answer also says which server is Active by then: it may not be known at the end (CA-3).
+    bool where_active = false;
+};
+
+/// A change of a recovered session that does not fit what is published now.
+struct Mark {
+    Uid uid;
+    std::string type, name, message;
+    /// {"field","mine","theirs"}: the values that differ.
+    json::array fields;
+    /// No choice between two values: the change must be edited.
+    bool must_edit = false;
 };
 
 struct WorkspaceImpl {
@@ -145,8 +158,16 @@ struct WorkspaceImpl {
 
     // ---- publish.cc ----
     /// The revision, or 0 when there was nothing to publish.
-    uint64_t publish(const SessionPtr& session, const std::string& by);
-    uint64_t discard(const SessionPtr& session);
+    /// `marked_too`: changes with a conflict mark as well, as this session has them.
+    uint64_t publish(const SessionPtr& session, const std::string& by, bool marked_too = false);
+    uint64_t discard(const SessionPtr& session, const std::string& by);
+    /// Takes back what the session did to one object.
+    void discard_object(Call& call, const Uid& uid);
+    /// The session ends as a record of what became of it; whoever is connected goes on in a new
+    /// one.
+    void end_as(const SessionPtr& session, const std::string& state, uint64_t count);
+    /// Throws what keeps a recovered session from being published: marks, locks of others.
+    void check_recovered(Session& session, bool marked_too);
     /// `retired`: the session's uid is not used again, so rows may be left for sweep().
     void clear_changes(Session& session, bool retired = false);
     void finish_published(const SessionPtr& session);
@@ -169,6 +190,17 @@ struct WorkspaceImpl {
     void tidy_up(std::unique_ptr<Overlay> overlay);
     /// Deletes some rows of retired sessions; true when there are more.
     bool sweep();
+
+    // ---- recover.cc ----
+    bool recover(const Parked::Publish& publish);
+    /// The table row of a recovered session is done.
+    void finish_parked(const Session& session);
+    /// Overlays of recovered sessions are read again when they are needed: what is published is
+    /// another now.
+    void refresh_recovered(const Session* except);
+
+    // ---- conflicts.cc ----
+    std::vector<Mark> marks_of(Session& session);
 
     // ---- commands_approval.cc ----
     /// Puts the session with its changes and locks aside in another state, connected to nobody.
@@ -212,6 +244,7 @@ struct WorkspaceImpl {
     Workspace& self;
     store::PublicDb& db;
     WorkDb& work;
+    Parked parked;
     Settings settings;
     Hooks hooks;
     AddressIndex addresses;

@@ -14,16 +14,20 @@ constexpr uint32_t k_window = 8;
 
 }  // namespace
 
-void Replica::request_copy(PeerState& from, bool ordered) {
+void Replica::request_copy(PeerState& from, const Uid& order, const std::string& by) {
     if (receiving_) {
         // One at a time, to its end: else two sources that both want to help never finish.
-        if (receiving_->from == from.peer.mds) receiving_->ordered |= ordered;
-        if (receiving_->from == from.peer.mds || !ordered) return;
+        if (receiving_->from == from.peer.mds && !order.is_nil()) {
+            receiving_->order = order;
+            receiving_->by = by;
+        }
+        if (receiving_->from == from.peer.mds || order.is_nil()) return;
         if (receiving_->offer) env_.drop_copy(receiving_->offer->id);
     }
     receiving_ = Receiving{};
     receiving_->from = from.peer.mds;
-    receiving_->ordered = ordered;
+    receiving_->order = order;
+    receiving_->by = by;
     receiving_->progress_at = receiving_->asked_at = env_.mono_ms();
     ask_copy();
     env_.log(6, "asking " + from.peer.name + " for a full copy");
@@ -50,6 +54,10 @@ void Replica::on_copy_request(PeerState& p, std::string_view payload) {
     if (!db_.has_history()) return;
     Uid mds = p.peer.mds;
     serving_used_at_ = env_.mono_ms();
+    if (!p.copying) {
+        p.copying = true;
+        env_.copy_begins(p.peer, p.last.history.terms.empty());
+    }
     if (serves(NoteMessage::decode(payload).number)) {
         env_.send(mds, Kind::copy_offer, serving_->encode());
         return;
@@ -174,10 +182,19 @@ void Replica::finish_copy() {
     }
     failure_.clear();
     mark_good();  // adopt() has read every row
+    if (!r.order.is_nil()) {
+        // What somebody has begun here belongs to content that is gone (MA-2 to MA-4).
+        obeyed_ = r.order;
+        obeyed_cost_ = env_.end_work(
+            fmt::format("{} was overwritten by a full synchronization from {}, ordered by {}.",
+                        self_.name, name, r.by));
+    }
     env_.log(5, fmt::format("full copy of {} received: revision {}, {} bytes", name,
                             db_.position().rev, r.offer->size));
     env_.content_changed({}, true);
-    if (r.ordered) env_.send(r.from, Kind::full_sync_done, NoteMessage{}.encode());
+    if (!r.order.is_nil()) {
+        env_.send(r.from, Kind::full_sync_done, NoteMessage{r.order, 0, obeyed_cost_}.encode());
+    }
     adopt_term();
     send_positions();
     follow();
@@ -190,8 +207,8 @@ void Replica::fail_copy(const std::string& why) {
     if (r.offer) env_.drop_copy(r.offer->id);
     failure_ = why;
     env_.log(4, "full copy failed: " + why);
-    if (r.ordered) {
-        env_.send(r.from, Kind::full_sync_done, NoteMessage{Uid{}, 1, why}.encode());
+    if (!r.order.is_nil()) {
+        env_.send(r.from, Kind::full_sync_done, NoteMessage{r.order, 1, why}.encode());
     }
     // follow() asks again at the next heartbeat.
     env_.status_changed();

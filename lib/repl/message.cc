@@ -23,7 +23,7 @@ std::string PositionMessage::encode() const {
     store::write_position(out, history.position);
     out.u32(static_cast<uint32_t>(history.terms.size()));
     for (const store::Term& term : history.terms) store::write_term(out, term);
-    out.u64(oldest_record).u8(copy_percent).u32(parked).text(version).text(failure);
+    out.u64(oldest_record).u8(copy_percent).u32(parked).text(version).text(failure).text(work);
     out.u8(verified).text(damage);
     return out.take();
 }
@@ -44,6 +44,7 @@ PositionMessage PositionMessage::decode(std::string_view bytes) {
     m.parked = in.u32();
     m.version = in.text();
     m.failure = in.text();
+    m.work = in.text();
     m.verified = in.u8();
     m.damage = in.text();
     return m;
@@ -191,6 +192,40 @@ FoundMessage FoundMessage::decode(std::string_view bytes) {
     for (uint32_t count = in.u32(); count > 0; --count) {
         m.records.push_back(store::read_record(in));
     }
+    return m;
+}
+
+std::string ParkedPut::encode() const {
+    store::Writer out;
+    out.u8(k_format).uid(term_id).u64(rev).u64(size).u64(offset).text(bytes);
+    return out.take();
+}
+
+ParkedPut ParkedPut::decode(std::string_view bytes) {
+    store::Reader in = open_message(bytes);
+    ParkedPut m;
+    m.term_id = in.uid();
+    m.rev = in.u64();
+    m.size = in.u64();
+    m.offset = in.u64();
+    m.bytes = in.text();
+    return m;
+}
+
+std::string ParkedOk::encode() const {
+    store::Writer out;
+    out.u8(k_format).uid(term_id).u64(rev).u8(kept).u64(offset).text(problem);
+    return out.take();
+}
+
+ParkedOk ParkedOk::decode(std::string_view bytes) {
+    store::Reader in = open_message(bytes);
+    ParkedOk m;
+    m.term_id = in.uid();
+    m.rev = in.u64();
+    m.kept = in.u8();
+    m.offset = in.u64();
+    m.problem = in.text();
     return m;
 }
 

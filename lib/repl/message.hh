@@ -30,6 +30,8 @@ enum class Kind : uint16_t {
     marks = 15,            ///< my rows where we differ
     lost = 16,             ///< give me these rows and records, mine are damaged
     found = 17,            ///< here they are
+    parked_put = 20,       ///< a publish that was parked here, piece by piece: keep it for its author
+    parked_ok = 21,        ///< kept, or the piece that is wanted next
     application = 100,     ///< from here on: other uses of the same channel, not of the replica
 };
 
@@ -53,6 +55,8 @@ struct PositionMessage {
     std::string damage;
     /// The sender is a Standby by decision of its own term but two Actives exist as far as it knows.
     bool collision = false;
+    /// What an overwrite or a change of the Active would cost there, as JSON (Env::open_work).
+    std::string work;
 
     std::string encode() const;
     static PositionMessage decode(std::string_view bytes);
@@ -117,6 +121,27 @@ struct FoundMessage {
     std::vector<store::Revision> records;
     std::string encode() const;
     static FoundMessage decode(std::string_view bytes);
+};
+
+/// A piece of an encoded ParkedPublish (replica.hh).
+struct ParkedPut {
+    Uid term_id;
+    uint64_t rev = 0, size = 0, offset = 0;
+    std::string bytes;
+    std::string encode() const;
+    static ParkedPut decode(std::string_view bytes);
+};
+
+struct ParkedOk {
+    Uid term_id;
+    uint64_t rev = 0;
+    /// It is on the disk of the Active as a recovered session; otherwise `offset` is wanted next.
+    bool kept = false;
+    uint64_t offset = 0;
+    /// Why it cannot be kept now; asked again later.
+    std::string problem;
+    std::string encode() const;
+    static ParkedOk decode(std::string_view bytes);
 };
 
 /// copy_get, copy_gone, handover, refusals, full_sync: an id, a number and a text.

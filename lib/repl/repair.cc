@@ -175,7 +175,7 @@ void Replica::repair(const store::Verification& found) {
     if (!found.unreadable.empty() || health_.attempts > k_most_attempts) {
         if (role_ == Role::active) return;  // an operator makes another server Active first
         env_.log(4, "the damage cannot be repaired piece by piece");
-        request_copy(*source, false);
+        request_copy(*source);
         return;
     }
     health_.asked = source->peer.mds;
@@ -223,7 +223,7 @@ void Replica::on_marks(PeerState& p, std::string_view payload) {
     auto theirs = std::make_shared<MarksMessage>(MarksMessage::decode(payload));
     if (theirs->buckets.size() > k_most_buckets) {
         health_.asked = {};
-        if (role_ != Role::active) request_copy(p, false);
+        if (role_ != Role::active) request_copy(p);
         return;
     }
     std::string path = db_.file();

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace mds::repl {
 namespace {
@@ -47,11 +48,15 @@ void Replica::set_peers(std::vector<Peer> peers) {
     env_.status_changed();
 }
 
-Replica::PeerState* Replica::find(const Uid& mds) {
-    for (PeerState& p : peers_) {
+const Replica::PeerState* Replica::find(const Uid& mds) const {
+    for (const PeerState& p : peers_) {
         if (p.peer.mds == mds) return &p;
     }
     return nullptr;
+}
+
+Replica::PeerState* Replica::find(const Uid& mds) {
+    return const_cast<PeerState*>(std::as_const(*this).find(mds));
 }
 
 void Replica::set_link(const Uid& mds, const std::string& state, const std::string& reason) {
@@ -121,6 +126,7 @@ PositionMessage Replica::my_position() const {
     m.verified = verified();
     m.damage = health_.damage;
     m.collision = collision_;
+    m.work = env_.open_work();
     if (receiving_) {
         m.copy_percent = receiving_->offer && !receiving_->have.empty()
                              ? static_cast<uint8_t>(100 * receiving_->received /
@@ -162,7 +168,10 @@ void Replica::tick() {
     follow();
     if (receiving_ && now - receiving_->progress_at > timing_.repeat_ms) {
         // The line broke or a message was lost: ask again from where we are.
-        if (now - receiving_->progress_at > 5 * timing_.repeat_ms) {
+        const PeerState* from = find(receiving_->from);
+        // It may take its time to make the copy, as long as it is heard.
+        bool patient = !receiving_->offer && from && reachable(*from);
+        if (!patient && now - receiving_->progress_at > 5 * timing_.repeat_ms) {
             fail_copy("the sender stopped answering");
         } else if (receiving_->offer) {
             receiving_->next = 0;
@@ -177,6 +186,8 @@ void Replica::tick() {
     }
     progress_pending();
     progress_health();
+    progress_orders();
+    hand_over_parked();
     update_shown();
 }
 
@@ -232,16 +243,6 @@ bool Replica::confirmed(uint64_t rev) const {
     });
 }
 
-uint64_t Replica::everywhere() const {
-    store::Position mine = db_.position();
-    uint64_t rev = mine.rev;
-    for (const PeerState& p : peers_) {
-        const store::Position& theirs = p.last.history.position;
-        rev = std::min(rev, theirs.incarnation == mine.incarnation ? theirs.rev : 0);
-    }
-    return rev;
-}
-
 void Replica::begin(const store::Term& term, Role role, const std::string& why) {
     db_.begin_term(term);
     failure_.clear();
@@ -289,7 +290,7 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::refused: {
                 NoteMessage note = NoteMessage::decode(payload);
                 env_.log(5, p->peer.name + ": " + note.text + "; asking for a full copy");
-                if (role_ != Role::active && !receiving_) request_copy(*p, false);
+                if (role_ != Role::active && !receiving_) request_copy(*p);
                 break;
             }
             case Kind::copy_request: on_copy_request(*p, payload); break;
@@ -299,29 +300,18 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::copy_gone:
                 on_copy_gone(*p, payload);
                 break;
-            case Kind::full_sync: {
-                if (role_ == Role::active && !collision_) {
-                    NoteMessage refusal{Uid{}, 0, self_.name + " is Active"};
-                    env_.send(mds, Kind::full_sync_done, refusal.encode());
-                    break;
-                }
-                request_copy(*p, true);
+            case Kind::full_sync:
+                on_full_sync(*p, payload);
                 break;
-            }
-            case Kind::full_sync_done: {
-                auto it = full_syncs_.find(mds);
-                if (it == full_syncs_.end()) break;
-                Done done = std::move(it->second);
-                full_syncs_.erase(it);
-                NoteMessage note = NoteMessage::decode(payload);
-                if (note.text.empty()) {
-                    done(std::nullopt);
-                } else {
-                    done(Error(Code::ha_invalid, "Full synchronization of " + p->peer.name +
-                                                     " failed: " + note.text));
-                }
+            case Kind::full_sync_done:
+                on_full_sync_done(*p, payload);
                 break;
-            }
+            case Kind::parked_put:
+                on_parked_put(*p, payload);
+                break;
+            case Kind::parked_ok:
+                on_parked_ok(*p, payload);
+                break;
             case Kind::handover: {
                 Done answer = [this, mds](std::optional<Error> error) {
                     if (!error) return;
@@ -359,6 +349,10 @@ void Replica::on_position(PeerState& p, std::string_view payload) {
     p.last = std::move(m);
     p.heard_at = p.told_at = env_.mono_ms();
     p.contact_wall = env_.wall_ms();
+    if (p.copying && p.last.copy_percent == 255) {
+        p.copying = false;
+        env_.copy_ends(p.peer, p.last.failure);
+    }
     if (first) env_.send(p.peer.mds, Kind::position, my_position().encode());
     step_down_if_needed(p);
     if (role_ == Role::starting) {
@@ -425,7 +419,7 @@ void Replica::follow() {
     }
     if (!best) return;
     if (best_copy) {
-        request_copy(*best, false);
+        request_copy(*best);
         return;
     }
     if (best->pulled_at && now - best->pulled_at < timing_.repeat_ms) return;
@@ -447,7 +441,7 @@ void Replica::on_delta(PeerState& p, std::string_view payload) {
         trouble("records of " + p.peer.name + " refused: " + e.message());
         p.pulled_at = env_.mono_ms();
         bool differs = e.message().find("content differs") != std::string::npos;
-        if (differs) request_copy(p, false);
+        if (differs) request_copy(p);
         return;
     }
     if (!failure_.empty()) failure_.clear();
@@ -539,7 +533,7 @@ void Replica::yield(uint64_t common_rev, const PeerState& to) {
         // No space, here or for parking: tried again at the next heartbeat of the peer. Otherwise
         // they cannot be undone; the content comes anew as a full copy, which parks them first.
         PeerState* p = find(to.peer.mds);
-        if (p && e.code() != Code::disk_full) request_copy(*p, false);
+        if (p && e.code() != Code::disk_full) request_copy(*p);
         return;
     }
     failure_.clear();

@@ -22,6 +22,17 @@ struct Peer {
     bool log_server = false, primary = false;
 };
 
+/// A publish that was taken back because the Active never had it, with what hands it to its author.
+struct ParkedPublish {
+    /// With payload and undo.
+    store::Revision record;
+    /// Name of the server that published it.
+    std::string origin;
+
+    std::string encode() const;
+    static ParkedPublish decode(std::string_view bytes);
+};
+
 /// What the replica needs from outside. The clock, the network, files and randomness are behind
 /// this, so that the same code runs in the simulation.
 class Env {
@@ -46,7 +57,26 @@ class Env {
     virtual void in_background(std::function<void()> work, std::function<void()> then) = 0;
     /// Keeps publishes that must be taken back; durable when it returns. Repeating is harmless.
     virtual void park(const std::vector<store::Revision>& records) = 0;
+    /// Parked publishes that are not handed over yet.
     virtual uint32_t parked_count() = 0;
+    /// The oldest of them.
+    virtual std::optional<ParkedPublish> next_parked() = 0;
+    /// The Active keeps it now; durable when it returns.
+    virtual void handed_over(const Uid& term_id, uint64_t rev) = 0;
+    /// On the Active: keeps a parked publish as a recovered session of its author (replication.md
+    /// 7); durable when it returns, repeating is harmless. Throws when it cannot.
+    virtual void recover(const ParkedPublish& publish) = 0;
+    /// What would be lost here by an overwrite, for the operator who orders it (MA-3, CA-6): {
+    /// "sessions":[{"user","changes","connected","recovered"}],"tasks":[name]}. Never what the
+    /// changes are.
+    virtual std::string open_work() = 0;
+    /// This server was overwritten on an operator's order: its clients are disconnected with `why`,
+    /// its private sessions discarded, its tasks ended. Returns what that was, as open_work().
+    virtual std::string end_work(const std::string& why) = 0;
+    /// A full copy of this server goes to a peer (`first`: it had nothing before), or has ended:
+    /// `problem` says how it failed.
+    virtual void copy_begins(const Peer& peer, bool first) = 0;
+    virtual void copy_ends(const Peer& peer, const std::string& problem) = 0;
     /// The role has changed; `why` for people.
     virtual void role_changed(Role role, const std::string& why) = 0;
     /// The public content has changed by other means than a publish here.
@@ -95,7 +125,11 @@ struct PeerStatus {
     std::string sync_state;
     std::string reason, next;
     uint8_t percent = 255;
+    /// Of a full copy: "export", "transfer", "overwrite".
+    std::string step;
     uint32_t parked = 0;
+    /// What an overwrite would cost there (Env::open_work), as last heard.
+    std::string work;
 };
 
 /// The state of one server of a management database, pure: inputs are messages, ticks and
@@ -126,6 +160,8 @@ class Replica {
     void set_link(const Uid& mds, const std::string& state, const std::string& reason);
     /// Something was committed here: ship it.
     void committed();
+    /// What Env::open_work() says has changed: the others hear it before the next heartbeat.
+    void work_changed() { send_positions(); }
 
     Role role() const { return role_; }
     bool collision() const { return collision_; }
@@ -141,6 +177,12 @@ class Replica {
     /// is newer may be taken back one day, so its records must not be purged.
     uint64_t held_by_all() const;
     const Identity& self() const { return self_; }
+    /// In a collision: the last revision that both Actives have.
+    uint64_t collision_revision() const { return collision_rev_; }
+    /// What a running change of the Active waits for; empty when none runs.
+    std::string pending_step() const;
+    /// Why a parked publish cannot be handed over at the moment; empty when nothing is wrong.
+    const std::string& parked_problem() const { return parked_problem_; }
 
     /// How an action ended; no error = done.
     using Done = std::function<void(std::optional<Error>)>;
@@ -162,10 +204,14 @@ class Replica {
     bool verified() const;
     /// Whether a Standby that could become Active has this revision on its disk.
     bool confirmed(uint64_t rev) const;
-    /// Newest revision that every registered server has, also one that was never heard from (0).
-    uint64_t everywhere() const;
-    /// Manual synchronization of one peer from this Active (MA, MD). RF-19, RF-20.
-    void full_sync(const Uid& mds, Done done);
+    /// How a manual synchronization ended; without an error, what it cost the target
+    /// (Env::end_work).
+    using SyncDone = std::function<void(std::optional<Error>, std::string cost)>;
+    /// Manual synchronization of one peer from this Active (MA, MD). RF-19, RF-20. An order with
+    /// the same id is the same one: asking again after a restart does not do it twice.
+    void full_sync(const Uid& mds, const Uid& id, const std::string& by, SyncDone done);
+    /// Throws as full_sync would, without doing anything.
+    void check_full_sync(const Uid& mds) const;
 
   private:
     struct PeerState {
@@ -181,6 +227,7 @@ class Replica {
         int64_t last_good = 0;
         int64_t behind_since = 0;
         int64_t pulled_at = 0;      // mono, when we last asked it
+        bool copying = false;       // takes a full copy of this server
     };
     struct Receiving {
         Uid from;
@@ -188,7 +235,28 @@ class Replica {
         std::vector<bool> have;
         uint32_t received = 0, next = 0;
         int64_t progress_at = 0, asked_at = 0;
-        bool ordered = false;       // by full_sync of an operator
+        Uid order;  // full_sync of an operator; nil: on its own account
+        std::string by;
+    };
+    /// A manual synchronization that this Active has ordered.
+    struct Order {
+        Uid id;
+        std::string by;
+        int64_t asked_at = 0, alive_at = 0;
+        SyncDone done;
+    };
+    /// The parked publish that is on its way to the Active.
+    struct Handing {
+        Uid to, term_id;
+        uint64_t rev = 0, offset = 0;
+        std::string bytes;
+        int64_t again_at = 0;
+    };
+    /// One that arrives here.
+    struct Arriving {
+        Uid term_id;
+        uint64_t rev = 0, size = 0;
+        std::string bytes;
     };
     struct Pending {
         enum class What { none, become_active, hand_over } what = What::none;
@@ -215,6 +283,7 @@ class Replica {
 
     History history() const;
     PeerState* find(const Uid& mds);
+    const PeerState* find(const Uid& mds) const;
     bool reachable(const PeerState& p) const;
     int64_t patience(const PeerState& p) const;
     bool quiet(const PeerState& p) const;
@@ -242,8 +311,18 @@ class Replica {
     void begin(const store::Term& term, Role role, const std::string& why);
     /// Keeps why nothing goes on here for Status, and says it once.
     void trouble(const std::string& what);
+    // full_sync.cc
+    void on_full_sync(PeerState& p, std::string_view payload);
+    void on_full_sync_done(PeerState& p, std::string_view payload);
+    void progress_orders();
+    std::string copy_step(const PeerState& p) const;
+    // parked.cc
+    void hand_over_parked();
+    void send_parked();
+    void on_parked_put(PeerState& p, std::string_view payload);
+    void on_parked_ok(PeerState& p, std::string_view payload);
     // copy.cc
-    void request_copy(PeerState& from, bool ordered);
+    void request_copy(PeerState& from, const Uid& order = {}, const std::string& by = {});
     void ask_copy();
     void on_copy_request(PeerState& p, std::string_view payload);
     void on_copy_offer(PeerState& p, std::string_view payload);
@@ -288,7 +367,14 @@ class Replica {
     std::vector<Uid> copy_waiters_;
     std::optional<CopyOffer> serving_;
     int64_t serving_used_at_ = 0;
-    std::map<Uid, Done> full_syncs_;
+    std::map<Uid, Order> orders_;
+    /// The last order that was carried out here, and what it cost.
+    Uid obeyed_;
+    std::string obeyed_cost_;
+    std::optional<Handing> handing_;
+    std::string parked_problem_;
+    int64_t parked_again_at_ = 0;
+    std::map<Uid, Arriving> arriving_;
     Health health_;
     /// Work in the background outlives a replica that was taken away meanwhile.
     std::shared_ptr<int> alive_ = std::make_shared<int>();

@@ -174,6 +174,22 @@ void Replica::hand_over(const Uid& mds, const std::string& by, Done done) {
     progress_pending();
 }
 
+std::string Replica::pending_step() const {
+    const PeerState* p = find(pending_.target);
+    switch (pending_.what) {
+        case Pending::What::hand_over:
+            return fmt::format("no changes are accepted; waiting for {} to confirm revision {}",
+                               p ? p->peer.name : "the target", db_.position().rev);
+        case Pending::What::become_active:
+            return p ? fmt::format("asked {} to hand over; revision {} is here", p->peer.name,
+                                   db_.position().rev)
+                     : "taking what the other servers have";
+        case Pending::What::none:
+            break;
+    }
+    return "";
+}
+
 void Replica::progress_pending() {
     int64_t now = env_.mono_ms();
     if (pending_.what == Pending::What::hand_over) {
@@ -288,36 +304,6 @@ void Replica::force_active(const std::string& by) {
     }
     if (receiving_) fail_copy("this server was forced Active");
     begin(next_term(self_.server, "force", by), Role::active, "forced Active by " + by);
-}
-
-void Replica::full_sync(const Uid& mds, Done done) {
-    PeerState* p = find(mds);
-    if (!p) throw Error(Code::object_not_found, "no such peer in this Domain");
-    if (role_ != Role::active) {
-        const Peer* active = active_peer();
-        throw Error(Code::ha_invalid, fmt::format("full synchronization runs from the Active server{}",
-                                                  active ? ", which is " + active->name : ""))
-            .refusal("RF-19", "mdsctl ha status " + self_.domain);
-    }
-    if (!reachable(*p)) {
-        throw Error(Code::ha_invalid,
-                    fmt::format("{} cannot be synchronized: {}", p->peer.name, judge(*p).reason))
-            .refusal("RF-20", "mdsctl ha status " + self_.domain);
-    }
-    if (collision_ || p->last.role == Role::active) {
-        throw Error(Code::ha_invalid, p->peer.name + " is Active too; set it Standby first")
-            .refusal("RF-19", fmt::format("mdsctl ha set-standby {}", self_.domain));
-    }
-    if (full_syncs_.count(mds) || p->last.copy_percent != 255) {
-        throw Error(Code::ha_invalid, "a full synchronization of " + p->peer.name + " is running");
-    }
-    full_syncs_[mds] = std::move(done);
-    // A stale copy would be correct but slow to follow: make a new one for an ordered sync.
-    if (serving_) {
-        env_.drop_copy(serving_->id);
-        serving_.reset();
-    }
-    env_.send(mds, Kind::full_sync, NoteMessage{}.encode());
 }
 
 }  // namespace mds::repl

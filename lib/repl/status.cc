@@ -35,6 +35,8 @@ PeerStatus Replica::judge(const PeerState& p) const {
     s.last_good_ms = p.last_good;
     s.percent = p.last.copy_percent;
     s.parked = p.last.parked;
+    s.step = copy_step(p);
+    s.work = p.last.work;
     const store::Position mine = db_.position();
     const store::Position& theirs = p.last.history.position;
     s.digest_equal = reachable(p) && told && theirs.rev == mine.rev && theirs.digest == mine.digest;
@@ -76,7 +78,9 @@ PeerStatus Replica::judge(const PeerState& p) const {
            "mdsctl ha set-standby " + self_.domain + " on the server whose changes may be parked");
     } else if (p.last.copy_percent != 255) {
         is(SyncStatus::synchronizing,
-           fmt::format("full copy into {}, {} %", p.peer.name, p.last.copy_percent), "wait");
+           fmt::format("full copy into {}: {}, {} %", p.peer.name,
+                       s.step.empty() ? "transfer" : s.step, p.last.copy_percent),
+           "wait");
     } else if (receiving_ && receiving_->from == p.peer.mds) {
         is(SyncStatus::synchronizing, "full copy from " + p.peer.name, "wait");
         s.percent = my_position().copy_percent;
@@ -121,6 +125,11 @@ PeerStatus Replica::judge(const PeerState& p) const {
            "wait");
     } else {
         is(SyncStatus::synchronized, "", "");
+    }
+    if (s.heard && s.parked) {
+        s.reason += fmt::format("{}{} publish{} that only {} had wait{} to be handed over",
+                                s.reason.empty() ? "" : "; ", s.parked, s.parked == 1 ? "" : "es",
+                                p.peer.name, s.parked == 1 ? "s" : "");
     }
     s.since_ms = p.shown == s.status ? p.shown_since : env_.wall_ms();
     switch (s.status) {

@@ -104,6 +104,14 @@ Config Config::load(const std::string& path) {
     }
 }
 
+std::string shown_name(const Config& c) {
+    return c.domain_type == "domain" ? c.self.name : c.mds_name;
+}
+
+std::string shown_name(const Config& c, const repl::Peer& peer) {
+    return c.domain_type == "domain" ? peer.name : peer.mds_name;
+}
+
 std::string domain_bus_name(const std::string& server_name) {
     std::string out = "org.openmds.Domain1.";
     bool first = true;

@@ -34,6 +34,10 @@ struct Config {
     static Config load(const std::string& path);
 };
 
+/// What people call a server: the Global Domain's have no names of their own, only that of their
+/// Multi-Domain Server (MD-4).
+std::string shown_name(const Config& config);
+std::string shown_name(const Config& config, const repl::Peer& peer);
 /// org.openmds.Domain1.<escaped name> (docs/architecture.md).
 std::string domain_bus_name(const std::string& server_name);
 /// The 8 characters that every session id of the owner of this bus name begins with.

@@ -1,5 +1,7 @@
 #include "server/ha_commands.hh"
 
+#include <fmt/core.h>
+
 #include "base/clock.hh"
 #include "repl/replica.hh"
 
@@ -77,7 +79,9 @@ json::object show_ha_status(Server& server) {
             row[key] = *json::find(p, key);
         }
         row["since"] = date(json::get_int(p, "since"));
-        if (const json::value* percent = json::find(p, "percent")) row["percent"] = *percent;
+        for (const char* key : {"percent", "step"}) {
+            if (const json::value* shown = json::find(p, key)) row[key] = *shown;
+        }
         all_good = all_good && (word == "synchronized" || word == "lagging");
         servers.push_back(std::move(row));
     }
@@ -89,6 +93,29 @@ json::object show_ha_status(Server& server) {
                             "verified", "damage"}) {
         reply[key] = *json::find(status, key);
     }
+    if (is_global(c)) reply["server"] = c.mds_name;
+    reply["multi-domain-server"] = c.mds_name;
+    // The confirmation of the last change of the Active (CA-2).
+    reply["last-change"] = json::object{{"cause", json::get_string(status, "term-cause")},
+                                        {"by", json::get_string(status, "term-by")},
+                                        {"time", date(json::get_int(status, "term-since"))}};
+    if (int64_t parked = json::get_int(status, "parked")) {
+        std::string problem = json::get_string(status, "parked-problem");
+        reply["reason"] = fmt::format(
+            "{} publish{} that only {} had wait{} to be handed over to the Active server{}", parked,
+            parked == 1 ? "" : "es", json::get_string(reply, "server"), parked == 1 ? "s" : "",
+            problem.empty() ? "" : "; " + problem);
+    }
+    json::array recovered;
+    for (const json::value& v : json::get_array(status, "sessions")) {
+        const json::object& s = v.as_object();
+        if (!json::get_bool(s, "recovered")) continue;
+        recovered.push_back(json::object{{"uid", json::get_string(s, "uid")},
+                                         {"user-name", json::get_string(s, "user")},
+                                         {"name", json::get_string(s, "name")},
+                                         {"changes", json::get_int(s, "changes")}});
+    }
+    reply["recovered-sessions"] = std::move(recovered);
     return reply;
 }
 
@@ -120,7 +147,10 @@ json::object make_server_active(Server& server, mgmt::Call& call) {
 json::object ha_full_sync(Server& server, mgmt::Call& call) {
     call.only({"name", "uid", "ignore-errors"});
     std::string peer = call.text_or("name", call.text_or("uid", ""));
-    return server.ha_action({{"action", "full-sync"}, {"target", peer}, {"user", call.user()}});
+    return server.ha_action({{"action", "full-sync"},
+                             {"target", peer},
+                             {"confirmed", call.flag("ignore-errors")},
+                             {"user", call.user()}});
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 
 #include "base/clock.hh"
 #include "log/log.hh"
-#include "store/codec.hh"
 
 namespace mds::server {
 namespace {
@@ -43,17 +42,18 @@ repl::CopyOffer describe(const Uid& id, const std::string& path, const store::Po
 
 }  // namespace
 
-ReplicaEnv::ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db, mgmt::WorkDb& work,
-                       std::string folder, std::string domain_name)
+ReplicaEnv::ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db,
+                       mgmt::Workspace& workspace, std::string folder, std::string domain_name,
+                       std::string server_name)
     : daemon_(daemon),
       link_(link),
       db_(db),
-      work_(work),
+      workspace_(workspace),
+      parked_rows_(workspace.work()),
       folder_(std::move(folder)),
-      domain_name_(std::move(domain_name)) {
-    SQLite::Statement count(work_.db(),
-                            "SELECT count(*) FROM parked WHERE handed_over=0");
-    if (count.executeStep()) parked_ = static_cast<uint32_t>(count.getColumn(0).getInt64());
+      domain_name_(std::move(domain_name)),
+      server_name_(std::move(server_name)) {
+    parked_ = parked_rows_.waiting();
 }
 
 ReplicaEnv::~ReplicaEnv() {
@@ -148,41 +148,63 @@ void ReplicaEnv::in_background(std::function<void()> work, std::function<void()>
 }
 
 void ReplicaEnv::park(const std::vector<store::Revision>& records) {
-    // Parked publishes are the only copy of what an administrator was told is published: this one
-    // transaction of work.db is flushed before the revisions are taken back.
-    work_.db().exec("PRAGMA synchronous=FULL");
-    uint32_t added = 0;
-    try {
-        SQLite::Transaction transaction(work_.db());
-        SQLite::Statement put(work_.db(),
-                              "INSERT OR IGNORE INTO parked(term_id,rev,record,undo,author,"
-                              "session_name,time_ms,handed_over) VALUES(?,?,?,?,?,?,?,0)");
-        for (const store::Revision& r : records) {
-            if (r.kind != "publish") continue;
-            store::Writer out;
-            store::write_record(out, r);
-            std::string record = out.take();
-            put.reset();
-            put.bind(1, r.term_id.raw().data(), 16);
-            put.bind(2, static_cast<int64_t>(r.rev));
-            put.bind(3, record.data(), static_cast<int>(record.size()));
-            put.bind(4, r.undo.data(), static_cast<int>(r.undo.size()));
-            put.bind(5, r.author);
-            put.bind(6, r.session_name);
-            put.bind(7, r.time_ms);
-            added += static_cast<uint32_t>(put.exec());
-        }
-        transaction.commit();
-    } catch (const SQLite::Exception& e) {
-        // Tried again when there is space; anything else ends the process.
-        if (e.getErrorCode() != k_sqlite_full) throw;
-        throw Error(Code::disk_full, "the disk is full; no publish was put aside");
-    }
-    parked_ += added;
-    work_.db().exec("PRAGMA synchronous=NORMAL");
+    parked_ += parked_rows_.put(records, server_name_);
 }
 
 uint32_t ReplicaEnv::parked_count() { return parked_; }
+
+std::optional<repl::ParkedPublish> ReplicaEnv::next_parked() {
+    auto next = parked_rows_.next();
+    if (!next) return std::nullopt;
+    return repl::ParkedPublish{std::move(next->record), std::move(next->origin)};
+}
+
+void ReplicaEnv::handed_over(const Uid& term_id, uint64_t rev) {
+    parked_rows_.handed_over(term_id, rev, wall_ms());
+    parked_ = parked_rows_.waiting();
+}
+
+void ReplicaEnv::recover(const repl::ParkedPublish& publish) {
+    workspace_.recover({publish.record, publish.origin});
+    parked_ = parked_rows_.waiting();
+    status_changed();
+}
+
+void ReplicaEnv::release_recovered() {
+    workspace_.release_recovered();
+    parked_ = parked_rows_.waiting();
+}
+
+std::string ReplicaEnv::open_work() {
+    constexpr int64_t k_fresh_ms = 200;
+    int64_t now = mono_ms();
+    if (work_.empty() || now - work_at_ > k_fresh_ms) {
+        work_ = json::text(workspace_.open_work());
+        work_at_ = now;
+    }
+    return work_;
+}
+
+bool ReplicaEnv::work_changed() {
+    if (open_work() == work_told_) return false;
+    work_told_ = work_;
+    return true;
+}
+
+std::string ReplicaEnv::end_work(const std::string& why) {
+    std::string cost = json::text(workspace_.end_work(why));
+    parked_ = parked_rows_.waiting();
+    work_.clear();
+    return cost;
+}
+
+void ReplicaEnv::copy_begins(const repl::Peer& peer, bool first) {
+    if (on_copy_begins) on_copy_begins(peer, first);
+}
+
+void ReplicaEnv::copy_ends(const repl::Peer& peer, const std::string& problem) {
+    if (on_copy_ends) on_copy_ends(peer, problem);
+}
 
 void ReplicaEnv::role_changed(repl::Role role, const std::string& why) {
     if (on_role) on_role(role, why);

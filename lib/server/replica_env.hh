@@ -7,7 +7,8 @@
 #include <string>
 
 #include "app/daemon.hh"
-#include "mgmt/work_db.hh"
+#include "mgmt/parked.hh"
+#include "mgmt/workspace.hh"
 #include "repl/replica.hh"
 #include "server/sync_link.hh"
 #include "store/public_db.hh"
@@ -18,8 +19,8 @@ namespace mds::server {
 /// parked publishes in work.db, the journal.
 class ReplicaEnv : public repl::Env {
   public:
-    ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db, mgmt::WorkDb& work,
-               std::string folder, std::string domain_name);
+    ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db, mgmt::Workspace& workspace,
+               std::string folder, std::string domain_name, std::string server_name);
     ~ReplicaEnv() override;
 
     int64_t mono_ms() override;
@@ -34,6 +35,13 @@ class ReplicaEnv : public repl::Env {
     void in_background(std::function<void()> work, std::function<void()> then) override;
     void park(const std::vector<store::Revision>& records) override;
     uint32_t parked_count() override;
+    std::optional<repl::ParkedPublish> next_parked() override;
+    void handed_over(const Uid& term_id, uint64_t rev) override;
+    void recover(const repl::ParkedPublish& publish) override;
+    std::string open_work() override;
+    std::string end_work(const std::string& why) override;
+    void copy_begins(const repl::Peer& peer, bool first) override;
+    void copy_ends(const repl::Peer& peer, const std::string& problem) override;
     void role_changed(repl::Role role, const std::string& why) override;
     void content_changed(const std::vector<store::Revision>& records, bool whole) override;
     void status_changed() override;
@@ -42,16 +50,28 @@ class ReplicaEnv : public repl::Env {
     std::function<void(repl::Role, const std::string&)> on_role;
     std::function<void(const std::vector<store::Revision>&, bool whole)> on_content;
     std::function<void()> on_status;
+    std::function<void(const repl::Peer&, bool first)> on_copy_begins;
+    std::function<void(const repl::Peer&, const std::string& problem)> on_copy_ends;
+
+    /// Whether open_work() says something else than at the last call.
+    bool work_changed();
+    /// Recovered sessions that nobody has gone on with wait for the next Active.
+    void release_recovered();
 
   private:
     app::Daemon& daemon_;
     SyncLink& link_;
     store::PublicDb& db_;
-    mgmt::WorkDb& work_;
-    std::string folder_, domain_name_;
+    mgmt::Workspace& workspace_;
+    mgmt::Parked parked_rows_;
+    std::string folder_, domain_name_, server_name_;
     std::map<Uid, int> receiving_;
     std::map<Uid, int> serving_;
     uint32_t parked_ = 0;
+    /// open_work() of this moment: it goes with every position.
+    std::string work_;
+    int64_t work_at_ = 0;
+    std::string work_told_;
 };
 
 }  // namespace mds::server

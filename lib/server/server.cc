@@ -8,9 +8,10 @@
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "log/log.hh"
-#include "server/ha_commands.hh"
+#include "server/ha_action.hh"
 #include "server/replica_env.hh"
 #include "server/sync_link.hh"
+#include "server/sync_tasks.hh"
 
 namespace mds::server {
 namespace {
@@ -47,9 +48,11 @@ struct Server::Impl {
           work(options.folder + "/work.db"),
           link(daemon.bus(), options.channel, options.object_path),
           workspace(db, work, settings(), hooks()),
-          env(daemon, link, db, work, options.folder, options.config.domain_name),
-          replica(db, env, options.config.self, options.config.peers,
-                  timing_from(daemon.config())) {
+          env(daemon, link, db, workspace, options.folder, options.config.domain_name,
+              shown_name(options.config)),
+          replica(db, env, options.config.self, options.config.peers, timing_from(daemon.config())),
+          sync_tasks(workspace, replica, options.config),
+          actions(workspace, replica, sync_tasks, options.config, options.folder) {
         if (!db.set_aside().empty()) {
             log::error(fmt::format("the database of {} is damaged; a full copy comes from another "
                                    "server: {}",
@@ -59,11 +62,18 @@ struct Server::Impl {
         }
         env.on_role = [this](repl::Role role, const std::string& why) { role_changed(role, why); };
         env.on_content = [this](const std::vector<store::Revision>&, bool) {
+            workspace.content_changed();
             if (self->on_content) self->on_content();
         };
         env.on_status = [this] {
             status_dirty = true;
             soon();
+        };
+        env.on_copy_begins = [this](const repl::Peer& peer, bool first) {
+            sync_tasks.copy_begins(peer, first);
+        };
+        env.on_copy_ends = [this](const repl::Peer& peer, const std::string& problem) {
+            sync_tasks.copy_ends(peer, problem);
         };
         link.on_link = [this](const Uid& mds, const std::string& state, const std::string& reason) {
             replica.set_link(mds, state, reason);
@@ -93,7 +103,6 @@ struct Server::Impl {
         };
         h.purge_limit = [this] { return replica.held_by_all(); };
         h.now_ms = [] { return wall_ms(); };
-        h.replicated = [this] { return replica.everywhere(); };
         if (int seconds = daemon.config().get_int("Sync.ZeroLossSeconds"); seconds > 0) {
             h.replicate = [this, seconds](uint64_t rev, std::function<void(std::string)> then) {
                 wait_for_standby(rev, seconds, std::move(then));
@@ -105,7 +114,8 @@ struct Server::Impl {
                 daemon.post(std::move(then));
             });
         };
-        h.where_active = [this] {
+        h.where_active = [this]() -> std::string {
+            if (replica.role() == repl::Role::active) return "This server is Active again";
             const repl::Peer* active = replica.active_peer();
             return active ? fmt::format("The Active server is {} ({}) on {}", active->name,
                                         active->address, active->mds_name)
@@ -121,7 +131,8 @@ struct Server::Impl {
                      {"MDS_SERVER", options.config.self.name}});
         if (role == repl::Role::standby && was == repl::Role::active) {
             // CA-3, RF-38: clients learn where the new Active is when they come back.
-            workspace.end_sessions(options.config.self.name + " is now standby");
+            workspace.end_sessions(options.config.self.name + " is now standby.");
+            env.release_recovered();
         }
         was = role;
         if (self->on_role) self->on_role(role);
@@ -159,7 +170,10 @@ struct Server::Impl {
             daemon.stop(1);
             return 1000;
         }
+        if (env.work_changed()) replica.work_changed();
         replica.tick();
+        sync_tasks.tick();
+        actions.tick();
         check_confirmed();
         if (status_dirty) {
             status_dirty = false;
@@ -196,6 +210,8 @@ struct Server::Impl {
     mgmt::Workspace workspace;
     ReplicaEnv env;
     repl::Replica replica;
+    SyncTasks sync_tasks;
+    HaActions actions;
     repl::Role was = repl::Role::starting;
     bool status_dirty = true;
     struct Unconfirmed {
@@ -297,17 +313,21 @@ json::object Server::status() const {
             {"reason", s.reason},
             {"next", s.next}};
         if (s.percent != 255) row["percent"] = s.percent;
+        if (!s.step.empty()) row["step"] = s.step;
         peers.push_back(std::move(row));
     }
     json::array sessions;
     for (const mgmt::SessionInfo& s : impl_->workspace.sessions()) {
         sessions.push_back(json::object{{"uid", s.uid.text()},
                                         {"user", s.user},
+                                        {"name", s.name},
                                         {"application", s.application},
+                                        {"recovered", s.recovered},
                                         {"changes", s.changes},
                                         {"locks", s.locks},
                                         {"connected", s.connected}});
     }
+    const store::Term& term = impl_->db.term();
     return json::object{{"domain", c.domain_name},
                         {"domain-uid", c.domain_uid.text()},
                         {"domain-type", c.domain_type},
@@ -327,126 +347,17 @@ json::object Server::status() const {
                         {"parked", impl_->env.parked_count()},
                         {"verified", replica.verified()},
                         {"damage", replica.damage()},
+                        {"parked-problem", replica.parked_problem()},
+                        {"term-cause", term.cause},
+                        {"term-by", term.by},
+                        {"term-since", term.time_ms},
                         {"sessions", std::move(sessions)},
                         {"peers", std::move(peers)}};
 }
 
-namespace {
-
-/// Ends a task with what a role change came to.
-repl::Replica::Done task_end(mgmt::Workspace& workspace, Uid task, std::string done_text) {
-    return [&workspace, task, done_text](std::optional<Error> error) {
-        if (error) {
-            workspace.finish_task(task, "failed", {}, error->message());
-        } else {
-            workspace.update_task(task, 100, done_text);
-            workspace.finish_task(task, "succeeded");
-        }
-    };
-}
-
-}  // namespace
-
 json::object Server::ha_action(const json::object& request) {
-    const Config& c = impl_->options.config;
-    repl::Replica& replica = impl_->replica;
-    mgmt::Workspace& workspace = impl_->workspace;
-    std::string action = json::get_string(request, "action");
-    std::string target = json::get_string(request, "target");
-    std::string user = json::get_string(request, "user", "system");
-
-    auto is_self = [&](const std::string& name) {
-        return name.empty() || fold(name) == fold(c.self.name) || fold(name) == fold(c.mds_name) ||
-               name == c.self.mds.text() || name == c.self.server.text();
-    };
-    const repl::Peer* peer = nullptr;
-    for (const repl::Peer& p : c.peers) {
-        if (fold(target) == fold(p.name) || fold(target) == fold(p.mds_name) ||
-            target == p.mds.text() || target == p.server.text()) {
-            peer = &p;
-        }
-    }
-    if (!is_self(target) && !peer) {
-        std::vector<std::string> names{c.self.name};
-        for (const repl::Peer& p : c.peers) names.push_back(p.name);
-        throw Error(Code::object_not_found,
-                    fmt::format("Domain {} has no server {}; its servers: {}", c.domain_name, target,
-                                join(names, ", ")));
-    }
-
-    auto start = [&](const std::string& name, const std::string& where, auto&& run) {
-        impl_->soon();
-        Uid task = workspace.create_task(name, where, user);
-        try {
-            run(task);
-        } catch (const Error& e) {
-            workspace.finish_task(task, "failed", {}, e.message());
-            throw;
-        }
-        return json::object{{"task-id", task.text()}};
-    };
-
-    if (action == "set-active" && is_self(target)) {
-        return start("Set Active", c.self.name, [&](Uid task) {
-            replica.set_active(user, task_end(workspace, task, c.self.name + " is Active"));
-        });
-    }
-    if (action == "set-active") {
-        if (replica.role() != repl::Role::active) {
-            throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to become Active itself");
-        }
-        return start("Set Active", peer->name, [&](Uid task) {
-            replica.hand_over(peer->mds, user,
-                              task_end(workspace, task, peer->name + " becomes Active"));
-        });
-    }
-    if (action == "set-standby") {
-        if (!is_self(target)) {
-            throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to become Standby itself");
-        }
-        if (replica.role() != repl::Role::active) {
-            throw Error(Code::ha_invalid, c.self.name + " is not Active");
-        }
-        return start("Set Standby", c.self.name, [&](Uid task) {
-            replica.set_standby(user);
-            task_end(workspace, task, c.self.name + " is Standby; nobody is Active")(std::nullopt);
-        });
-    }
-    if (action == "force-active") {
-        if (!is_self(target)) {
-            throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to become Active itself");
-        }
-        return start("Force Active", c.self.name, [&](Uid task) {
-            replica.force_active(user);
-            task_end(workspace, task, c.self.name + " is Active")(std::nullopt);
-        });
-    }
-    if (action == "verify") {
-        if (!is_self(target)) {
-            throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to verify its own database");
-        }
-        return start("Verify database", c.self.name, [&](Uid task) {
-            replica.verify([&workspace, task](const store::Verification& found) {
-                std::string read = fmt::format("revision {}: {} objects and {} records of the log",
-                                               found.at.rev, found.rows, found.records);
-                workspace.update_task(task, 100, read + (found.good() ? ", all good" : ""));
-                workspace.finish_task(task, found.good() ? "succeeded" : "failed", {},
-                                      found.good() ? "" : found.text() + "; repair has begun");
-            });
-        });
-    }
-    if (action == "full-sync") {
-        if (!peer) {
-            std::vector<std::string> names;
-            for (const repl::Peer& p : c.peers) names.push_back(p.name);
-            throw Error(Code::ha_invalid, "choose the peer to synchronize: " + join(names, ", "))
-                .refusal("RF-19", "mdsctl ha status " + c.domain_name);
-        }
-        return start("Full synchronization", peer->name, [&](Uid task) {
-            replica.full_sync(peer->mds, task_end(workspace, task, peer->name + " is synchronized"));
-        });
-    }
-    throw Error(Code::invalid_parameter, "Invalid parameter for [action]. " + action);
+    impl_->soon();
+    return impl_->actions.run(request);
 }
 
 }  // namespace mds::server

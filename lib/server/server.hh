@@ -56,7 +56,8 @@ class Server {
     json::object status() const;
     /// A role change or full copy asked by an operator, as Domain1.HaAction: {"action":
     /// "set-active"|"set-standby"|"force-active"|"full-sync"|"verify","target":<server or MDS name, empty =
-    /// this one>,"confirmed":bool,"user":...}; returns {"task-id"}. Throws refusals.
+    /// this one>,"plan":bool,"confirmed":bool,"user":...}; returns {"task-id","warnings"}, or with
+    /// "plan" what would be lost (HaActions). Throws refusals.
     json::object ha_action(const json::object& request);
     /// Sends a message of another use over the same channel; kind from repl::Kind::application on.
     void send(const Uid& mds, uint16_t kind, std::string payload);

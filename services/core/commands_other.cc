@@ -113,6 +113,7 @@ void Service::register_other_commands() {
         call.only({"name", "uid", "ignore-errors"});
         return system_->ha_action({{"action", "full-sync"},
                                    {"target", call.text_or("name", call.text_or("uid", ""))},
+                                   {"confirmed", call.flag("ignore-errors")},
                                    {"user", call.user()}});
     }, sync);
 

@@ -14,6 +14,7 @@ namespace {
 // Messages between cores on the channel "system" (repl::Kind::application and above).
 constexpr uint16_t k_heartbeat = 101, k_request = 102, k_reply = 103;
 constexpr int64_t k_request_ms = 15'000;
+constexpr int64_t k_keep_tasks_ms = 7LL * 24 * 3'600'000;
 
 bool starts_with_any(const std::string& text, std::initializer_list<const char*> heads) {
     for (const char* head : heads) {
@@ -208,20 +209,49 @@ void Service::ha_action(const json::object& body, Then then) {
         throw Error(Code::ha_invalid, "Domain " + row->name + " has no Active server that answers")
             .refusal("RF-21", "mdsctl ha status " + row->name);
     }
-    json::object request_body{{"action", action},
-                              {"user", json::get_string(body, "user", "root")},
-                              {"target", action == "full-sync" ? named.text() : std::string()}};
-    if (action == "full-sync" && named.is_nil()) request_body["target"] = "";
+    json::object request_body{
+        {"action", action},
+        {"user", json::get_string(body, "user", "root")},
+        {"plan", json::get_bool(body, "plan")},
+        {"confirmed", json::get_bool(body, "confirmed")},
+        {"target", action == "full-sync" && !named.is_nil() ? named.text() : std::string()}};
     std::string server = server_on(where);
     Then remember = [this, where, server, then](mgmt::Reply reply) {
-        if (reply.status == 200) {
-            std::string task = json::get_string(json::parse_object(reply.body), "task-id");
-            tasks_elsewhere_[task] = {where, server};
-        }
+        std::string task = reply.status == 200
+                               ? json::get_string(json::parse_object(reply.body), "task-id")
+                               : std::string();
+        if (!task.empty()) remember_task(task, where, server);
         then(std::move(reply));
     };
     if (where == identity_->uid) return local_ha_action(server, request_body, remember);
     request(where, {{"op", "ha-action"}, {"server", server}, {"request", request_body}}, remember);
+}
+
+void Service::load_tasks_elsewhere() {
+    SQLite::Database& db = system_->workspace().work().db();
+    db.exec(
+        "CREATE TABLE IF NOT EXISTS task_elsewhere(id TEXT PRIMARY KEY, mds TEXT NOT NULL, "
+        "server TEXT NOT NULL, time_ms INTEGER NOT NULL)");
+    SQLite::Statement old(db, "DELETE FROM task_elsewhere WHERE time_ms<?");
+    old.bind(1, wall_ms() - k_keep_tasks_ms);
+    old.exec();
+    SQLite::Statement s(db, "SELECT id,mds,server FROM task_elsewhere");
+    while (s.executeStep()) {
+        auto mds = Uid::parse(s.getColumn(1).getString());
+        if (mds) tasks_elsewhere_[s.getColumn(0).getString()] = {*mds, s.getColumn(2).getString()};
+    }
+}
+
+void Service::remember_task(const std::string& id, const Uid& mds, const std::string& server) {
+    tasks_elsewhere_[id] = {mds, server};
+    // Whoever comes back to the task later finds it after a restart of this process too.
+    SQLite::Statement s(system_->workspace().work().db(),
+                        "INSERT OR REPLACE INTO task_elsewhere VALUES(?,?,?,?)");
+    s.bind(1, id);
+    s.bind(2, mds.text());
+    s.bind(3, server);
+    s.bind(4, wall_ms());
+    s.exec();
 }
 
 void Service::task_elsewhere(const std::string& id, Then then) {

@@ -177,6 +177,7 @@ void Service::open_system() {
     };
     // What the database already holds decides the peers before the replica speaks.
     if (system_->db().has_history()) system_->reload(system_config());
+    load_tasks_elsewhere();
     register_commands();
     system_->start();
     content_changed();

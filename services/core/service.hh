@@ -155,7 +155,10 @@ class Service {
     std::map<std::string, std::unique_ptr<sdbus::IProxy>> domain_proxies_;
     std::map<std::string, std::string> local_sessions_;
     std::set<std::string> placed_;
+    /// Tasks that were started from here in Domain Servers of this and other hosts.
     std::map<std::string, std::pair<Uid, std::string>> tasks_elsewhere_;
+    void load_tasks_elsewhere();
+    void remember_task(const std::string& id, const Uid& mds, const std::string& server);
     struct Waiting {
         Then then;
         int64_t deadline;

@@ -211,7 +211,13 @@ void World::operate() {
         case 5:
             if (&other == &server || !plan.full_syncs) break;
             act(server, "full sync of " + other.name,
-                [&](Server& s) { s.replica->full_sync(other.mds, told(s, "full sync", false)); });
+                [&](Server& s) {
+                    auto done = told(s, "full sync", false);
+                    s.replica->full_sync(other.mds, s.random_id(), "olga",
+                                         [done](std::optional<Error> error, const std::string&) {
+                                             done(std::move(error));
+                                         });
+                });
             break;
         case 6:
             act(server, "reload", [&](Server& s) { s.replica->set_peers(peers_of(s)); });

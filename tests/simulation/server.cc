@@ -202,6 +202,7 @@ void Server::load_parked() {
     parked_bytes_ = 0;
     std::string path = disk->root() + "/parked";
     if (!fs::exists(path)) return;
+    handed.clear();
     std::string all = read_file(path);
     std::string_view rest = all;
     while (rest.size() > 36) {
@@ -251,7 +252,26 @@ void Server::park(const std::vector<store::Revision>& records) {
 }
 
 uint32_t Server::parked_count() {
-    return static_cast<uint32_t>(parked.size());
+    // What the Active keeps as recovered sessions waits for nobody.
+    if (replica && replica->role() == repl::Role::active) return 0;
+    return static_cast<uint32_t>(parked.size() - handed.size());
+}
+
+std::optional<repl::ParkedPublish> Server::next_parked() {
+    for (const auto& [key, record] : parked) {
+        if (!handed.count(key)) return repl::ParkedPublish{record, name};
+    }
+    return std::nullopt;
+}
+
+void Server::handed_over(const Uid& term_id, uint64_t rev) {
+    handed.insert({term_id, rev});
+}
+
+void Server::recover(const repl::ParkedPublish& publish) {
+    // Should this server not stay Active, it hands the session on as it would its own.
+    handed.erase({publish.record.term_id, publish.record.rev});
+    park({publish.record});
 }
 
 void Server::role_changed(repl::Role role, const std::string& why) {

@@ -2,6 +2,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,13 @@ class Server : public repl::Env {
     void in_background(std::function<void()> work, std::function<void()> then) override;
     void park(const std::vector<store::Revision>& records) override;
     uint32_t parked_count() override;
+    std::optional<repl::ParkedPublish> next_parked() override;
+    void handed_over(const Uid& term_id, uint64_t rev) override;
+    void recover(const repl::ParkedPublish& publish) override;
+    std::string open_work() override { return ""; }
+    std::string end_work(const std::string&) override { return ""; }
+    void copy_begins(const repl::Peer&, bool) override {}
+    void copy_ends(const repl::Peer&, const std::string&) override {}
     void role_changed(repl::Role role, const std::string& why) override;
     void content_changed(const std::vector<store::Revision>& records, bool whole) override;
     void status_changed() override {}
@@ -76,6 +84,8 @@ class Server : public repl::Env {
     /// What is known to be on the disk, also while the process is not there.
     const Entry* head = nullptr;
     std::map<ParkedKey, store::Revision> parked;
+    /// Those that the Active has said to keep; forgotten at a restart, so that they are sent again.
+    std::set<ParkedKey> handed;
     bool content_replaced = false;
     std::map<int, Told> told;
     bool has_snapshot = false;

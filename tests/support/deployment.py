@@ -15,8 +15,11 @@ from rig import Rig, RigError, wait_until  # noqa: E402
 
 PASSWORD = "correct-horse-battery-9"
 KEY = "QX7M-2KDR-9PAW-41TV"
-ROLES = {"london": "primary", "tokyo": "secondary", "logs": "log-server"}
-ADDRESSES = {"london": "10.77.0.11", "tokyo": "10.77.0.12", "logs": "10.77.0.13"}
+ROLES = {"london": "primary", "tokyo": "secondary", "logs": "log-server", "paris": "secondary"}
+ADDRESSES = {"london": "10.77.0.11", "tokyo": "10.77.0.12", "logs": "10.77.0.13",
+             "paris": "10.77.0.14"}
+# The hosts of EX-1; Paris is for deployments of three Multi-Domain Servers.
+EX1 = {name: ADDRESSES[name] for name in ("london", "tokyo", "logs")}
 # Addresses of the Domain Servers: London's on .2x, Tokyo's on .3x, the log servers' on .4x.
 DOMAINS = {
     "London": [("London-1", "10.77.0.21", "london", "management server"),
@@ -41,7 +44,7 @@ class Deployment:
 
     def __init__(self, prefix, hosts=None, tell=None):
         self.rig = Rig(prefix)
-        self.wanted = hosts or ADDRESSES
+        self.wanted = hosts or EX1
         self.tell = tell or (lambda text, seconds: None)
 
     def __getitem__(self, name):

@@ -1,5 +1,6 @@
 #include "client.hh"
 
+#include <fmt/core.h>
 #include <sdbus-c++/sdbus-c++.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/clock.hh"
 #include "bus/blob.hh"
 #include "bus/connection.hh"
+#include "draw.hh"
 
 namespace mds::ctl {
 namespace {
@@ -142,9 +144,11 @@ json::object follow(Client& client, const Options& options, const std::string& d
         std::string step = json::get_string(task, "progress-description");
         bool live = isatty(STDERR_FILENO) && !options.quiet;
         if (status == "in progress") {
-            std::string line = std::to_string(json::get_int(task, "progress-percentage")) + " %  " +
-                               step;
-            if (live && line != shown) std::fprintf(stderr, "\r\033[K  %s", line.c_str());
+            int percent = static_cast<int>(json::get_int(task, "progress-percentage"));
+            std::string line = bar(options, percent) + fmt::format("  {:3} %  ", percent) + step;
+            if (live && line != shown) {
+                std::fprintf(stderr, "\r\033[K  %s", cut(line, options.width - 3).c_str());
+            }
             if (!live && !options.quiet && step != shown && !step.empty()) {
                 std::fprintf(stderr, "  %s\n", step.c_str());
             }

@@ -1,8 +1,10 @@
 #include "draw.hh"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/clock.hh"
+#include "base/text.hh"
 
 namespace mds::ctl {
 namespace {
@@ -15,17 +17,29 @@ struct Symbol {
 };
 
 constexpr Symbol k_symbols[] = {
-    {"active", "●", "*", "32"},          {"running", "●", "*", "32"},
-    {"synchronized", "●", "*", "32"},    {"standby", "○", "o", ""},
-    {"log server", "◇", "#", "35"},      {"synchronizing", "◐", "~", "33"},
-    {"lagging", "◔", "<", "33"},         {"advanced", "◕", ">", "31"},
-    {"unreachable", "✕", "x", "31"},     {"silent", "✕", "x", "31"},
-    {"sync-failed", "✕", "x", "31"},     {"never-synchronized", "◌", "-", "33"},
-    {"version-mismatch", "≠", "/", "31"}, {"trust-missing", "⚿", "k", "31"},
-    {"collision", "‼", "!", "31"},       {"no-active", "⊘", "0", "31"},
-    {"stopped", "■", ".", ""},           {"starting", "◌", "-", "33"},
-    {"done", "✓", "+", "32"},            {"problem", "✕", "x", "31"},
-    {"empty", "·", ".", ""},             {"unknown", "?", "?", "33"},
+    {"active", "●", "*", "32"},
+    {"running", "●", "*", "32"},
+    {"synchronized", "●", "*", "32"},
+    {"standby", "○", "o", ""},
+    {"log server", "◇", "#", "35"},
+    {"synchronizing", "◐", "~", "33"},
+    {"lagging", "◔", "<", "33"},
+    {"advanced", "◕", ">", "31"},
+    {"unreachable", "✕", "x", "31"},
+    {"silent", "✕", "x", "31"},
+    {"sync-failed", "✕", "x", "31"},
+    {"never-synchronized", "◌", "-", "33"},
+    {"version-mismatch", "≠", "/", "31"},
+    {"trust-missing", "⚿", "k", "31"},
+    {"collision", "‼", "!", "31"},
+    {"no-active", "⊘", "0", "31"},
+    {"stopped", "■", ".", ""},
+    {"starting", "◌", "-", "33"},
+    {"done", "✓", "+", "32"},
+    {"problem", "✕", "x", "31"},
+    {"empty", "·", ".", ""},
+    {"warning", "!", "!", "33"},
+    {"unknown", "?", "?", "33"},
 };
 
 const Symbol& find(const std::string& state) {
@@ -35,10 +49,13 @@ const Symbol& find(const std::string& state) {
     return k_symbols[std::size(k_symbols) - 1];
 }
 
+}  // namespace
+
 std::string cut(const std::string& text, size_t limit) {
     if (limit == 0 || columns(text) <= limit) return text;
     std::string out;
     size_t used = 0;
+    bool coloured = false;
     for (size_t i = 0; i < text.size();) {
         size_t size = 1;
         while (i + size < text.size() && (static_cast<unsigned char>(text[i + size]) & 0xc0) == 0x80) {
@@ -46,16 +63,15 @@ std::string cut(const std::string& text, size_t limit) {
         }
         if (text[i] == '\033') {
             size = text.find('m', i) + 1 - i;
+            coloured = true;
         } else if (++used >= limit) {
-            return out + "…\033[0m";
+            return out + (coloured ? "…\033[0m" : "…");
         }
         out += text.substr(i, size);
         i += size;
     }
     return out;
 }
-
-}  // namespace
 
 size_t columns(const std::string& text) {
     size_t count = 0;
@@ -127,6 +143,38 @@ std::string safe(const std::string& text) {
     std::string out;
     for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
     return out;
+}
+
+std::string wrapped(const Options& options, const std::string& first, const std::string& text) {
+    size_t indent = columns(first), used = indent;
+    auto width = static_cast<size_t>(options.terminal ? options.width : 0);
+    std::string out = first;
+    bool begun = false;
+    for (const std::string& word : split(text, ' ')) {
+        if (begun && width && used + 1 + columns(word) > width) {
+            out += "\n" + std::string(indent, ' ');
+            used = indent;
+            begun = false;
+        }
+        if (begun) {
+            out += ' ';
+            ++used;
+        }
+        out += word;
+        used += columns(word);
+        begun = true;
+    }
+    return out;
+}
+
+std::string bar(const Options& options, int percent) {
+    constexpr int k_width = 30;
+    int full = std::clamp(percent, 0, 100) * k_width / 100;
+    std::string out = options.ascii ? "[" : "";
+    for (int i = 0; i < k_width; ++i) {
+        out += options.ascii ? (i < full ? "#" : "-") : (i < full ? "━" : "─");
+    }
+    return out + (options.ascii ? "]" : "");
 }
 
 std::string since_text(int64_t then) { return then ? age_text(wall_ms() - then) : "-"; }

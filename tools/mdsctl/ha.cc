@@ -1,4 +1,4 @@
-// mdsctl ha, mdsctl env.
+// mdsctl ha status, mdsctl env.
 #include <fmt/core.h>
 
 #include "base/text.hh"
@@ -23,6 +23,20 @@ std::string capital(const std::string& word) {
     return out;
 }
 
+/// "Active since 2 min: set by admin"; empty when nobody is.
+std::string change_line(const json::object& status, const json::object& change) {
+    if (json::get_string(status, "state") == "no-active") return "";
+    std::string cause = json::get_string(change, "cause"),
+                by = safe(json::get_string(change, "by"));
+    std::string how = cause == "handover"  ? "handed over by " + by
+                      : cause == "force"   ? "forced by " + by
+                      : cause == "restart" ? "the Active server was restarted"
+                      : cause == "create"  ? "the Domain was created"
+                                           : cause + " by " + by;
+    return fmt::format("Last change {} ago: {}",
+                       since_text(json::get_int(json::get_object(change, "time"), "posix")), how);
+}
+
 }  // namespace
 
 int ha_status(Client& client, const Options& options, const std::string& domain) {
@@ -45,6 +59,8 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
                 static_cast<long long>(json::get_int(s, "revision")));
     Table table({"SERVER", "ON", "STATE", "SYNC", "REVISION", "SINCE"});
     std::string role = json::get_string(s, "role");
+    const json::object& change = json::get_object(s, "last-change");
+    std::string change_text = change_line(s, change);
     table.row({safe(json::get_string(s, "server")), "this server",
                state_text(options, role, capital(role)), "-",
                std::to_string(json::get_int(s, "revision")), "-"});
@@ -56,6 +72,8 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
         if (const json::value* percent = json::find(p, "percent")) {
             sync_text += fmt::format(" {} %", percent->to_number<int>());
         }
+        std::string step = json::get_string(p, "step");
+        if (!step.empty()) sync_text += ", " + step;
         table.row({safe(json::get_string(p, "name", "-")),
                    safe(json::get_string(p, "multi-domain-server")),
                    state_text(options, state, capital(state)), sync_text,
@@ -63,51 +81,39 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
                    since_text(json::get_int(json::get_object(p, "since"), "posix"))});
     }
     table.print(options, "  ");
-    if (int64_t parked = json::get_int(s, "parked")) {
-        std::printf("\n  %lld publish%s parked here\n", static_cast<long long>(parked),
-                    parked == 1 ? " is" : "es are");
+    if (!change_text.empty()) std::printf("\n  %s\n", change_text.c_str());
+    std::string own = json::get_string(s, "reason");
+    if (!own.empty()) {
+        std::printf("\n%s\n",
+                    wrapped(options, "  " + symbol(options, "warning") + " ", safe(own)).c_str());
+    }
+    for (const json::value& v : json::get_array(s, "recovered-sessions")) {
+        const json::object& r = v.as_object();
+        int64_t changes = json::get_int(r, "changes");
+        std::printf(
+            "\n%s\n",
+            wrapped(options, "  " + symbol(options, "warning") + " ",
+                    fmt::format("{}: {} change{} of {} wait{} for their author",
+                                safe(json::get_string(r, "name")), changes, changes == 1 ? "" : "s",
+                                safe(json::get_string(r, "user-name")), changes == 1 ? "s" : ""))
+                .c_str());
+        std::printf("    Next:  mgmt_cli -d %s switch-session uid %s\n",
+                    safe(json::get_string(s, "name")).c_str(), json::get_string(r, "uid").c_str());
     }
     for (const json::value& v : json::get_array(s, "servers")) {
         const json::object& p = v.as_object();
         std::string reason = json::get_string(p, "reason");
         if (reason.empty()) continue;
-        std::printf("\n  %s %s: %s\n", symbol(options, json::get_string(p, "sync-status")).c_str(),
-                    safe(json::get_string(p, "name", json::get_string(p, "multi-domain-server")))
-                        .c_str(),
-                    safe(reason).c_str());
+        std::printf(
+            "\n%s\n",
+            wrapped(options, "  " + symbol(options, json::get_string(p, "sync-status")) + " ",
+                    safe(json::get_string(p, "name", json::get_string(p, "multi-domain-server"))) +
+                        ": " + safe(reason))
+                .c_str());
         std::string next = json::get_string(p, "next");
         if (!next.empty()) std::printf("    Next:  %s\n", next.c_str());
     }
     return good ? 0 : 3;
-}
-
-int ha_action(Client& client, const Options& options, const std::string& domain,
-              const std::string& action, const std::string& target) {
-    struct Warning {
-        const char* action;
-        const char* text;
-    };
-    static constexpr Warning k_warnings[] = {
-        {"set-standby", "Nobody can change this Domain until a server is set Active. Go on?"},
-        {"force-active", "The old Active server may hold publishes that this one lacks; when it "
-                         "returns they are parked, not lost. Go on?"},
-        {"full-sync", "The content of the peer is replaced and its sessions end; publish first what "
-                      "you want to keep. Go on?"}};
-    for (const Warning& w : k_warnings) {
-        if (action != w.action || confirm(options, w.text)) continue;
-        throw Error(Code::unconfirmed, std::string("not confirmed. ") + w.text)
-            .refusal("", fmt::format("mdsctl ha {} {} {} --yes",
-                                     action == "full-sync" ? "sync" : action, domain, target));
-    }
-    json::object reply = client.run(
-        "", "domain-ha-action",
-        {{"domain", domain}, {"action", action}, {"target", target}, {"confirmed", true}});
-    json::object task = follow(client, options, "", json::get_string(reply, "task-id"));
-    if (options.wait && !options.quiet) {
-        std::printf("%s %s: %s\n", symbol(options, "done").c_str(), domain.c_str(),
-                    json::get_string(task, "progress-description").c_str());
-    }
-    return 0;
 }
 
 int env(Client& client, const Options&, const std::string& name) {

@@ -154,6 +154,18 @@ int main(int argc, char** argv) {
     leaf(ha, "status", "roles and synchronization; exit 3 when something is not well",
          [&](Client& c) { return ha_status(c, o, name); })
         ->add_option("DOMAIN", name);
+    CLI::App* set_active =
+        leaf(ha, "set-active",
+             "orderly: SERVER becomes Active, the present Active becomes Standby; "
+             "with --all, every Domain that has a server there",
+             [&](Client& c) {
+                 if (all) return ha_set_active_all(c, o, target);
+                 return ha_action(c, o, name, "set-active", target);
+             });
+    auto* one = set_active->add_option("DOMAIN", name);
+    set_active->add_option("SERVER,--to,--on", target);
+    auto* every = set_active->add_flag("--all", all, "all Domains at once; needs --on SERVER");
+    every->excludes(one);
     auto action = [&](const char* word, const char* text, const char* what, bool needs_target) {
         CLI::App* sub = leaf(ha, word, text,
                              [&, what](Client& c) { return ha_action(c, o, name, what, target); });
@@ -161,8 +173,6 @@ int main(int argc, char** argv) {
         auto* option = sub->add_option("SERVER,--to", target);
         if (needs_target) option->required();
     };
-    action("set-active", "orderly: SERVER becomes Active, the present Active becomes Standby",
-           "set-active", true);
     action("set-standby", "the Active becomes Standby; nobody is Active", "set-standby", false);
     action("force-active", "SERVER becomes Active without the old one, which does not answer",
            "force-active", true);
@@ -211,7 +221,12 @@ int main(int argc, char** argv) {
     bool ascii = o.ascii;
     detect_terminal(o, colour);
     o.ascii = o.ascii || ascii;
-    (void)all;
+    if (set_active->parsed() && (target.empty() || (name.empty() && !all))) {
+        std::fprintf(stderr,
+                     "Usage: mdsctl ha set-active DOMAIN SERVER\n"
+                     "       mdsctl ha set-active --all --on SERVER\n");
+        return 2;
+    }
     try {
         Client client;
         return verb(client);

@@ -34,6 +34,9 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
 int ha_action(Client& client, const Options& options, const std::string& domain,
               const std::string& action, const std::string& target);
 
+/// Every Domain that has a server there; a line a Domain. Exit 10 when some failed.
+int ha_set_active_all(Client& client, const Options& options, const std::string& server);
+
 int task_list(Client& client, const Options& options, const std::string& domain);
 int task_show(Client& client, const Options& options, const std::string& domain,
               const std::string& id);

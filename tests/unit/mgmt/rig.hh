@@ -51,7 +51,7 @@ class Rig : public ::testing::Test {
         };
         hooks.published = [this](const store::Revision&) { ++published; };
         hooks.now_ms = [this] { return now; };
-        hooks.replicated = [this] { return replicated; };
+        hooks.purge_limit = [this] { return held_by_all; };
         hooks.replicate = replicate;
         hooks.where_active = [] { return std::string("Log in to acme-2 (127.0.2.1)."); };
         if (background) hooks.background = background;
@@ -109,8 +109,8 @@ class Rig : public ::testing::Test {
     Uid domain_uid = Uid::make();
     bool standby = false, fenced = false;
     int published = 0;
-    /// Size of the log that is purged; what the registered replicas have.
-    uint64_t log_bytes = 0, replicated = UINT64_MAX;
+    /// Size of the log that is purged; the newest revision that every registered server has.
+    uint64_t log_bytes = 0, held_by_all = UINT64_MAX;
     /// Zero-loss publish; after a change of it: reopen().
     std::function<void(uint64_t, std::function<void(std::string)>)> replicate;
     /// For open(): Hooks::background.

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "flip.hh"
-#include "network.hh"
+#include "net.hh"
 
 namespace mds::repl {
 namespace {

@@ -1,25 +1,6 @@
-#include "network.hh"
-
-#include <gtest/gtest.h>
+#include "net.hh"
 
 namespace mds::repl {
-namespace {
-
-SyncStatus status_of(Node& here, Node& there) {
-    for (const PeerStatus& s : here.replica->peer_status()) {
-        if (s.peer.mds == there.mds) return s.status;
-    }
-    throw std::runtime_error("no such peer");
-}
-
-void expect_equal(Node& a, Node& b) {
-    EXPECT_EQ(a.db->position().hash, b.db->position().hash);
-    EXPECT_EQ(a.db->position().digest, b.db->position().digest);
-    EXPECT_TRUE(store::verify(a.db->file()).good());
-    EXPECT_TRUE(store::verify(b.db->file()).good());
-}
-
-}  // namespace
 
 TEST(Replica, LS_3_TheFirstServerIsActiveAndLaterOnesAreStandbyAndSynchronized) {
     Net net(3);
@@ -151,7 +132,7 @@ TEST(Replica, CA_10_ForcedTakeoverThenTheReturnedActiveParksAndFollows) {
     net.cut.clear();
     net.run(3000);
     EXPECT_EQ(net[0].replica->role(), Role::standby);
-    EXPECT_EQ(net[0].parked, 2u);
+    EXPECT_EQ(net[0].parked.size(), 2u);
     EXPECT_FALSE(net[0].has("unsent1"));
     EXPECT_TRUE(net[0].has("sent"));
     EXPECT_TRUE(net[0].has("new"));
@@ -236,7 +217,7 @@ TEST(Replica, CA_11_CollisionStopsPublishingAndOneSideYields) {
     net[0].replica->set_standby("anna");
     net.run(3000);
     EXPECT_EQ(net[1].replica->domain_state(), "normal");
-    EXPECT_EQ(net[0].parked, 1u);
+    EXPECT_EQ(net[0].parked.size(), 1u);
     net[1].publish("after");
     net.run(1000);
     expect_equal(net[0], net[1]);
@@ -263,12 +244,14 @@ TEST(Replica, HW_2_MD_1_ManualFullSyncOverwritesTheStandby) {
     net[0].publish("a");
     net.run(200);
     bool done = false;
-    net[0].replica->full_sync(net[1].mds, [&](std::optional<Error> e) { done = !e; });
+    net[0].replica->full_sync(net[1].mds, Uid::make(), "anna",
+                              [&](std::optional<Error> e, const std::string&) { done = !e; });
     net.run(3000);
     EXPECT_TRUE(done);
     expect_equal(net[0], net[1]);
     try {
-        net[1].replica->full_sync(net[0].mds, [](std::optional<Error>) {});
+        net[1].replica->full_sync(net[0].mds, Uid::make(), "anna",
+                                  [](std::optional<Error>, const std::string&) {});
         FAIL() << "RF-19 expected";
     } catch (const Error& e) {
         EXPECT_EQ(e.refusal_id(), "RF-19");

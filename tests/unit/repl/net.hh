@@ -1,10 +1,14 @@
 #pragma once
 // Several replicas in one thread, over a network and a clock that the test moves.
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <utility>
 
 #include "base/text.hh"
 #include "repl/replica.hh"
@@ -33,9 +37,11 @@ class Node : public Env {
         replica.reset();
         db.reset();
     }
-    uint64_t publish(const std::string& host) {
+    uint64_t publish(const std::string& host, size_t size = 0) {
         replica->require_writable();
         store::Change change{store::Change::Op::put, Uid::make(), "host", "network", host, "{}"};
+        // Of a size that travels in several pieces when `size` says so.
+        change.doc = "{\"x\":\"" + hex(random_bytes(size / 2)) + "\"}";
         auto r = db->publish({Uid::make(), "", "anna", "", {change}},
                              [this] { replica->require_writable(); });
         replica->committed();
@@ -87,15 +93,15 @@ class Node : public Env {
         std::filesystem::remove(received_copy(id));
         std::filesystem::remove(folder + "/outgoing/" + id.text());
     }
-    void in_background(std::function<void()> work, std::function<void()> then) override {
+    void in_background(std::function<void()> job, std::function<void()> then) override {
         if (hold_background) {
-            held.push_back([work = std::move(work), then = std::move(then)] {
-                work();
+            held.push_back([job = std::move(job), then = std::move(then)] {
+                job();
                 then();
             });
             return;
         }
-        work();
+        job();
         then();
     }
     void run_held() {
@@ -106,10 +112,46 @@ class Node : public Env {
     void park(const std::vector<store::Revision>& records) override {
         if (disk_full) throw Error(Code::disk_full, "the disk is full");
         for (const auto& r : records) {
-            if (r.kind == "publish") ++parked;
+            if (r.kind == "publish") parked.push_back({{r, name}, false});
         }
     }
-    uint32_t parked_count() override { return parked; }
+    uint32_t parked_count() override {
+        return static_cast<uint32_t>(
+            std::count_if(parked.begin(), parked.end(), [](const Row& row) { return !row.done; }));
+    }
+    std::optional<ParkedPublish> next_parked() override {
+        for (const Row& row : parked) {
+            if (!row.done) return row.publish;
+        }
+        return std::nullopt;
+    }
+    void handed_over(const Uid& term_id, uint64_t rev) override {
+        for (Row& row : parked) {
+            row.done |= row.publish.record.term_id == term_id && row.publish.record.rev == rev;
+        }
+    }
+    void recover(const ParkedPublish& p) override {
+        if (refuse_to_recover > 0) {
+            --refuse_to_recover;
+            throw Error(Code::internal, "the disk is full");
+        }
+        bool known = std::any_of(recovered.begin(), recovered.end(), [&](const ParkedPublish& r) {
+            return r.record.term_id == p.record.term_id && r.record.rev == p.record.rev;
+        });
+        if (!known) recovered.push_back(p);
+        handed_over(p.record.term_id, p.record.rev);
+    }
+    std::string open_work() override { return work; }
+    std::string end_work(const std::string& why) override {
+        ended_because = why;
+        return std::exchange(work, "");
+    }
+    void copy_begins(const Peer& peer, bool first) override {
+        copies.push_back(peer.name + (first ? " first" : " again"));
+    }
+    void copy_ends(const Peer& peer, const std::string& problem) override {
+        copies.push_back(peer.name + (problem.empty() ? " done" : " failed"));
+    }
     void role_changed(Role, const std::string&) override {}
     void content_changed(const std::vector<store::Revision>&, bool) override {}
     void status_changed() override {}
@@ -120,10 +162,18 @@ class Node : public Env {
     std::string name, folder;
     std::unique_ptr<store::PublicDb> db;
     std::unique_ptr<Replica> replica;
-    uint32_t parked = 0;
+    struct Row {
+        ParkedPublish publish;
+        bool done = false;
+    };
+    /// What outlives a restart: rows of work.db.
+    std::vector<Row> parked;
+    std::vector<ParkedPublish> recovered;
+    int refuse_to_recover = 0;
+    std::string work, ended_because;
+    std::vector<std::string> copies;
     int damage_chunks = 0;
-    bool hold_background = false;
-    bool disk_full = false;
+    bool hold_background = false, disk_full = false;
     std::vector<std::function<void()>> held;
     std::vector<std::string> lines;
 };
@@ -158,6 +208,7 @@ class Net {
             auto m = std::move(queue.front());
             queue.pop_front();
             for (auto& n : nodes) {
+                if (lose && lose(m)) continue;
                 if (n->mds == m.to && n->replica && !cut.count({m.from, m.to})) {
                     n->replica->receive(m.from, m.kind, m.payload);
                 }
@@ -173,6 +224,8 @@ class Net {
         Kind kind;
         std::string payload;
     };
+    /// Says which messages do not arrive.
+    std::function<bool(const Message&)> lose;
     std::deque<Message> queue;
     std::set<std::pair<Uid, Uid>> cut;
     int64_t now = 1000;
@@ -186,10 +239,26 @@ inline void Node::boot(bool founder) {
     replica->start();
 }
 
-inline int64_t Node::mono_ms() { return net_.now; }
+inline int64_t Node::mono_ms() {
+    return net_.now;
+}
 
 inline void Node::send(const Uid& to, Kind kind, std::string payload) {
     net_.queue.push_back({mds, to, kind, std::move(payload)});
+}
+
+inline SyncStatus status_of(Node& here, Node& there) {
+    for (const PeerStatus& s : here.replica->peer_status()) {
+        if (s.peer.mds == there.mds) return s.status;
+    }
+    throw std::runtime_error("no such peer");
+}
+
+inline void expect_equal(Node& a, Node& b) {
+    EXPECT_EQ(a.db->position().hash, b.db->position().hash);
+    EXPECT_EQ(a.db->position().digest, b.db->position().digest);
+    EXPECT_TRUE(store::verify(a.db->file()).good());
+    EXPECT_TRUE(store::verify(b.db->file()).good());
 }
 
 }  // namespace mds::repl

@@ -1,0 +1,80 @@
+"""Three Multi-Domain Servers: load sharing, one of two Standbys, all Domains moved at once (LS, MD)."""
+
+import re
+
+import pytest
+
+from deployment import ADDRESSES, Deployment
+from rig import wait_until
+from test_ex1 import host, refused
+
+CITIES = ["london", "tokyo", "paris"]
+
+
+@pytest.fixture(name="three", scope="module")
+def three_mdss():
+    """Three MDSs and three Domains with a server on each, all Active on London."""
+    deployment = Deployment("sys3", {name: ADDRESSES[name] for name in CITIES})
+    deployment.boot()
+    deployment.install()
+    deployment.setup()
+    deployment.join()
+    api = deployment.api("london")
+    for number, domain in enumerate(["A", "B", "C"]):
+        servers = [{"name": f"{domain}-{i + 1}", "ip-address": f"10.77.0.{60 + 10 * number + i}",
+                    "multi-domain-server": city} for i, city in enumerate(CITIES)]
+        api.wait(api.call("add-domain", name=domain, servers=servers), timeout=90)
+    api.close()
+    yield deployment
+    deployment.down()
+
+
+def test_LS_1_LS_3_a_domain_on_three_servers_has_one_active_and_two_standbys(three):
+    states = {s["name"]: s["ha-state"] for d in three.ctl_json("tokyo", "ha status")["domains"]
+              if d["name"] == "A" for s in d["servers"]}
+    assert states == {"A-1": "active", "A-2": "standby", "A-3": "standby"}
+
+
+def test_LS_2_LS_4_PE_4_three_actives_on_three_servers_each_for_its_domain(three):
+    for domain, city in zip("ABC", CITIES):
+        three.ctl("london", f"ha set-active {domain} {city}")
+        three.wait_role(city, domain, "active")
+    sessions = {d: three.api(c, d) for d, c in zip("ABC", CITIES)}
+    for domain, api in sessions.items():
+        api.send("add-host", host(f"ls2-{domain}", "192.0.2.31"))
+    for api in sessions.values():
+        api.publish()
+    for domain, city in zip("ABC", CITIES):
+        three.wait_synchronized(city, domain)
+        for other in CITIES:
+            api = three.api(other, domain)
+            assert api.call("show-host", name=f"ls2-{domain}")["name"] == f"ls2-{domain}"
+            assert api.info["standby"] is (other != city)
+            if other != city:
+                refused(lambda api=api: api.send("add-host", host("no", "192.0.2.32")), "RF-05",
+                        words=[f"on {city}"])
+            api.close()
+    for api in sessions.values():
+        api.close()
+
+
+def test_MD_3_one_of_two_standbys_is_synchronized_the_other_is_untouched(three):
+    three.ctl("london", "ha set-active A london")
+    three.wait_role("london", "A", "active")
+    three.wait_synchronized("london", "A")
+    readers = {city: three.api(city, "A") for city in ("tokyo", "paris")}
+    three.ctl("london", "--yes ha sync A --to paris")
+    assert refused(lambda: readers["paris"].call("show-hosts")).status == 401
+    assert readers["tokyo"].call("show-hosts")["total"] > 0
+    readers["tokyo"].close()
+    three.wait_synchronized("london", "A")
+
+
+def test_set_active_all_when_a_site_is_evacuated(three):
+    done = three.ctl("london", "--yes ha set-active --all --on paris", timeout=120)
+    for domain in "ABC":
+        assert re.search(rf"{domain} +{domain}-3 is Active", done.stdout), done.stdout
+        three.wait_role("paris", domain, "active")
+    three.wait_role("paris", "Global", "active")
+    wait_until(lambda: three.ctl("paris", "--json status", check=False).returncode == 0, 30,
+               "all to be well", lambda: three.ctl("paris", "status", check=False).stdout)
