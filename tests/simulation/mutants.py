@@ -66,7 +66,7 @@ def main():
     options = parser.parse_args()
     build = os.path.join(ROOT, options.build)
     subprocess.run(["ninja", "-C", build, "simulate"], check=True, stdout=subprocess.DEVNULL)
-    link = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", "simulate"], check=True,
+    link = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", "tests/simulate"], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
     words = shlex.split(link.strip().split("\n")[-1].replace("&& :", "").replace(": &&", ""))
     chosen = [m for m in MUTANTS if options.k in m[0]]
