@@ -63,9 +63,7 @@ TEST_F(Nat, ObjectsMakeRulesOfTheirOwn) {
     reopen();
     EXPECT_EQ(shown(), whole);
     // Nothing of it is stored.
-    SQLite::Statement rows(db->db(), "SELECT count(*) FROM object WHERE type='nat-rule'");
-    rows.executeStep();
-    EXPECT_EQ(rows.getColumn(0).getInt(), 1);
+    EXPECT_EQ(db->object_count("nat-rule"), 1u);
     // Pages and filters go over both kinds.
     EXPECT_EQ(shown(R"(,"limit":2,"offset":2)"),
               "[Machine Static NAT 3-3] 3* Any,web>Original,web "

@@ -2,6 +2,7 @@
 #include "base/clock.hh"
 #include "log/log.hh"
 #include "rig.hh"
+#include "store/verify.hh"
 #include "store/codec.hh"
 
 namespace mds::mgmt {

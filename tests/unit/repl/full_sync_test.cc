@@ -1,5 +1,7 @@
 // Manual synchronization as an order (multi-domain-ha.md MA, MD) and load sharing (LS).
+#include "flip.hh"
 #include "net.hh"
+#include "store/verify.hh"
 
 #include <map>
 
@@ -45,7 +47,7 @@ TEST(FullSync, MA_1_APeerWhoseDataDiffersHasTheDataOfTheSourceAfterwards) {
     net.run(500);
     ASSERT_TRUE(net[1].has("common"));
     // Rows that somebody has edited by hand: no record tells of them.
-    net[1].db->db().exec("UPDATE object SET doc='{\"extra\":1}'");
+    test::tamper(net[1].db->file(), "UPDATE object SET doc='{\"extra\":1}'");
     EXPECT_FALSE(store::verify(net[1].db->file()).good());
     Outcome outcome;
     net[0].replica->full_sync(net[1].mds, Uid::make(), "admin", outcome.done());

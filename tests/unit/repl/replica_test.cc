@@ -272,7 +272,7 @@ TEST(Replica, CA_10_NothingIsTakenBackBeforeItIsParked) {
     net[0].disk_full = false;
     net.run(3000);
     EXPECT_FALSE(net[0].has("left"));
-    EXPECT_EQ(net[0].parked, 1u);
+    EXPECT_EQ(net[0].parked.size(), 1u);
     expect_equal(net[0], net[1]);
 }
 
