@@ -13,6 +13,8 @@
 namespace mds::core {
 namespace {
 
+/// Milliseconds between two beats to the others, and until they hear of a change.
+constexpr int k_beat_ms = 1000, k_news_ms = 50;
 /// Every so many beats the others are told everything, not only what has changed.
 constexpr uint64_t k_whole_beats = 30;
 
@@ -79,7 +81,11 @@ Service::Service(app::Daemon& daemon)
                 message >> text;
                 json::value status = json::parse(text);
                 std::string server = json::get_string(status.as_object(), "server");
-                if (placed_.count(server)) grid_->local(server, std::move(status));
+                if (placed_.count(server)) {
+                    grid_->local(server, std::move(status));
+                    // Who is Active is known everywhere at once, not only a second later.
+                    if (beat_) beat_->within(k_news_ms);
+                }
                 check_watches();
             } catch (const std::exception& e) {
                 log::warning(std::string("status of a Domain Server: ") + e.what());
@@ -88,7 +94,10 @@ Service::Service(app::Daemon& daemon)
 
     if (identity_ && identity_->joined()) open_system();
     daemon.bus().own("org.openmds.Core1");
-    daemon.every(1000, [this] { heartbeat(); });
+    beat_ = daemon.alarm([this] {
+        heartbeat();
+        return k_beat_ms;
+    });
     daemon.every(5000, [this] { ask_round_trips(); });
     daemon.ready("");
     update_status();

@@ -175,6 +175,7 @@ class Service {
     std::string members_sent_;
     /// Servers that get the whole row of this one with the next beat; number of beats.
     std::set<Uid> tell_whole_;
+    std::shared_ptr<app::Daemon::Alarm> beat_;
     uint64_t beats_ = 0;
     bool reconcile_again_ = false;
 };

@@ -66,12 +66,10 @@ class Faults:
         self.wait()
         self.d.rig.heal()
 
-    def fault_line_slow_and_lossy(self):
-        host = self.d[self.host()]
-        delay, loss = self.random.randint(5, 150), self.random.choice([0, 1, 10])
-        host.sh(f"tc qdisc replace dev eth0 root netem delay {delay}ms 10ms loss {loss}%")
+    def fault_line_lossy(self):
+        self.d.rig.network.lose(*PAIR, self.random.choice([2, 10, 40]))
         self.wait(2, 6)
-        host.sh("tc qdisc del dev eth0 root", check=False)
+        self.d.rig.heal()
 
     def fault_forced_takeover_while_the_line_is_cut(self):
         domain, target = self.domain(), self.host()

@@ -95,7 +95,7 @@ def test_administrators_profiles_clients_and_assignments_by_their_modules(ex1, a
     facts = tmp_path / "facts.json"
     ansible.run("system.yml", facts_file=facts)
     told = json.loads(facts.read_text())
-    assert {m["name"] for m in told["mdss"]["ansible_facts"]["mdss"]["objects"]} == set(ADDRESSES)
+    assert {m["name"] for m in told["mdss"]["ansible_facts"]["mdss"]["objects"]} == set(ex1.wanted)
     names = {a["name"] for a in
              told["administrators"]["ansible_facts"]["administrators"]["objects"]}
     assert {"admin", "ada", "grace", "robot"} <= names

@@ -24,7 +24,7 @@ def flip(host, server, name):
 
 def test_HW_4_a_byte_flipped_by_dd_on_a_standby_is_found_and_repaired_without_a_full_copy(ex1, london):
     for i in range(20):
-        london.send("add-host", {"name": f"disk-{i}", "ip-address": f"192.0.2.{i + 1}"})
+        london.send("add-host", {"name": f"disk-{i}", "ip-address": f"10.66.6.{i + 1}"})
     london.publish()
     ex1.wait_synchronized("london", "London")
     tokyo = ex1["tokyo"]
@@ -43,7 +43,7 @@ def test_HW_4_a_byte_flipped_by_dd_on_a_standby_is_found_and_repaired_without_a_
     done = ex1.ctl("tokyo", "ha verify London")
     assert "all good" in done.stdout
     back = ex1.api("tokyo", "London")
-    assert back.call("show-host", name="disk-7")["ipv4-address"] == "192.0.2.8"
+    assert back.call("show-host", name="disk-7")["ipv4-address"] == "10.66.6.8"
     back.close()
     london.send("set-host", {"name": "disk-7", "comments": "goes on"})
     london.publish()
@@ -51,7 +51,7 @@ def test_HW_4_a_byte_flipped_by_dd_on_a_standby_is_found_and_repaired_without_a_
 
 
 def test_ST_3_damage_without_a_peer_is_said_with_its_cause_until_it_is_repaired(ex1, london):
-    london.send("add-host", {"name": "alone-1", "ip-address": "192.0.2.91"})
+    london.send("add-host", {"name": "alone-1", "ip-address": "10.66.7.1"})
     london.publish()
     ex1.wait_synchronized("london", "London")
     ex1.rig.cut("london", "tokyo")

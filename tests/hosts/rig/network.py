@@ -73,6 +73,13 @@ class Network:
                 f'add rule bridge rig cut iifname "p-{a}" oifname "p-{b}" counter drop '
                 f'comment "{a}>{b}"')
 
+    def lose(self, one, other, percent):
+        """Drops this part of the frames between two hosts, at random, until heal()."""
+        for a, b in ((one, other), (other, one)):
+            run("ip", "netns", "exec", self.switch, "nft",
+                f'add rule bridge rig cut iifname "p-{a}" oifname "p-{b}" '
+                f'numgen random mod 100 < {percent} counter drop comment "{a}>{b}"')
+
     def heal(self, one=None, other=None):
         """Takes back the cuts between two hosts, or all."""
         ns = ("ip", "netns", "exec", self.switch, "nft")
