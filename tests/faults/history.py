@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 
@@ -91,20 +93,27 @@ class Client(threading.Thread):
             api.connection.close()
 
 
-def database(host, server, name):
-    """Rows of a stopped server's database file, read on its disk."""
+def database(host, server, name, where):
+    """A stopped server's database, copied from its disk into the folder `where`."""
     folder = host.path(f"/var/lib/mds/servers/{server}")
     folder = host.path("/var/lib/mds/domains/" + os.path.basename(os.readlink(folder)))
     generation = open(f"{folder}/current", encoding="ascii").read().strip()
     path = f"{folder}/{generation}/{name}" if name == "public.db" else f"{folder}/{name}"
-    return sqlite3.connect(path)
+    for tail in ("", "-wal"):
+        if os.path.exists(path + tail):
+            shutil.copyfile(path + tail, f"{where}/{name}{tail}")
+    return sqlite3.connect(f"{where}/{name}")
 
 
 class Left:
     """What one stopped server has on its disk."""
 
     def __init__(self, host, server):
-        with database(host, server, "public.db") as public:
+        with tempfile.TemporaryDirectory() as where:
+            self.read(host, server, where)
+
+    def read(self, host, server, where):
+        with database(host, server, "public.db", where) as public:
             self.names = {row[0] for row in public.execute("SELECT name FROM object WHERE type='host'")}
             self.log = {rev: (term, chain) for rev, term, chain in public.execute(
                 "SELECT rev, term_id, hash FROM revision")}
@@ -114,7 +123,7 @@ class Left:
                 "SELECT id, active FROM term")}
             self.digest = public.execute(
                 "SELECT digest FROM revision ORDER BY rev DESC LIMIT 1").fetchone()[0]
-        with database(host, server, "work.db") as work:
+        with database(host, server, "work.db", where) as work:
             self.parked = b"\n".join(bytes(r[0]) for r in work.execute(
                 "SELECT record FROM parked"))
             self.private = "\n".join(str(r) for r in work.execute("SELECT * FROM overlay"))

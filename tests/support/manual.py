@@ -48,7 +48,8 @@ def rows(parameters, prefix=""):
         if "values" in p:
             more = ", ".join(p["values"])
         if "default" in p and p["default"] not in ("", []):
-            default = p["default"] if isinstance(p["default"], str) else json.dumps(p["default"])
+            default = p["default"] if isinstance(p["default"], str) \
+                else json.dumps(p["default"], sort_keys=True)
             more += ("; " if more else "") + "default: " + default
         if "range" in p and not p["range"].endswith("4294967295"):
             more += ("; " if more else "") + p["range"]
