@@ -62,7 +62,8 @@ class Workspace {
         if (json::get_string(answer, "code").empty() || json::get_string(answer, "message").empty()) {
             abort();
         }
-        if (reply.status >= 500) {
+        // 501 is the documented answer of commands that belong to other products.
+        if (reply.status >= 500 && reply.status != 501) {
             fprintf(stderr, "%s: %s\n", command.c_str(), reply.body.c_str());
             abort();
         }
