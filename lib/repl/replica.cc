@@ -171,7 +171,8 @@ void Replica::tick() {
         const PeerState* from = find(receiving_->from);
         // It may take its time to make the copy, as long as it is heard.
         bool patient = !receiving_->offer && from && reachable(*from);
-        if (!patient && now - receiving_->progress_at > 5 * timing_.repeat_ms) {
+        // Longer than a slow line takes for a question and its answer: else no copy ever ends there.
+        if (!patient && now - receiving_->progress_at > 15 * timing_.repeat_ms) {
             fail_copy("the sender stopped answering");
         } else if (receiving_->offer) {
             receiving_->next = 0;
