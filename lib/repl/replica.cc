@@ -88,14 +88,22 @@ bool Replica::quiet(const PeerState& p) const {
     return p.shown == SyncStatus::synchronized || p.heard_at == 0;
 }
 
+bool Replica::all_quiet() const {
+    return std::all_of(peers_.begin(), peers_.end(),
+                       [this](const PeerState& p) { return quiet(p); });
+}
+
+int64_t Replica::beat_ms(bool idle) const {
+    return idle ? timing_.idle_beat_ms : timing_.heartbeat_ms;
+}
+
 int Replica::next_ms() const {
     bool busy = role_ == Role::starting || receiving_ || making_copy_ || handing_over_ ||
                 pending_.what != Pending::What::none || health_.checking;
     if (busy) return 50;
-    bool idle = std::all_of(peers_.begin(), peers_.end(),
-                            [this](const PeerState& p) { return quiet(p); });
+    bool idle = all_quiet();
     int64_t now = env_.mono_ms();
-    int64_t due = std::min(beat_at_ + (idle ? timing_.idle_beat_ms : timing_.heartbeat_ms),
+    int64_t due = std::min(beat_at_ + beat_ms(idle),
                            db_.has_history() ? health_.due_at : INT64_MAX);
     // Silence and grace are measured in seconds.
     return static_cast<int>(std::clamp<int64_t>(due - now, 50, idle ? 5000 : 500));
@@ -151,9 +159,7 @@ void Replica::set_role(Role role, const std::string& why) {
 
 void Replica::tick() {
     int64_t now = env_.mono_ms();
-    bool idle = std::all_of(peers_.begin(), peers_.end(),
-                            [this](const PeerState& p) { return quiet(p); });
-    if (now - beat_at_ >= (idle ? timing_.idle_beat_ms : timing_.heartbeat_ms)) send_positions();
+    if (now - beat_at_ >= beat_ms(all_quiet())) send_positions();
     if (role_ == Role::starting) {
         bool all_heard = std::all_of(peers_.begin(), peers_.end(),
                                      [](const PeerState& p) { return p.heard_at != 0; });

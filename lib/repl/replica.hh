@@ -287,6 +287,8 @@ class Replica {
     bool reachable(const PeerState& p) const;
     int64_t patience(const PeerState& p) const;
     bool quiet(const PeerState& p) const;
+    bool all_quiet() const;
+    int64_t beat_ms(bool idle) const;
     void gone(PeerState& p);
     void send_positions();
     PositionMessage my_position() const;

@@ -109,10 +109,7 @@ struct Server::Impl {
             };
         }
         h.background = [this](std::function<void()> job, std::function<void()> then) {
-            daemon.work([this, job = std::move(job), then = std::move(then)]() mutable {
-                job();
-                daemon.post(std::move(then));
-            });
+            env.in_background(std::move(job), std::move(then));
         };
         h.where_active = [this]() -> std::string {
             if (replica.role() == repl::Role::active) return "This server is Active again";
