@@ -111,7 +111,7 @@ int Daemon::run() {
     watchdog();
     bus_->start();
     auto keep = asio::make_work_guard(io_);
-    io_.run();
+    while (io_.run_one() != 0) bus_->watch();
     return exit_code_;
 }
 

@@ -12,9 +12,10 @@
 namespace mds::bus {
 namespace asio = boost::asio;
 
-/// Waits for the bus's descriptors and its timeout; whichever fires, everything pending is
-/// processed and the waits are armed anew (the events to wait for change with what is queued).
+/// Waits for the bus's descriptors and its timeout; whichever fires, everything pending is processed.
 struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
+    using Stream = asio::posix::stream_descriptor;
+
     explicit Impl(asio::io_context& io_context)
         : io(io_context),
           connection(sdbus::createSystemBusConnection()),
@@ -26,6 +27,7 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
         auto poll = connection->getEventLoopPollData();
         bus_fd.assign(dup(poll.fd));
         if (event_fd(poll) >= 0) wake_fd.assign(dup(event_fd(poll)));
+        started = true;
         schedule();
     }
 
@@ -48,41 +50,45 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
             log::error(std::string("the system bus failed: ") + e.what());
             stopped = true;
             io.stop();
-            return;
         }
-        arm();
     }
 
-    void arm() {
-        ++generation;
-        boost::system::error_code ignored;
-        bus_fd.cancel(ignored);
-        wake_fd.cancel(ignored);
-        timer.cancel();
+    void watch() {
+        if (!started || stopped || scheduled) return;
         auto poll = connection->getEventLoopPollData();
-        auto wake = [self = shared_from_this(), mine = generation](boost::system::error_code) {
-            if (mine == self->generation) self->schedule();
-        };
-        if (poll.events & POLLIN) bus_fd.async_wait(asio::posix::stream_descriptor::wait_read, wake);
-        if (poll.events & POLLOUT) {
-            bus_fd.async_wait(asio::posix::stream_descriptor::wait_write, wake);
-        }
-        if (wake_fd.is_open()) {
-            wake_fd.async_wait(asio::posix::stream_descriptor::wait_read, wake);
-        }
+        if (poll.events & POLLIN) wait(bus_fd, Stream::wait_read, reading);
+        if (poll.events & POLLOUT) wait(bus_fd, Stream::wait_write, writing);
+        if (wake_fd.is_open()) wait(wake_fd, Stream::wait_read, waking);
         int timeout = poll.getPollTimeout();
-        if (timeout >= 0) {
-            timer.expires_after(std::chrono::milliseconds(timeout));
-            timer.async_wait(wake);
-        }
+        if (timeout == 0) return schedule();
+        if (timeout < 0) return;
+        auto when = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout);
+        // A ring too early finds nothing to do; only one that would come too late is set anew.
+        if (timing && timer.expiry() <= when) return;
+        timing = true;
+        timer.expires_at(when);
+        timer.async_wait([self = shared_from_this()](boost::system::error_code error) {
+            if (error) return;  // set anew
+            self->timing = false;
+            self->schedule();
+        });
+    }
+
+    void wait(Stream& fd, Stream::wait_type what, bool& waits) {
+        if (waits) return;
+        waits = true;
+        fd.async_wait(what, [self = shared_from_this(), &waits](boost::system::error_code error) {
+            waits = false;
+            if (!error) self->schedule();
+        });
     }
 
     asio::io_context& io;
     std::unique_ptr<sdbus::IConnection> connection;
     asio::posix::stream_descriptor bus_fd, wake_fd;
     asio::steady_timer timer;
-    uint64_t generation = 0;
-    bool scheduled = false, stopped = false;
+    bool started = false, scheduled = false, stopped = false;
+    bool reading = false, writing = false, waking = false, timing = false;
 };
 
 Connection::Connection(asio::io_context& io) : impl_(std::make_shared<Impl>(io)) {
@@ -105,6 +111,8 @@ void Connection::own(const std::string& name) {
 }
 
 void Connection::start() { impl_->start(); }
+
+void Connection::watch() { impl_->watch(); }
 
 namespace {
 

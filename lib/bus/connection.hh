@@ -23,6 +23,10 @@ class Connection {
     void own(const std::string& name);
     /// Starts moving messages. Call once, after the objects are registered.
     void start();
+    /// To be called after every handler of the loop, whatever it was of: a message that was queued
+    /// outside of the bus's own handlers changes what the bus waits for (room in its socket, the
+    /// timeout of a call), and so does a blocking call, which may have read the messages of others.
+    void watch();
 
   private:
     struct Impl;

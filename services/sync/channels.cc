@@ -1,7 +1,5 @@
 #include "channels.hh"
 
-#include <chrono>
-
 #include "base/clock.hh"
 #include "bus/blob.hh"
 #include "log/log.hh"
@@ -17,7 +15,6 @@ constexpr size_t k_window_files = 8;
 /// What a message costs beside its payload.
 constexpr size_t k_overhead = 256;
 constexpr int64_t k_drop_log_ms = 10'000;
-constexpr auto k_pump_interval = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -39,8 +36,7 @@ struct Channels::Owner {
     uint64_t dropped = 0;
 };
 
-Channels::Channels(boost::asio::io_context& io, bus::Connection& bus)
-    : bus_(bus), pump_timer_(io) {}
+Channels::Channels(bus::Connection& bus) : bus_(bus) {}
 
 Channels::~Channels() = default;
 
@@ -137,24 +133,6 @@ void Channels::ping(const std::shared_ptr<Owner>& owner) {
             self->under_way.files -= load.files;
             advance(self);
         });
-    pump();
-}
-
-/// The loop learns that the bus has something to write only when it has handled something of the
-/// bus; what was queued from a socket's handler is pushed on here until everything is under way.
-void Channels::pump() {
-    if (pumping_) return;
-    pumping_ = true;
-    pump_timer_.expires_after(k_pump_interval);
-    pump_timer_.async_wait([this](const boost::system::error_code& error) {
-        pumping_ = false;
-        if (error) return;
-        while (bus::process_one(bus_.raw())) {
-        }
-        for (const auto& [name, owner] : owners_) {
-            if (owner->under_way.bytes > owner->fresh.bytes) return pump();
-        }
-    });
 }
 
 }  // namespace mds::sync

@@ -1,6 +1,4 @@
 #pragma once
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <map>
 #include <memory>
@@ -18,7 +16,7 @@ namespace mds::sync {
 /// `Deliver` has no answer; a Ping behind it tells when the owner has read that far.
 class Channels {
   public:
-    Channels(boost::asio::io_context& io, bus::Connection& bus);
+    explicit Channels(bus::Connection& bus);
     ~Channels();
 
     /// Makes `owner` (a unique bus name) with its object `path` the owner of `channel`.
@@ -32,11 +30,8 @@ class Channels {
     struct Owner;
     void advance(const std::shared_ptr<Owner>& owner);
     void ping(const std::shared_ptr<Owner>& owner);
-    void pump();
 
     bus::Connection& bus_;
-    boost::asio::steady_timer pump_timer_;
-    bool pumping_ = false;
     /// By channel, and by unique bus name and path.
     std::unordered_map<std::string, std::shared_ptr<Owner>> by_channel_;
     std::map<std::pair<std::string, std::string>, std::shared_ptr<Owner>> owners_;

@@ -36,7 +36,7 @@ std::string canonical_uid(const std::string& text) {
 Service::Service(app::Daemon& daemon)
     : AdaptorInterfaces(daemon.bus().raw(), sdbus::ObjectPath{k_path}),
       daemon_(daemon),
-      channels_(daemon.io(), daemon.bus()),
+      channels_(daemon.bus()),
       network_(
           daemon.io(), static_cast<uint16_t>(daemon.config().get_int("Sync.Port")),
           {[this](const std::string& uid, wire::Message&& message) {

@@ -95,6 +95,18 @@ class Daemon:
         path = pathlib.Path(self.log)
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def wait_idle(self, seconds=10):
+        """Waits until it has nothing to do: asleep, and no processor time since the last look."""
+        def look():
+            fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            return fields[0], fields[11], fields[12]
+        seen = []
+
+        def quiet():
+            seen.append(look())
+            return len(seen) > 5 and seen[-1][0] == "S" and len(set(seen[-5:])) == 1
+        wait_until(quiet, seconds, f"{self.arguments[0]} is idle")
+
     def kill(self):
         """Ends it as a crash would (SIGKILL)."""
         self.process.kill()
@@ -131,6 +143,15 @@ class PrivateBus:
                                       f"--config-file={config}"], stdin=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(f"{self._socket_folder}/bus"), what="the private bus")
         self.connection = self.connect()
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """The bus takes nothing while this lasts."""
+        self._bus.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._bus.send_signal(signal.SIGCONT)
 
     def __enter__(self):
         return self

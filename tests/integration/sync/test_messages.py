@@ -58,6 +58,18 @@ def test_many_large_messages_pass_the_limits_of_the_bus(site):
     assert there.kinds() == list(range(150))
 
 
+def test_what_a_slow_bus_did_not_take_at_once_arrives(site):
+    one, two = site.connected_pair()
+    here, there = Owner(one, "system"), Owner(two, "system")
+    # Less than what mds-sync asks the owner about: nothing but room in the socket brings it further.
+    with two.bus.stopped():
+        for number in range(30):
+            here.send(two, number, os.urandom(45_000))
+        pump(lambda: one.get("BytesSent") > 30 * 45_000, what="the bytes on the way")
+        two.daemon.wait_idle()
+    pump(lambda: len(there.received) == 30, 10, "30 messages")
+
+
 def test_a_channel_without_owner_loses_its_messages_only(site):
     one, two = site.connected_pair()
     here, lonely = Owner(one, "system"), Owner(one, "domain/x")
