@@ -135,6 +135,16 @@ server::Config domain_config(const Identity& me, const Service::DomainRow& domai
 
 }  // namespace
 
+void Service::refresh(const std::string& server) {
+    call_domain(server, "Reload", "", [server](std::optional<Error> error, std::string) {
+        // It is not on the bus yet; it is asked again when it is.
+        if (error) log::debug(server + " does not reload server.json: " + error->message());
+    });
+    call_domain(server, "Status", "", [this, server](auto error, std::string status) {
+        if (!error) grid_->local(server, json::parse(status));
+    });
+}
+
 void Service::reconcile() {
     const Identity& me = *identity_;
     std::map<std::string, std::string> addresses;
@@ -156,7 +166,8 @@ void Service::reconcile() {
             bool changed = fresh || read_file(path) != text;
             if (changed) replace_file(path, text);
             if (!fs::is_symlink(link)) fs::create_symlink("../domains/" + domain.uid.text(), link);
-            if (placed_.insert(server).second) {
+            bool placed = placed_.insert(server).second;
+            if (placed) {
                 domain_proxy(server);
                 units_->start(server, [server](const std::string& error) {
                     if (!error.empty()) {
@@ -164,14 +175,8 @@ void Service::reconcile() {
                                    {{"MDS_SERVER", server}});
                     }
                 });
-                call_domain(server, "Status", "", [this, server](auto error, std::string status) {
-                    if (!error) grid_->local(server, json::parse(status));
-                });
-            } else if (changed) {
-                call_domain(server, "Reload", "", [server](std::optional<Error> error, std::string) {
-                    if (error) log::debug(server + " reads server.json at its next start");
-                });
             }
+            if (placed || changed) refresh(server);
         } catch (const std::exception& e) {
             log::error("Domain Server " + server + ": " + e.what(), {{"MDS_SERVER", server}});
         }

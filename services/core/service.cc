@@ -66,9 +66,9 @@ Service::Service(app::Daemon& daemon)
                 if (now.empty()) {
                     grid_->local(server, nullptr);
                 } else {
-                    call_domain(server, "Status", "", [this, server](auto error, std::string text) {
-                        if (!error) grid_->local(server, json::parse(text));
-                    });
+                    // server.json may have changed after the server had read it and before it could
+                    // be told.
+                    refresh(server);
                 }
             }
         });

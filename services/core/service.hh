@@ -60,6 +60,8 @@ class Service {
     // reconcile.cc
     /// Makes this host's Domain Servers what the system data says.
     void reconcile();
+    /// Has a Domain Server here read its server.json anew, and asks its status.
+    void refresh(const std::string& server);
     /// The path below which the state of the suite lies ("/var/lib/mds").
     std::string root() const;
 
