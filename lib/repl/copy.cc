@@ -11,6 +11,8 @@ namespace {
 
 // Chunks asked for at once: enough to fill the line, little enough to remember.
 constexpr uint32_t k_window = 8;
+// Pieces of one trial, and trials of the better way before the other one is looked at again.
+constexpr uint32_t k_trial = 2 * k_window, k_rounds = 16;
 
 }  // namespace
 
@@ -31,6 +33,7 @@ void Replica::request_copy(PeerState& from, const Uid& order, const std::string&
     receiving_->progress_at = receiving_->asked_at = env_.mono_ms();
     ask_copy();
     env_.log(6, "asking " + from.peer.name + " for a full copy");
+    send_positions();
     env_.status_changed();
 }
 
@@ -88,7 +91,7 @@ void Replica::on_copy_request(PeerState& p, std::string_view payload) {
 }
 
 void Replica::on_copy_offer(PeerState& p, std::string_view payload) {
-    if (!receiving_ || receiving_->from != p.peer.mds) return;
+    if (!receiving_ || receiving_->from != p.peer.mds || receiving_->proving) return;
     CopyOffer offer = CopyOffer::decode(payload);
     if (receiving_->offer && receiving_->offer->id == offer.id) return;
     if (offer.chunk_size == 0 || offer.chunk_size > (1u << 20) ||
@@ -97,7 +100,8 @@ void Replica::on_copy_offer(PeerState& p, std::string_view payload) {
     }
     if (receiving_->offer) env_.drop_copy(receiving_->offer->id);
     receiving_->have.assign(offer.chunks.size(), false);
-    receiving_->received = receiving_->next = 0;
+    receiving_->received = receiving_->next = receiving_->unpacking = 0;
+    receiving_->attempt = ++attempts_;
     receiving_->offer = std::move(offer);
     receiving_->progress_at = env_.mono_ms();
     ask_chunks();
@@ -105,8 +109,9 @@ void Replica::on_copy_offer(PeerState& p, std::string_view payload) {
 
 void Replica::ask_chunks() {
     Receiving& r = *receiving_;
-    // `next` goes round from the first missing chunk; chunks already here are not asked again.
-    uint32_t open = 0;
+    // `next` goes round from the first missing chunk; chunks already here are not asked again. What
+    // waits to be unpacked counts, or a fast line would fill the memory.
+    uint32_t open = r.unpacking;
     for (uint32_t i = 0; i < r.have.size() && open < k_window; ++i) {
         if (r.have[i]) continue;
         ++open;
@@ -114,6 +119,25 @@ void Replica::ask_chunks() {
         env_.send(r.from, Kind::copy_get, NoteMessage{r.offer->id, i, ""}.encode());
         r.next = i + 1;
     }
+}
+
+void Replica::Pace::piece(int64_t now) {
+    if (pieces == 0) since = now;
+    if (++pieces <= k_trial) return;
+    double rate = k_trial / static_cast<double>(std::max<int64_t>(now - since, 1));
+    (pack ? packed : plain) = rate;
+    bool tried_both = packed > 0 && plain > 0;
+    bool better = packed >= plain;
+    // After both were tried the better one goes on, with a look at the other one now and then.
+    if (!tried_both) {
+        pack = !pack;
+    } else if (pack != better) {
+        pack = better;
+        rounds = 0;
+    } else if (++rounds >= k_rounds) {
+        pack = !pack;
+    }
+    pieces = 0;
 }
 
 void Replica::on_copy_get(PeerState& p, std::string_view payload) {
@@ -125,13 +149,19 @@ void Replica::on_copy_get(PeerState& p, std::string_view payload) {
         return;
     }
     serving_used_at_ = env_.mono_ms();
-    CopyChunk chunk{get.id, get.number, 0, {}};
-    chunk.bytes = store::compress(*bytes, chunk.codec);
-    env_.send(p.peer.mds, Kind::copy_chunk, chunk.encode());
+    p.pace.piece(serving_used_at_);
+    auto make = [id = get.id, index = get.number, pack = p.pace.pack, bytes = std::move(*bytes)] {
+        CopyChunk chunk{id, index, 0, {}};
+        chunk.bytes = pack ? store::compress(bytes, chunk.codec) : bytes;
+        return chunk.encode();
+    };
+    compute<std::string>(std::move(make), [this, mds = p.peer.mds](std::string chunk) {
+        env_.send(mds, Kind::copy_chunk, std::move(chunk));
+    });
 }
 
 void Replica::on_copy_gone(PeerState& p, std::string_view payload) {
-    if (!receiving_ || receiving_->from != p.peer.mds) return;
+    if (!receiving_ || receiving_->from != p.peer.mds || receiving_->proving) return;
     // The end of a copy that is no longer wanted is no news.
     NoteMessage gone = NoteMessage::decode(payload);
     if (receiving_->offer ? gone.id != receiving_->offer->id : !gone.id.is_nil()) return;
@@ -144,44 +174,83 @@ void Replica::on_copy_chunk(PeerState& p, std::string_view payload) {
     p.heard_at = env_.mono_ms();
     CopyChunk chunk = CopyChunk::decode(payload);
     if (chunk.id != r.offer->id || chunk.index >= r.have.size() || r.have[chunk.index]) return;
-    std::string bytes = store::decompress(chunk.bytes, chunk.codec);
-    if (store::sha256(bytes) != r.offer->chunks[chunk.index]) {
-        fail_copy(fmt::format("transfer: piece {} of {} is damaged", chunk.index + 1,
-                              r.have.size()));
-        return;
-    }
-    if (!env_.write_copy(chunk.id, static_cast<uint64_t>(chunk.index) * r.offer->chunk_size,
-                         bytes)) {
+    r.have[chunk.index] = true;
+    ++r.unpacking;
+    uint32_t index = chunk.index;
+    auto unpack = [chunk = std::move(chunk), hash = r.offer->chunks[index]] {
+        std::optional<std::string> bytes;
+        try {
+            bytes = store::decompress(chunk.bytes, chunk.codec);
+            if (store::sha256(*bytes) != hash) bytes.reset();
+        } catch (const Error&) {
+            // It does not hold what it announces.
+        }
+        return bytes;
+    };
+    using Unpacked = std::optional<std::string>;
+    compute<Unpacked>(std::move(unpack), [this, index, attempt = r.attempt](Unpacked bytes) {
+        if (!receiving_ || receiving_->attempt != attempt) return;
+        if (bytes) return keep_chunk(index, *bytes);
+        fail_copy(fmt::format("transfer: piece {} of {} is damaged", index + 1,
+                              receiving_->have.size()));
+    });
+}
+
+void Replica::keep_chunk(uint32_t index, const std::string& bytes) {
+    Receiving& r = *receiving_;
+    if (!env_.write_copy(r.offer->id, static_cast<uint64_t>(index) * r.offer->chunk_size, bytes)) {
         fail_copy("transfer: the disk here does not take it");
         return;
     }
-    r.have[chunk.index] = true;
+    --r.unpacking;
     ++r.received;
     r.progress_at = env_.mono_ms();
     env_.status_changed();
     if (r.received == r.have.size()) {
-        finish_copy();
+        prove_copy();
     } else {
         ask_chunks();
     }
 }
 
-void Replica::finish_copy() {
+void Replica::prove_copy() {
+    struct Outcome {
+        std::optional<store::ProvenCopy> copy;
+        std::string problem;
+    };
+    Receiving& r = *receiving_;
+    r.proving = true;
+    auto prove = [path = env_.received_copy(r.offer->id), position = r.offer->position] {
+        Outcome outcome;
+        try {
+            outcome.copy = store::ProvenCopy::prove(path, position);
+        } catch (const std::exception& e) {
+            outcome.problem = e.what();
+        }
+        return outcome;
+    };
+    compute<Outcome>(std::move(prove), [this, attempt = r.attempt](Outcome outcome) {
+        if (!receiving_ || receiving_->attempt != attempt) return;
+        if (outcome.copy) return finish_copy(*outcome.copy);
+        fail_copy("overwrite: " + outcome.problem);
+    });
+}
+
+void Replica::finish_copy(const store::ProvenCopy& copy) {
     Receiving r = std::move(*receiving_);
     receiving_.reset();
     PeerState* from = find(r.from);
     std::string name = from ? from->peer.name : r.from.text();
     try {
         // What only this server has is kept before it is overwritten (replication.md 9).
-        db_.adopt(env_.received_copy(r.offer->id), r.offer->position,
-                  [this](uint64_t common_rev) { env_.park(db_.tail(common_rev)); });
+        db_.adopt(copy, [this](uint64_t common_rev) { env_.park(db_.tail(common_rev)); });
     } catch (const Error& e) {
         receiving_ = std::move(r);
         fail_copy("overwrite: " + e.message());
         return;
     }
     failure_.clear();
-    mark_good();  // adopt() has read every row
+    mark_good();  // every row was read
     if (!r.order.is_nil()) {
         // What somebody has begun here belongs to content that is gone (MA-2 to MA-4).
         obeyed_ = r.order;

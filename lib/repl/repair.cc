@@ -21,31 +21,6 @@ constexpr size_t k_most_rows = 2000;
 
 }  // namespace
 
-/// Runs `work` beside everything else and gives its result to `then`, unless this replica is gone or
-/// takes a full copy by then.
-template <class Result>
-void Replica::compute(std::function<Result()> work, std::function<void(Result)> then) {
-    auto result = std::make_shared<std::optional<Result>>();
-    auto problem = std::make_shared<std::string>();
-    std::weak_ptr<int> alive = alive_;
-    env_.in_background(
-        [work = std::move(work), result, problem] {
-            try {
-                *result = work();
-            } catch (const std::exception& e) {
-                *problem = e.what();
-            }
-        },
-        [this, alive, result, problem, then = std::move(then)] {
-            if (alive.expired()) return;
-            if (*result) {
-                then(std::move(**result));
-            } else {
-                env_.log(4, "reading the database failed: " + *problem);
-            }
-        });
-}
-
 bool Replica::verified() const {
     return health_.good_at != 0 && health_.damage.empty() &&
            env_.mono_ms() - health_.good_at <= timing_.verify_ms + timing_.verify_ms / 4;

@@ -45,6 +45,8 @@ void Replica::set_peers(std::vector<Peer> peers) {
         next.push_back(std::move(state));
     }
     peers_ = std::move(next);
+    // mds-sync may have told of a connection before this server was told of the peer.
+    for (const auto& [mds, link] : links_) set_link(mds, link.first, link.second);
     env_.status_changed();
 }
 
@@ -60,6 +62,7 @@ Replica::PeerState* Replica::find(const Uid& mds) {
 }
 
 void Replica::set_link(const Uid& mds, const std::string& state, const std::string& reason) {
+    links_[mds] = {state, reason};
     PeerState* p = find(mds);
     if (!p || (p->link_state == state && p->link_reason == reason)) return;
     p->link_state = state;
@@ -89,6 +92,8 @@ bool Replica::quiet(const PeerState& p) const {
 }
 
 bool Replica::all_quiet() const {
+    // Who takes a full copy tells how far it is.
+    if (receiving_) return false;
     return std::all_of(peers_.begin(), peers_.end(),
                        [this](const PeerState& p) { return quiet(p); });
 }
@@ -172,7 +177,8 @@ void Replica::tick() {
         }
     }
     follow();
-    if (receiving_ && now - receiving_->progress_at > timing_.repeat_ms) {
+    if (receiving_ && !receiving_->proving &&
+        now - receiving_->progress_at > timing_.repeat_ms) {
         // The line broke or a message was lost: ask again from where we are.
         const PeerState* from = find(receiving_->from);
         // It may take its time to make the copy, as long as it is heard.
@@ -207,14 +213,20 @@ void Replica::resolve_start() {
         return;
     }
     for (PeerState& p : peers_) {
-        if (!p.heard_at || p.last.history.terms.empty()) continue;
+        // What one said that is gone since is as true as before.
+        if (p.last.history.terms.empty()) continue;
         Comparison c = compare(mine, p.last.history);
         bool newer = c.relation == Relation::behind ||
                      (c.relation == Relation::diverged && c.mine_yields);
         if (!newer) continue;
-        if (c.relation == Relation::behind && p.last.history.terms.back().id == db_.term().id) {
+        if (c.relation == Relation::behind && p.last.history.terms.back().active == self_.server) {
             // Our own term, and the peer has more of it: our disk went back in time. Pull the tail
             // first; follow() does it, and this is asked again when we are level.
+            if (!reachable(p)) {
+                trouble(fmt::format("{} has revision {} of what this server published, here is {}, "
+                                    "and it does not answer", p.peer.name,
+                                    p.last.history.position.rev, mine.position.rev));
+            }
             return;
         }
         set_role(Role::standby, "another server became Active meanwhile");
@@ -416,6 +428,9 @@ void Replica::follow() {
                       (c.relation == Relation::same && p.last.role == Role::active);
         if (!copy && !useful) continue;
         if (copy && p.last.log_server) continue;
+        // Whose task the first synchronization is does not depend on who was heard first (IS-3).
+        bool early = now - started_at_ < timing_.startup_ms;
+        if (copy && early && p.last.role != Role::active) continue;
         auto rank = [](const PeerState& s) {
             return std::pair(s.last.role == Role::active, s.last.history.position.rev);
         };

@@ -11,6 +11,7 @@
 #include "repl/compare.hh"
 #include "repl/message.hh"
 #include "store/public_db.hh"
+#include "store/verify.hh"
 
 namespace mds::repl {
 
@@ -214,6 +215,16 @@ class Replica {
     void check_full_sync(const Uid& mds) const;
 
   private:
+    /// Whether pieces of a copy travel faster packed or as they are: a slow line wants them small,
+    /// on a fast one packing takes longer than sending. Both are tried in turn, by what was asked for
+    /// in a given time; the better one goes on for a while.
+    struct Pace {
+        bool pack = true;
+        uint32_t pieces = 0, rounds = 0;  // of this trial; trials of the better way in a row
+        int64_t since = 0;                // mono, when this trial began
+        double packed = 0, plain = 0;     // pieces a ms, as measured; 0: not yet
+        void piece(int64_t now);
+    };
     struct PeerState {
         Peer peer;
         std::string link_state, link_reason;
@@ -228,12 +239,18 @@ class Replica {
         int64_t behind_since = 0;
         int64_t pulled_at = 0;      // mono, when we last asked it
         bool copying = false;       // takes a full copy of this server
+        Pace pace;                  // of that copy
     };
     struct Receiving {
         Uid from;
         std::optional<CopyOffer> offer;
+        /// Pieces that came; of these, `unpacking` are still being read and `received` are written.
         std::vector<bool> have;
-        uint32_t received = 0, next = 0;
+        uint32_t received = 0, next = 0, unpacking = 0;
+        /// Tells what is left of an earlier attempt from this one.
+        uint64_t attempt = 0;
+        /// All are here; whether they are what was sent is being found out.
+        bool proving = false;
         int64_t progress_at = 0, asked_at = 0;
         Uid order;  // full_sync of an operator; nil: on its own account
         std::string by;
@@ -333,7 +350,10 @@ class Replica {
     void on_copy_gone(PeerState& p, std::string_view payload);
     bool serves(uint64_t wanted_rev) const;
     void ask_chunks();
-    void finish_copy();
+    /// Stores a piece that was unpacked and checked.
+    void keep_chunk(uint32_t index, const std::string& bytes);
+    void prove_copy();
+    void finish_copy(const store::ProvenCopy& copy);
     void fail_copy(const std::string& why);
     // repair.cc
     void progress_health();
@@ -357,6 +377,8 @@ class Replica {
     Identity self_;
     Timing timing_;
     std::vector<PeerState> peers_;
+    /// State and reason of every link that mds-sync has told of.
+    std::map<Uid, std::pair<std::string, std::string>> links_;
     Role role_ = Role::starting;
     bool collision_ = false;
     uint64_t collision_rev_ = 0;
@@ -365,6 +387,7 @@ class Replica {
     bool handing_over_ = false;
     Pending pending_;
     std::optional<Receiving> receiving_;
+    uint64_t attempts_ = 0;
     bool making_copy_ = false;
     std::vector<Uid> copy_waiters_;
     std::optional<CopyOffer> serving_;
@@ -381,5 +404,30 @@ class Replica {
     /// Work in the background outlives a replica that was taken away meanwhile.
     std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
+
+/// Runs `work` beside everything else and gives its result to `then`, unless this replica is gone by
+/// then.
+template <class Result>
+void Replica::compute(std::function<Result()> work, std::function<void(Result)> then) {
+    auto result = std::make_shared<std::optional<Result>>();
+    auto problem = std::make_shared<std::string>();
+    std::weak_ptr<int> alive = alive_;
+    env_.in_background(
+        [work = std::move(work), result, problem] {
+            try {
+                *result = work();
+            } catch (const std::exception& e) {
+                *problem = e.what();
+            }
+        },
+        [this, alive, result, problem, then = std::move(then)] {
+            if (alive.expired()) return;
+            if (*result) {
+                then(std::move(**result));
+            } else {
+                env_.log(4, "reading the database failed: " + *problem);
+            }
+        });
+}
 
 }  // namespace mds::repl

@@ -49,8 +49,12 @@ void Replica::require_writable() const {
     }
     if (role_ == Role::active) return;
     if (role_ == Role::starting) {
-        throw Error(Code::standby, "this server is starting and read-only until it has asked its "
-                                   "peers; try again in a few seconds");
+        if (failure_.empty()) {
+            throw Error(Code::standby, "this server is starting and read-only until it has asked its "
+                                       "peers; try again in a few seconds");
+        }
+        throw Error(Code::standby, "this server is starting and read-only: " + failure_)
+            .refusal("RF-05", fmt::format("mdsctl ha force-active {} {}", self_.domain, self_.mds_name));
     }
     const Peer* active = active_peer();
     bool known = active && [&] {

@@ -132,7 +132,8 @@ std::string decompress(std::string_view bytes, uint8_t codec) {
     for (int i = 0; i < 8; ++i) {
         plain |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[i])) << (8 * i);
     }
-    if (plain > k_most_inflated) damaged();
+    // Deflate packs at most 1032 bytes into one: who claims more does not get the memory.
+    if (plain > k_most_inflated || plain > 1032 * bytes.size()) damaged();
     std::string out(plain, '\0');
     uLongf size = plain;
     if (uncompress(reinterpret_cast<Bytef*>(out.data()), &size,

@@ -16,8 +16,12 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char k_damaged[] = "damaged-";
+/// The file that becomes `current`.
+constexpr char k_next[] = "/current.next";
 
 std::string name_of(int number) { return fmt::format("gen-{:06}", number); }
+
+}  // namespace
 
 void flush_file(const std::string& path) {
     int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
@@ -28,8 +32,6 @@ void flush_file(const std::string& path) {
     }
     close(fd);
 }
-
-}  // namespace
 
 Generations::Generations(std::string folder) : folder_(std::move(folder)) {
     fs::create_directories(folder_);
@@ -62,9 +64,8 @@ Generations::Generations(std::string folder) : folder_(std::move(folder)) {
 
 std::string Generations::live() const { return folder_ + "/" + name_of(number_) + "/public.db"; }
 
-std::string Generations::switch_to(const std::string& path) {
-    int next = number_ + 1;
-    std::string target = folder_ + "/" + name_of(next), current = folder_ + "/current";
+std::string Generations::prepare(const std::string& path) {
+    std::string target = folder_ + "/" + name_of(number_ + 1);
     try {
         fs::remove_all(target);
         fs::create_directories(target);
@@ -72,15 +73,29 @@ std::string Generations::switch_to(const std::string& path) {
         fs::rename(path, target + "/public.db");
         sync_folder(target);
         sync_folder(folder_);
-        replace_file(current, name_of(next) + "\n");
+        replace_file(folder_ + k_next, name_of(number_ + 1) + "\n");
     } catch (const fs::filesystem_error& e) {
         throw Error(Code::internal, e.what());
-    } catch (const Error& e) {
-        if (trim(read_file(current)) == name_of(number_)) throw;
-        throw std::runtime_error(e.message());
     }
-    number_ = next;
-    return live();
+    return target + "/public.db";
+}
+
+void Generations::commit() {
+    std::string current = folder_ + "/current";
+    try {
+        fs::rename(folder_ + k_next, current);
+        sync_folder(folder_);
+    } catch (const std::exception& e) {
+        if (trim(read_file(current)) == name_of(number_)) throw Error(Code::internal, e.what());
+        throw std::runtime_error(e.what());
+    }
+    ++number_;
+}
+
+void Generations::forget() {
+    std::error_code ignored;
+    fs::remove(folder_ + k_next, ignored);
+    fs::remove_all(folder_ + "/" + name_of(number_ + 1), ignored);
 }
 
 std::string Generations::set_aside() {

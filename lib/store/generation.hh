@@ -15,10 +15,14 @@ class Generations {
 
     /// Path of the live public.db.
     std::string live() const;
-    /// Moves the finished file at `path` into a new generation and makes it the live one, durably
-    /// (flushed file, folder, name). Returns its public.db path. Throws Error when the old one is
-    /// still live; any other exception says that nobody knows which one is, until the next start.
-    std::string switch_to(const std::string& path);
+    /// Moves the finished file at `path` into a new generation, durably, and does everything for it
+    /// to become the live one that needs space. Returns its public.db path. Throws Error.
+    std::string prepare(const std::string& path);
+    /// Makes what was prepared the live generation. Throws Error when the old one is still live; any
+    /// other exception says that nobody knows which one is, until the next start.
+    void commit();
+    /// Takes away what was prepared and not made live.
+    void forget();
     /// Puts the live generation, which cannot be read, aside as "damaged-NNNNNN" and begins an empty
     /// one. Returns the folder where the damaged files are.
     std::string set_aside();
@@ -29,5 +33,8 @@ class Generations {
     std::string folder_;
     int number_ = 1;
 };
+
+/// Flushes the file at `path` to the disk; throws Error(internal).
+void flush_file(const std::string& path);
 
 }  // namespace mds::store

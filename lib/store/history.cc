@@ -9,7 +9,9 @@
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "json/json.hh"
+#include "store/generation.hh"
 #include "store/public_db_impl.hh"
+#include "store/verify.hh"
 
 namespace mds::store {
 namespace {
@@ -406,9 +408,9 @@ uint64_t PublicDb::Impl::common_with(SQLite::Database& copy) {
     return 0;
 }
 
-uint64_t PublicDb::Impl::examine_copy(const std::string& path, const Position& expected) {
+ProvenCopy ProvenCopy::prove(const std::string& path, const Position& expected) {
     try {
-        SQLite::Database copy(path, SQLite::OPEN_READWRITE);
+        SQLite::Database copy(path, SQLite::OPEN_READONLY);
         SQLite::Statement check(copy, "PRAGMA quick_check(1)");
         if (!check.executeStep() || check.getColumn(0).getString() != "ok") {
             throw Error(Code::internal, "the received copy is damaged");
@@ -421,34 +423,54 @@ uint64_t PublicDb::Impl::examine_copy(const std::string& path, const Position& e
         if (content_digest(copy) != expected.digest) {
             throw Error(Code::internal, "the received copy has other content than its sender said");
         }
-        return common_with(copy);
     } catch (const SQLite::Exception& e) {
         throw Error(e.getErrorCode() == SQLITE_FULL ? Code::disk_full : Code::internal,
                     std::string("the received copy cannot be read: ") + e.what());
     }
+    // The switch flushes it as well; a gigabyte is flushed here, beside everything else.
+    flush_file(path);
+    return ProvenCopy(path);
 }
 
-void PublicDb::adopt(const std::string& path, const Position& expected,
-                     const std::function<void(uint64_t)>& keep) {
+void PublicDb::adopt(const ProvenCopy& copy, const std::function<void(uint64_t)>& keep) {
+    const std::string& path = copy.path();
     impl_->make_way();
-    uint64_t common = impl_->examine_copy(path, expected);
+    uint64_t common = 0;
+    try {
+        SQLite::Database other(path, SQLite::OPEN_READONLY);
+        common = impl_->common_with(other);
+    } catch (const SQLite::Exception& e) {
+        throw Error(Code::internal, std::string("the received copy cannot be read: ") + e.what());
+    }
     if (keep && has_history()) keep(common);
     std::error_code ignored;
     std::filesystem::remove(path + "-wal", ignored);
     std::filesystem::remove(path + "-shm", ignored);
-    impl_->reader.reset();
-    impl_->live.reset();
+    // The old one stays open until the new one is: what a full disk does not allow happens before.
+    std::unique_ptr<Live> live, reader;
     try {
-        impl_->generations.switch_to(path);
+        std::string file = impl_->generations.prepare(path);
+        live = std::make_unique<Live>(file, Live::Access::write);
+        reader = std::make_unique<Live>(file, Live::Access::read);
+        impl_->generations.commit();
     } catch (const Error&) {
-        impl_->open();
+        reader.reset();
+        live.reset();
+        impl_->generations.forget();
         throw;
+    } catch (const SQLite::Exception& e) {
+        reader.reset();
+        live.reset();
+        impl_->generations.forget();
+        throw Error(e.getErrorCode() == SQLITE_FULL ? Code::disk_full : Code::internal,
+                    std::string("the received copy cannot be opened: ") + e.what());
     } catch (const std::exception& e) {
         impl_->failure = e.what();
-        impl_->open();
         throw;
     }
-    impl_->open();
+    impl_->reader = std::move(reader);
+    impl_->live = std::move(live);
+    impl_->load();
 }
 
 }  // namespace mds::store

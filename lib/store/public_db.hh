@@ -88,6 +88,8 @@ struct Position {
     Hash hash{}, digest{};
 };
 
+class ProvenCopy;
+
 /// The public database of one management server (replication.md 2 to 6): objects, names,
 /// references, the chained log of revisions with content digest, terms. SQLite in WAL mode with
 /// synchronous=FULL: a revision that was returned is on the disk. One thread, one writer.
@@ -193,12 +195,11 @@ class PublicDb {
     /// Writes a compact copy of the database to `path` (must not exist); returns its position.
     /// May run on another thread.
     Position copy_to(const std::string& path) const;
-    /// Makes the file at `path` (on the same file system, taken over) the live generation after
-    /// proving that it ends at `expected` and that its rows give that digest. Throws Error(internal)
-    /// and keeps the old one when they do not. `keep` is called before anything is replaced, with the
-    /// newest revision that the copy has too: what is newer is lost when it does not keep it (tail()).
-    void adopt(const std::string& path, const Position& expected,
-               const std::function<void(uint64_t common_rev)>& keep = {});
+    /// Makes a proven copy (on the same file system, taken over) the live generation. Throws
+    /// Error(internal) and keeps the old one when that cannot be done. `keep` is called before
+    /// anything is replaced, with the newest revision that the copy has too: what is newer is lost
+    /// when it does not keep it (tail()).
+    void adopt(const ProvenCopy& copy, const std::function<void(uint64_t common_rev)>& keep = {});
 
     // ---- damage (replication.md 6; verify.cc) ----
 

@@ -150,7 +150,6 @@ struct PublicDb::Impl {
     /// Proves that the copy at `path` is what `expected` says; returns the newest revision here that
     /// it has too, as far as its log and its terms tell (the newest one when it is a copy of another
     /// history).
-    uint64_t examine_copy(const std::string& path, const Position& expected);
     uint64_t common_with(SQLite::Database& copy);
 
     std::string folder;

@@ -57,6 +57,18 @@ struct RowMarks {
 /// Reads everything anew: structure, documents against the digest, names, references and indexes
 /// against the documents, the log against its chain. Never throws.
 Verification verify(const std::string& path);
+/// A full copy of another replica, read from its first byte to its last and on the disk.
+class ProvenCopy {
+  public:
+    /// Throws mds::Error (disk_full, or internal with what is wrong) when the file is damaged or is
+    /// not what its sender said. The only way to get one: nothing unproved is ever adopted.
+    static ProvenCopy prove(const std::string& path, const Position& expected);
+    const std::string& path() const { return path_; }
+
+  private:
+    explicit ProvenCopy(std::string path) : path_(std::move(path)) {}
+    std::string path_;
+};
 /// Sums of the rows, hashed anew from their documents.
 BucketSums bucket_sums(const std::string& path);
 /// The rows in these buckets, hashed anew.

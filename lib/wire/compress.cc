@@ -26,7 +26,8 @@ std::string decompress(std::string_view payload, size_t limit) {
     constexpr size_t k_head = 4;
     if (payload.size() < k_head) throw Error(Code::invalid_syntax, "a compressed frame is cut off");
     auto announced = get<uint32_t>(payload, 0);
-    if (announced > limit) {
+    // Deflate packs at most 1032 bytes into one: who claims more does not get the memory.
+    if (announced > limit || announced > 1032 * payload.size()) {
         throw Error(Code::invalid_syntax, "a compressed frame announces more than allowed");
     }
     std::string out(announced, '\0');

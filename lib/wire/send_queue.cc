@@ -43,7 +43,8 @@ bool SendQueue::next(Frame& frame) {
     std::string content;
     if (channel.number == 0) {
         channel.number = ++last_number_;
-        channel.compress = message.payload.size() > k_compress;
+        size_t size = message.payload.size();
+        channel.compress = size > k_compress && size <= k_most_compressed;
         frame.flags |= k_flag_first;
         put(content, static_cast<uint32_t>(message.payload.size()));
         put(content, message.kind);

@@ -21,6 +21,8 @@ class SendQueue {
     static constexpr size_t k_small = 16 * 1024;
     /// Messages above this size are compressed when that helps.
     static constexpr size_t k_compress = 1024;
+    /// Larger messages are bulk whose owner has packed it, beside its loop, when the line is worth it.
+    static constexpr size_t k_most_compressed = 512 * 1024;
 
     /// Bulk is refused when more than `limit` bytes would wait; small messages may use a sixteenth
     /// more, so that heartbeats pass a queue full of bulk.

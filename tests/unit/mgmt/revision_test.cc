@@ -66,7 +66,7 @@ TEST_F(Revisions, SE_6_AStandbyThatAppliesThePurgeHasTheSameList) {
     std::filesystem::create_directories(copy_folder);
     store::PublicDb standby_db(copy_folder);
     store::Position at = db->copy_to(copy_folder + "/copy.db");
-    standby_db.adopt(copy_folder + "/copy.db", at);
+    standby_db.adopt(store::ProvenCopy::prove(copy_folder + "/copy.db", at));
     publish_host(sid, 11);
     good(sid, "purge-published-sessions", R"({"number-of-sessions-to-preserve":4})");
     standby_db.apply(db->records(at.rev + 1, 1 << 20));

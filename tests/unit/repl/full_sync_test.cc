@@ -176,6 +176,102 @@ TEST(FullSync, IS_1_TheFirstCopyIsToldFromTheCopiesOfLater) {
     EXPECT_EQ(net[0].copies.at(2), "B again");
 }
 
+TEST(FullSync, MD_2_ATargetAnswersWhileItUnpacksAndProvesACopy) {
+    Net net(2);
+    net[0].publish("large", 200'000);
+    net.run(1000);
+    net[1].hold_background = true;
+    Outcome outcome;
+    net[0].replica->full_sync(net[1].mds, Uid::make(), "admin", outcome.done());
+    int rounds = 0;
+    for (; rounds < 100; ++rounds) {
+        net.run(1000);
+        if (outcome.times > 0) break;
+        EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::synchronizing);
+        // No more than a window of pieces waits, however fast they come.
+        EXPECT_LE(net[1].held.size(), 8u);
+        net[1].run_held();
+    }
+    EXPECT_GT(rounds, 2);
+    EXPECT_FALSE(outcome.error) << outcome.error->message();
+    net[1].hold_background = false;
+    net.run(3000);
+    expect_equal(net[0], net[1]);
+}
+
+TEST(FullSync, HW_4_WhatIsLeftOfAnAttemptThatFailedDoesNotCountInTheNext) {
+    Net net(2);
+    net[0].publish("large", 200'000);
+    net.run(1000);
+    Outcome first, second;
+    net[1].hold_background = true;
+    net[0].replica->full_sync(net[1].mds, Uid::make(), "admin", first.done());
+    net.run(200);
+    auto left = std::move(net[1].held);
+    net[1].held.clear();
+    ASSERT_FALSE(left.empty());
+    // The sender is silent for so long that the copy is given up, and made anew.
+    net.partition(0, 1);
+    net.run(40'000);
+    net[1].hold_background = false;
+    net.cut.clear();
+    net.run(3000);
+    for (auto& one : left) one();
+    net.run(40'000);
+    expect_equal(net[0], net[1]);
+    net[0].replica->full_sync(net[1].mds, Uid::make(), "admin", second.done());
+    net.run(5000);
+    EXPECT_FALSE(second.error);
+    expect_equal(net[0], net[1]);
+}
+
+TEST(FullSync, PiecesTravelPackedAndPlainWhicheverIsFaster) {
+    Net net(2);
+    net[0].publish("large", 1'500'000);
+    net.run(1000);
+    std::map<uint8_t, int> codecs;
+    net.lose = [&](const Net::Message& m) {
+        if (m.kind == Kind::copy_chunk && m.to == net[1].mds) {
+            ++codecs[CopyChunk::decode(m.payload).codec];
+        }
+        return false;
+    };
+    Outcome outcome;
+    net[0].replica->full_sync(net[1].mds, Uid::make(), "admin", outcome.done());
+    net.run(10'000);
+    EXPECT_EQ(outcome.times, 1);
+    EXPECT_FALSE(outcome.error);
+    EXPECT_GE(codecs[0], 16);
+    EXPECT_GE(codecs[1], 16);
+    expect_equal(net[0], net[1]);
+}
+
+TEST(FullSync, IS_3_TheFirstCopyComesFromTheActiveThoughAStandbyWasHeardFirst) {
+    Net net(3);
+    auto join = [&] {
+        net[2].power_off();
+        std::filesystem::remove_all(net[2].folder);
+        std::filesystem::create_directory(net[2].folder);
+        for (auto& n : net.nodes) n->copies.clear();
+        net.cut.clear();
+        net.partition(0, 2);
+        net[2].boot(false);
+        net.run(1000);
+        EXPECT_FALSE(net[2].db->has_history());
+    };
+    join();
+    net.cut.clear();
+    net.run(3000);
+    EXPECT_TRUE(net[2].db->has_history());
+    EXPECT_EQ(net[0].copies.size(), 2u);
+    EXPECT_TRUE(net[1].copies.empty());
+    // When the Active does not answer, a Standby will do.
+    join();
+    net.run(9000);
+    EXPECT_TRUE(net[2].db->has_history());
+    EXPECT_EQ(net[1].copies.size(), 2u);
+}
+
 TEST(FullSync, PE_3_PE_4_OneChangeTravelsToEveryStandbyAndTheRestDoesNot) {
     Net net(3);
     store::PublicDb::PublishRequest load;

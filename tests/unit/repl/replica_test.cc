@@ -180,6 +180,43 @@ TEST(Replica, CA_10_AReturnedActiveThatCatchesUpBeforeItHasHeardAllDoesNotTakeTh
     expect_equal(net[2], net[1]);
 }
 
+TEST(Replica, CA_10_AnActiveWhoseDiskWentBackInTimeDoesNotResumeWhenItsStandbyVanishes) {
+    Net net(2);
+    net[0].publish("one");
+    net.run(100);
+    std::string snapshot = net[0].folder + ".snapshot";
+    net[0].power_off();
+    std::filesystem::copy(net[0].folder, snapshot, std::filesystem::copy_options::recursive);
+    net[0].boot(true);
+    net.run(6000);
+    net[0].publish("two");
+    net.run(100);
+    net[0].power_off();
+    std::filesystem::remove_all(net[0].folder);
+    std::filesystem::rename(snapshot, net[0].folder);
+    // What is missing does not come, and then the only one that has it is gone.
+    net.lose = [](const Net::Message& m) { return m.kind == Kind::delta; };
+    net[0].boot(true);
+    net.run(1000);
+    net.partition(0, 1);
+    net[0].replica->receive(net[1].mds, Kind::gone, "");
+    net.run(60'000);
+    EXPECT_EQ(net[0].replica->role(), Role::starting);
+    try {
+        net[0].replica->require_writable();
+        ADD_FAILURE() << "writable";
+    } catch (const Error& e) {
+        EXPECT_NE(e.message().find("B has revision"), std::string::npos) << e.message();
+    }
+    // The Standby comes back: nothing is lost.
+    net.lose = nullptr;
+    net.cut.clear();
+    net.run(15'000);
+    EXPECT_EQ(net[0].replica->role(), Role::active);
+    EXPECT_TRUE(net[0].has("two"));
+    expect_equal(net[0], net[1]);
+}
+
 TEST(Replica, ARestartedActiveResumesAndAStandbyStaysStandby) {
     Net net(2);
     net[0].publish("a");
@@ -343,6 +380,21 @@ TEST(Replica, ADeltaIsNoHeartbeat) {
     net[1].replica->receive(net[0].mds, Kind::delta, again.encode());
     EXPECT_NE(status_of(net[1], net[0]), SyncStatus::synchronized);
     EXPECT_FALSE(net[1].replica->peer_status()[0].digest_equal);
+}
+
+TEST(Replica, AConnectionToldBeforeThePeerIsKnownCounts) {
+    Net net(2);
+    auto idle = [&] { return net[0].replica->next_ms() > 500; };
+    for (size_t i : {0, 1}) net[i].replica->set_link(net[1 - i].mds, "connected", "");
+    net.run(3000);
+    EXPECT_TRUE(idle());
+    net[0].replica->set_peers({});
+    net[0].replica->set_link(net[1].mds, "unreachable", "");
+    net[0].replica->set_link(net[1].mds, "connected", "");
+    net[0].replica->set_peers(net.peers_of(net[0]));
+    net.run(12'000);  // the other one beats seldom, too
+    EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::synchronized);
+    EXPECT_TRUE(idle());
 }
 
 TEST(Replica, NeverOkWhenItCouldNotCompare) {

@@ -52,7 +52,7 @@ class PublicDbTest : public ::testing::Test {
         auto replica = std::make_unique<PublicDb>(other.path);
         std::string file = other.path + "/incoming/copy.part";
         Position p = db.copy_to(file);
-        replica->adopt(file, p);
+        replica->adopt(ProvenCopy::prove(file, p));
         return replica;
     }
 };
@@ -156,7 +156,7 @@ TEST_F(PublicDbTest, HW_4_ADamagedCopyIsRefusedAndTheOldStateStays) {
         copy.exec("UPDATE object SET doc='{}'");
     }
     uint64_t before = replica->position().rev;
-    EXPECT_THROW(replica->adopt(file, p), Error);
+    EXPECT_THROW(replica->adopt(ProvenCopy::prove(file, p)), Error);
     EXPECT_EQ(replica->position().rev, before);
     EXPECT_TRUE(verify(replica->file()).good());
 }
@@ -206,7 +206,7 @@ TEST_F(PublicDbTest, ACopyThatEndsElsewhereThanItsSenderSaidReplacesNothing) {
     std::string file = other.path + "/incoming/second.part";
     Position p = db.copy_to(file);
     p.hash[0] ^= 1;
-    EXPECT_THROW(replica->adopt(file, p), Error);
+    EXPECT_THROW(replica->adopt(ProvenCopy::prove(file, p)), Error);
     EXPECT_EQ(replica->position().rev, 2u);
 }
 
@@ -223,9 +223,9 @@ TEST_F(PublicDbTest, AdoptSaysWhatTheCopyDoesNotHave) {
     uint64_t common = 0;
     // Whoever cannot keep it keeps everything.
     EXPECT_THROW(
-        replica->adopt(file, p, [](uint64_t) { throw Error(Code::disk_full, "no space"); }), Error);
+        replica->adopt(ProvenCopy::prove(file, p), [](uint64_t) { throw Error(Code::disk_full, "no space"); }), Error);
     EXPECT_TRUE(replica->find("network", "only here"));
-    replica->adopt(file, p, [&](uint64_t rev) { common = rev; });
+    replica->adopt(ProvenCopy::prove(file, p), [&](uint64_t rev) { common = rev; });
     EXPECT_EQ(common, fork.rev);
     EXPECT_EQ(replica->position().hash, db.position().hash);
 }

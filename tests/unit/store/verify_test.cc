@@ -29,7 +29,7 @@ class Verify : public ::testing::Test {
         std::string copy = root + "/copy";
         Position at = db->copy_to(copy);
         other = std::make_unique<PublicDb>(root + "/b");
-        other->adopt(copy, at);
+        other->adopt(ProvenCopy::prove(copy, at));
     }
     ~Verify() override { std::filesystem::remove_all(root); }
 
