@@ -70,6 +70,9 @@ class Https : public Session {
     size_t read(const std::string& name) override {
         return post("show-host", "{\"name\":\"" + name + "\"}").size();
     }
+    bool has(const std::string& name) override {
+        return exchange("show-host", "{\"name\":\"" + name + "\"}").first == "200";
+    }
     size_t page(uint64_t offset) override {
         return post("show-hosts", "{\"limit\":500,\"details-level\":\"full\",\"offset\":" +
                                       std::to_string(offset) + "}")
@@ -124,6 +127,13 @@ class Https : public Session {
         return json::parse_object(post(command, json::text(body)));
     }
     std::string post(const std::string& command, const std::string& body) {
+        auto [status, answer] = exchange(command, body);
+        if (status != "200") throw std::runtime_error(answer);
+        return answer;
+    }
+    /// Status and body of the answer.
+    std::pair<std::string, std::string> exchange(const std::string& command,
+                                                 const std::string& body) {
         std::string request = "POST /web_api/" + command +
                               " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                               "Content-Length: " +
@@ -153,8 +163,7 @@ class Https : public Session {
             length = std::strtoull(answer.c_str() + at + 16, nullptr, 10);
         }
         last_ = Clock::now();
-        if (answer.compare(9, 3, "200") != 0) throw std::runtime_error(answer.substr(head));
-        return answer.substr(head);
+        return {answer.substr(9, 3), answer.substr(head)};
     }
 
     using Clock = std::chrono::steady_clock;

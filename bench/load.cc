@@ -7,6 +7,12 @@
 //       beside COUNT PREFIX BASE READ-PREFIX OF: reads while COUNT changes are published;
 //       rules COUNT PREFIX; middle COUNT PREFIX PLACE; rule_page TIMES OFFSET;
 //       rule_search TIMES WORD; visit TIMES
+// Of replication, `load WRITER ... @ READER ... -- WORK`: a target "plain" is PostgreSQL with one
+// INSERT as the whole publish.
+//       visible CHANGES TIMES PREFIX BASE: publishes until they are answered, and until the reader
+//       has the last object; sustained SECONDS PREFIX BASE: publishes of one object after the other,
+//       counted when the reader has the last; refused PREFIX BASE SECONDS: publishes of one object
+//       on whoever of both takes them, and the longest time in which nobody did
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -45,13 +51,17 @@ void percentiles(const std::string& name, size_t times, const std::function<void
 }
 
 struct Arguments {
-    std::vector<std::string> target, work;
+    std::vector<std::string> target, other, work;
     uint64_t number(size_t i) const { return std::strtoull(work.at(i).c_str(), nullptr, 10); }
-    std::unique_ptr<Session> session(bool prepare = false) const {
-        std::vector<std::string> rest(target.begin() + 1, target.end());
-        if (target[0] == "https") return https_session(rest);
-        if (target[0] == "postgres") return postgres_session(rest.at(0), prepare);
-        throw std::runtime_error("unknown target " + target[0]);
+    std::unique_ptr<Session> session(bool prepare = false) const { return open(target, prepare); }
+    std::unique_ptr<Session> reader() const { return open(other, false); }
+    static std::unique_ptr<Session> open(const std::vector<std::string>& at, bool prepare) {
+        if (at.empty()) throw std::runtime_error("load WRITER ... @ READER ... -- WORK");
+        std::vector<std::string> rest(at.begin() + 1, at.end());
+        if (at[0] == "https") return https_session(rest);
+        if (at[0] == "postgres") return postgres_session(rest.at(0), prepare);
+        if (at[0] == "plain") return postgres_session(rest.at(0), prepare, true);
+        throw std::runtime_error("unknown target " + at[0]);
     }
 };
 
@@ -185,6 +195,75 @@ void rules(const Arguments& a, uint64_t place) {
            publishes[publishes.size() / 2], "ms");
 }
 
+void wait_visible(Session& reader, const std::string& name) {
+    while (!reader.has(name)) {
+    }
+}
+
+void visible(const Arguments& a) {
+    auto writer = a.session(), reader = a.reader();
+    uint64_t count = a.number(1), base = a.number(4);
+    std::vector<double> ok, seen;
+    for (uint64_t t = 0; t < a.number(2); ++t) {
+        std::string prefix = a.work.at(3) + std::to_string(t) + "-";
+        uint64_t first = base + t * count;
+        if (count == 1) writer->add(prefix + "0", address_of(first));
+        for (uint64_t i = 0; count > 1 && i < count; i += 10'000) {
+            writer->add_many(prefix, i, std::min<uint64_t>(10'000, count - i), first);
+        }
+        auto begin = Clock::now();
+        writer->publish();
+        ok.push_back(seconds_since(begin) * 1000);
+        wait_visible(*reader, prefix + std::to_string(count - 1));
+        seen.push_back(seconds_since(begin) * 1000);
+    }
+    std::sort(ok.begin(), ok.end());
+    std::sort(seen.begin(), seen.end());
+    result("publish_" + a.work[1] + "_ok_p50", ok[ok.size() / 2], "ms");
+    result("publish_" + a.work[1] + "_visible_p50", seen[seen.size() / 2], "ms");
+    result("publish_" + a.work[1] + "_visible_p99", seen[seen.size() * 99 / 100], "ms");
+}
+
+void sustained(const Arguments& a) {
+    auto writer = a.session(), reader = a.reader();
+    auto limit = static_cast<double>(a.number(1));
+    uint64_t count = 0;
+    auto begin = Clock::now();
+    for (; seconds_since(begin) < limit; ++count) {
+        writer->add(a.work.at(2) + std::to_string(count), address_of(a.number(3) + count));
+        writer->publish();
+    }
+    wait_visible(*reader, a.work[2] + std::to_string(count - 1));
+    result("sustained_publishes", static_cast<double>(count) / seconds_since(begin), "1/s");
+}
+
+/// Nothing is lost: what was refused is published again, at the other one if need be.
+void refused(const Arguments& a) {
+    auto until = static_cast<double>(a.number(3));
+    auto begin = Clock::now(), last = begin;
+    double longest = 0;
+    uint64_t count = 0;
+    bool at_first = true, again = true;
+    std::unique_ptr<Session> session;
+    while (seconds_since(begin) < until) {
+        try {
+            if (again) session = Arguments::open(at_first ? a.target : a.other, false);
+            again = false;
+            session->add(a.work.at(1) + std::to_string(count), address_of(a.number(2) + count));
+            session->publish();
+            longest = std::max(longest, seconds_since(last));
+            last = Clock::now();
+            ++count;
+        } catch (const std::exception&) {
+            session.reset();
+            at_first = !at_first;
+            again = true;
+        }
+    }
+    result("publishes", static_cast<double>(count), "publishes");
+    result("longest_without_a_publish", longest * 1000, "ms");
+}
+
 void visits(const Arguments& a) {
     size_t times = a.number(1);
     if (a.target[0] == "postgres") {
@@ -208,6 +287,9 @@ void work(const Arguments& a) {
     if (what == "rules") return rules(a, 0);
     if (what == "middle") return rules(a, a.number(3));
     if (what == "visit") return visits(a);
+    if (what == "visible") return visible(a);
+    if (what == "sustained") return sustained(a);
+    if (what == "refused") return refused(a);
     if (what == "tables") return void(a.session(true));
     auto session = a.session();
     uint64_t times = a.number(1);
@@ -245,12 +327,14 @@ void work(const Arguments& a) {
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);  // a connection that is lost is told as such
     Arguments a;
-    bool after = false;
+    std::vector<std::string>* part = &a.target;
     for (int i = 1; i < argc; ++i) {
         if (std::string(argv[i]) == "--") {
-            after = true;
+            part = &a.work;
+        } else if (std::string(argv[i]) == "@") {
+            part = &a.other;
         } else {
-            (after ? a.work : a.target).emplace_back(argv[i]);
+            part->emplace_back(argv[i]);
         }
     }
     try {

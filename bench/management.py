@@ -6,59 +6,21 @@ fails. OBJECTS (default 1000000) and RULES (default 100000) are the sizes that a
 each figure means."""
 
 import os
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/support")
 
 from deployment import ADDRESSES, PASSWORD, Deployment  # noqa: E402
+from postgres import Cluster  # noqa: E402
 
 LOAD = os.environ.get("MDS_LOAD", f"{ROOT}/build/dev/bench/load")
 OBJECTS = int(os.environ.get("OBJECTS", "1000000"))
 RULES = int(os.environ.get("RULES", "100000"))
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
-PG = "/usr/lib/postgresql/15/bin"
-
-
-class Postgres:
-    """A cluster of its own in a temporary folder on the disk, with TLS."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="openmds-bench-pg.", dir="/var/tmp")
-        shutil.chown(self.folder, "postgres", "postgres")
-        data = f"{self.folder}/data"
-        self.run(f"{PG}/initdb", "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=bench",
-                        "-keyout", f"{data}/server.key", "-out", f"{data}/server.crt"],
-                       check=True, capture_output=True)
-        for name in ("server.key", "server.crt"):
-            shutil.chown(f"{data}/{name}", "postgres", "postgres")
-        with open(f"{data}/postgresql.conf", "a", encoding="utf-8") as conf:
-            conf.write(f"listen_addresses='127.0.0.1'\nport=55432\nssl=on\nshared_buffers=256MB\n"
-                       f"unix_socket_directories='{self.folder}'\nmax_wal_size=2GB\n")
-        self.run(f"{PG}/pg_ctl", "-D", data, "-w", "-l", f"{self.folder}/log", "start")
-        self.target = ["postgres", "host=127.0.0.1 port=55432 user=bench dbname=postgres "
-                                   "sslmode=require"]
-
-    @staticmethod
-    def run(*words):
-        subprocess.run(["runuser", "-u", "postgres", "--", *words], check=True, capture_output=True)
-
-    def restart(self):
-        """Stops and starts the server."""
-        self.run(f"{PG}/pg_ctl", "-D", f"{self.folder}/data", "-m", "fast", "-w",
-                 "-l", f"{self.folder}/log", "restart")
-
-    def stop(self):
-        """Ends the server and takes its folder away."""
-        self.run(f"{PG}/pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "-w", "stop")
-        shutil.rmtree(self.folder)
 
 
 def main():
@@ -75,7 +37,7 @@ def main():
                     d["london"].write_file(f"/usr/lib/mds/mds-{name}", file.read(), 0o755)
         d.setup()
         d.domains(["London"])
-    postgres = Postgres()
+    postgres = Cluster()
     figures = {}
 
     def run(side, *work):

@@ -89,6 +89,7 @@ class Postgres : public Session {
     size_t read(const std::string& name) override {
         return ask("SELECT uid,doc::text FROM object WHERE lower(name)=lower($1::text)", {name});
     }
+    bool has(const std::string& name) override { return read(name) > 0; }
     size_t page(uint64_t offset) override {
         return ask(
             "SELECT uid,doc::text FROM object WHERE type='host' ORDER BY lower(name) "
@@ -128,7 +129,7 @@ class Postgres : public Session {
                   {word}));
     }
 
-  private:
+  protected:
     static constexpr const char* k_end =
         "SELECT $3::bigint+1+coalesce(greatest((SELECT max(place) FROM rule WHERE layer=1),(SELECT "
         "max(place) FROM rule_overlay WHERE session=$1::int)),0) AS p";
@@ -176,6 +177,49 @@ class Postgres : public Session {
     std::string number_;
 };
 
+/// One INSERT is all of a publish.
+class Plain : public Postgres {
+  public:
+    explicit Plain(const std::string& connection) : Postgres(connection, false) {}
+    void add(const std::string& name, const std::string& address) override {
+        one_ = {name, address};
+        count_ = 1;
+    }
+    void add_many(const std::string& prefix, uint64_t first, uint64_t count,
+                  uint64_t base) override {
+        if (count_ == 0) {
+            first_ = first;
+            prefix_ = prefix;
+        }
+        count_ += count;
+        base_ = base;
+        one_ = {};
+    }
+    void publish() override {
+        const std::string insert = "INSERT INTO object(type,name,rev,doc) SELECT 'host',";
+        const std::string rest = ",'color','black','comments','','tags','[]'::jsonb,'nat-settings',"
+                                 "jsonb_build_object('auto-rule',false))";
+        if (!one_.first.empty()) {
+            ask(insert + "$1::text,1,jsonb_build_object('name',$1::text,'type','host',"
+                         "'ipv4-address',$2::text" + rest,
+                {one_.first, one_.second});
+        } else {
+            ask(insert + "$1::text||n,1,jsonb_build_object('name',$1::text||n,'type','host',"
+                         "'ipv4-address','10.'||((n+$4::bigint)/65025%256)||'.'||((n+$4::bigint)/"
+                         "255%255)||'.'||((n+$4::bigint)%255+1)" + rest +
+                    " FROM generate_series($2::bigint,$3::bigint) n",
+                {prefix_, std::to_string(first_), std::to_string(first_ + count_ - 1),
+                 std::to_string(base_)});
+        }
+        count_ = 0;
+    }
+
+  private:
+    std::pair<std::string, std::string> one_;
+    std::string prefix_;
+    uint64_t first_ = 0, count_ = 0, base_ = 0;
+};
+
 }  // namespace
 
 void postgres_visit(const std::string& connection) {
@@ -186,7 +230,8 @@ void postgres_visit(const std::string& connection) {
     if (!good) throw std::runtime_error(why);
 }
 
-std::unique_ptr<Session> postgres_session(const std::string& connection, bool prepare) {
+std::unique_ptr<Session> postgres_session(const std::string& connection, bool prepare, bool plain) {
+    if (plain) return std::make_unique<Plain>(connection);
     return std::make_unique<Postgres>(connection, prepare);
 }
 

@@ -20,6 +20,8 @@ class Session {
     virtual void publish() = 0;
     /// One object by its name; its size in bytes.
     virtual size_t read(const std::string& name) = 0;
+    /// Whether there is an object of this name.
+    virtual bool has(const std::string& name) = 0;
     /// 500 whole objects from `offset` on in order of names; bytes.
     virtual size_t page(uint64_t offset) = 0;
     /// Objects with a word that begins so in name, comments or address: 50 of them, and how many.
@@ -40,8 +42,10 @@ void https_visit(const std::vector<std::string>& arguments, bool resume);
 void postgres_visit(const std::string& connection);
 /// Target "https": host, port, user, password, domain.
 std::unique_ptr<Session> https_session(const std::vector<std::string>& arguments);
-/// Target "postgres": a connection string. `prepare` makes the tables.
-std::unique_ptr<Session> postgres_session(const std::string& connection, bool prepare);
+/// Target "postgres": a connection string. `prepare` makes the tables. `plain`: without private
+/// changes and revisions; a publish is one INSERT and its commit, the least that can be done.
+std::unique_ptr<Session> postgres_session(const std::string& connection, bool prepare,
+                                          bool plain = false);
 
 /// Address of the n-th host, in 10.0.0.0/8.
 inline std::string address_of(uint64_t n) {
