@@ -85,6 +85,7 @@ HaActions::Plan HaActions::plan_full_sync(const repl::Peer& peer) const {
 HaActions::Plan HaActions::plan(const std::string& action, const repl::Peer* peer) const {
     if (action == "full-sync") return plan_full_sync(*peer);
     Plan out;
+    if (action == "verify") return out;  // nothing is lost by reading
     std::string here = shown_name(config_);
     auto add = [&](WorkLines work) {
         out.costs = out.costs || work.costs;
@@ -236,7 +237,6 @@ json::object HaActions::run(const json::object& request) {
         if (peer) {
             throw Error(Code::ha_invalid, "ask " + peer->mds_name + " to verify its own database");
         }
-        return {{"task-id", verify(user).text()}};
     }
     if (peer && (action == "set-standby" || action == "force-active" ||
                  (action == "set-active" && !active))) {
@@ -264,6 +264,7 @@ json::object HaActions::run(const json::object& request) {
                             {"costs", cost.costs},
                             {"revisions", cost.revisions}};
     }
+    if (action == "verify") return {{"task-id", verify(user).text()}};
     json::object reply;
     if (!cost.warnings.empty()) reply["warnings"] = as_json(cost.warnings);
     if (action == "full-sync") {
