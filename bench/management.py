@@ -13,6 +13,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/support")
+os.environ.setdefault("OPENMDS_RIG_DISK", "24G")  # sparse
 
 from deployment import ADDRESSES, PASSWORD, Deployment  # noqa: E402
 from postgres import Cluster  # noqa: E402

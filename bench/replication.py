@@ -14,6 +14,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/tests/support")
+os.environ.setdefault("OPENMDS_RIG_DISK", "24G")  # sparse
 
 from deployment import ADDRESSES, PASSWORD, Deployment  # noqa: E402
 from postgres import Cluster  # noqa: E402
@@ -273,7 +274,7 @@ class Bench:
             writer.start()
             time.sleep(2)
             begin = time.monotonic()
-            self.d.ctl(there[1], f"ha set-active {DOMAIN} {there[1]}")
+            self.d.ctl(there[1], f"--yes ha set-active {DOMAIN} {there[1]}")
             self.figures.add("ours", "set_active_command", (time.monotonic() - begin) * 1000, "ms")
             writer.join()
             self.figures.add("ours", "handover_without_a_publish",
@@ -281,7 +282,7 @@ class Bench:
             there.reverse()
             self.d.wait_synchronized(there[0], DOMAIN)
         if there[0] != "london":
-            self.d.ctl("london", f"ha set-active {DOMAIN} london")
+            self.d.ctl("london", f"--yes ha set-active {DOMAIN} london")
         self.d["london"].kill()
         wait_until(lambda: self.d.ctl("tokyo", f"--yes ha set-active {DOMAIN} tokyo",
                                       check=False).returncode != 0, 30, "the silence is noticed")
@@ -295,7 +296,7 @@ class Bench:
         self.d.power_back("london")
         self.d.wait_role("london", DOMAIN, "standby")
         self.d.wait_synchronized("tokyo", DOMAIN)
-        self.d.ctl("london", f"ha set-active {DOMAIN} london")
+        self.d.ctl("london", f"--yes ha set-active {DOMAIN} london")
         self.level()
 
     def copy(self):

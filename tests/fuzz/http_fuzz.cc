@@ -53,17 +53,7 @@ class Door {
     }
 
     void visit(std::string_view bytes) {
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        // Without TIME_WAIT the ports last for millions of visits.
-        linger hard{1, 0};
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-        if (connect(fd, reinterpret_cast<sockaddr*>(&address_), sizeof address_) != 0) abort();
-        SSL* ssl = SSL_new(context_);
-        SSL_set_fd(ssl, fd);
-        if (session_) SSL_set_session(ssl, session_);
-        if (SSL_connect(ssl) != 1) abort();
+        auto [fd, ssl] = connected();
         if (!bytes.empty()) SSL_write(ssl, bytes.data(), static_cast<int>(bytes.size()));
         // A request of our own after it: it is answered, or the connection is closed. A server that
         // waits for more of a body gets the end of the connection.
@@ -86,6 +76,26 @@ class Door {
     }
 
   private:
+    /// A connection after its handshake. On a machine that lets us wait for longer than the server
+    /// waits for a handshake it is tried again.
+    std::pair<int, SSL*> connected() {
+        for (int attempt = 0; attempt < 5; ++attempt) {
+            int fd = socket(AF_INET, SOCK_STREAM, 0);
+            int on = 1;
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            // Without TIME_WAIT the ports last for millions of visits.
+            linger hard{1, 0};
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+            if (connect(fd, reinterpret_cast<sockaddr*>(&address_), sizeof address_) != 0) abort();
+            SSL* ssl = SSL_new(context_);
+            SSL_set_fd(ssl, fd);
+            if (session_) SSL_set_session(ssl, session_);
+            if (SSL_connect(ssl) == 1) return {fd, ssl};
+            SSL_free(ssl);
+            close(fd);
+        }
+        abort();
+    }
     /// Whole answers with JSON bodies, nothing else.
     static void check(std::string_view answers) {
         while (!answers.empty()) {

@@ -35,7 +35,7 @@ class Host:
         os.makedirs(self.state, exist_ok=True)
         os.makedirs(os.path.dirname(self.disk), exist_ok=True)
         if not os.path.exists(self.disk):
-            run("truncate", "-s", "4G", self.disk)
+            run("truncate", "-s", os.environ.get("OPENMDS_RIG_DISK", "4G"), self.disk)
             run("mkfs.ext4", "-q", "-F", "-m0", "-E", "lazy_itable_init=1,nodiscard", self.disk)
         self.rig.network.plug(self.name, self.address, self.number)
         for folder in ("disk", "root"):
