@@ -79,10 +79,12 @@ void Replica::on_verified(store::Verification found) {
             env_.log(5, fmt::format("the database is whole again: {} objects and {} records read at "
                                     "revision {}", found.rows, found.records, found.at.rev));
         }
+        // Else the others would say until the next idle beat that it is being verified.
+        bool news = was_damaged || !verified();
         mark_good();
         if (!health_.waiting.empty()) health_.due_at = env_.mono_ms();
         health_.last = std::move(found);
-        if (was_damaged) send_positions();
+        if (news) send_positions();
         env_.status_changed();
         update_shown();
         return;
