@@ -59,6 +59,7 @@ void Replica::on_copy_request(PeerState& p, std::string_view payload) {
     serving_used_at_ = env_.mono_ms();
     if (!p.copying) {
         p.copying = true;
+        p.pace = {};
         env_.copy_begins(p.peer, p.last.history.terms.empty());
     }
     if (serves(NoteMessage::decode(payload).number)) {

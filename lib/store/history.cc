@@ -448,20 +448,21 @@ void PublicDb::adopt(const ProvenCopy& copy, const std::function<void(uint64_t)>
     std::filesystem::remove(path + "-shm", ignored);
     // The old one stays open until the new one is: what a full disk does not allow happens before.
     std::unique_ptr<Live> live, reader;
+    auto undo = [&] {
+        reader.reset();
+        live.reset();
+        impl_->generations.forget();
+    };
     try {
         std::string file = impl_->generations.prepare(path);
         live = std::make_unique<Live>(file, Live::Access::write);
         reader = std::make_unique<Live>(file, Live::Access::read);
         impl_->generations.commit();
     } catch (const Error&) {
-        reader.reset();
-        live.reset();
-        impl_->generations.forget();
+        undo();
         throw;
     } catch (const SQLite::Exception& e) {
-        reader.reset();
-        live.reset();
-        impl_->generations.forget();
+        undo();
         throw Error(e.getErrorCode() == SQLITE_FULL ? Code::disk_full : Code::internal,
                     std::string("the received copy cannot be opened: ") + e.what());
     } catch (const std::exception& e) {

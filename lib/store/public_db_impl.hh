@@ -147,9 +147,8 @@ struct PublicDb::Impl {
     void replace_row(const Image& image);
     void rebuild_indexes();
 
-    /// Proves that the copy at `path` is what `expected` says; returns the newest revision here that
-    /// it has too, as far as its log and its terms tell (the newest one when it is a copy of another
-    /// history).
+    /// The newest revision here that a copy has too, as far as its log and its terms tell (the newest
+    /// one when it is a copy of another history).
     uint64_t common_with(SQLite::Database& copy);
 
     std::string folder;
