@@ -73,7 +73,7 @@ std::string subject_of(const json::object& params, const Recorded& what) {
 
 void Workspace::record(const AuditRow& row) {
     try {
-        SQLite::Statement& s = impl_->work.sql(
+        auto s = impl_->work.sql(
             "INSERT INTO audit(time_ms,user,ip,application,operation,subject,status,message,"
             "session,session_name,domain) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
         s.bind(1, impl_->now());
@@ -135,7 +135,7 @@ void WorkspaceImpl::record(const Call& call, const Session& who, const Reply& re
 }
 
 void WorkspaceImpl::drop_old_audit(int64_t time) {
-    SQLite::Statement& s =
+    auto s =
         work.sql("DELETE FROM audit WHERE time_ms<?1 OR id<=(SELECT max(id) FROM audit)-?2");
     s.bind(1, time - k_keep_ms);
     s.bind(2, k_most_rows);

@@ -63,13 +63,13 @@ void WorkspaceImpl::put_entry(const SessionPtr& session, const Uid& uid,
     if (!session->transient) {
         begin_write();
         if (old && old->member_edits > 0) {
-            SQLite::Statement& s = work.sql("DELETE FROM overlay_member WHERE session=? AND uid=?");
+            auto s = work.sql("DELETE FROM overlay_member WHERE session=? AND uid=?");
             s.bindNoCopy(1, session->uid.bytes.data(), 16);
             s.bindNoCopy(2, uid.bytes.data(), 16);
             s.exec();
         }
         if (entry) {
-            SQLite::Statement& s = work.sql(
+            auto s = work.sql(
                 "INSERT OR REPLACE INTO overlay(session,uid,op,type,scope,name,doc,"
                 "base_rev,base_type,base_name,base_doc) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
             s.bindNoCopy(1, session->uid.bytes.data(), 16);
@@ -85,7 +85,7 @@ void WorkspaceImpl::put_entry(const SessionPtr& session, const Uid& uid,
             if (entry->recovered) s.bindNoCopy(11, entry->base_doc);
             s.exec();
         } else {
-            SQLite::Statement& s = work.sql("DELETE FROM overlay WHERE session=? AND uid=?");
+            auto s = work.sql("DELETE FROM overlay WHERE session=? AND uid=?");
             s.bindNoCopy(1, session->uid.bytes.data(), 16);
             s.bindNoCopy(2, uid.bytes.data(), 16);
             s.exec();
@@ -121,7 +121,7 @@ void WorkspaceImpl::take_lock(Call& call, const View& view, bool by_hand) {
     Lock lock{session.uid, now(), by_hand};
     if (!session.transient) {
         begin_write();
-        SQLite::Statement& s =
+        auto s =
             work.sql("INSERT INTO lock(uid,session,since_ms,by_hand) VALUES(?,?,?,?)");
         s.bindNoCopy(1, view.uid.bytes.data(), 16);
         s.bindNoCopy(2, lock.session.bytes.data(), 16);
@@ -142,7 +142,7 @@ void WorkspaceImpl::drop_lock(const Uid& uid) {
     auto found = locks.find(uid);
     if (found == locks.end()) return;
     begin_write();
-    SQLite::Statement& s = work.sql("DELETE FROM lock WHERE uid=?");
+    auto s = work.sql("DELETE FROM lock WHERE uid=?");
     s.bindNoCopy(1, uid.bytes.data(), 16);
     s.exec();
     Undo undo;

@@ -160,7 +160,7 @@ bool WorkspaceImpl::edit_member(Call& call, const Uid& group, const Uid& member,
     if (!doc) return false;
     if (!session->transient) {
         begin_write();
-        SQLite::Statement& s = work.sql(
+        auto s = work.sql(
             "INSERT INTO overlay_member(session,uid,seq,adds,member,time_ms,user) "
             "VALUES(?,?,?,?,?,?,?)");
         s.bindNoCopy(1, session->uid.bytes.data(), 16);

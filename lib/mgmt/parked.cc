@@ -33,7 +33,7 @@ void Parked::insert(const store::Revision& r, const std::string& origin, int64_t
     store::Writer out;
     store::write_record(out, r);
     std::string record = out.take();
-    SQLite::Statement& put = work_.sql(
+    auto put = work_.sql(
         "INSERT OR IGNORE INTO parked(term_id,rev,record,undo,author,session_name,time_ms,"
         "handed_over,origin) VALUES(?,?,?,?,?,?,?,?,?)");
     put.bind(1, r.term_id.raw().data(), 16);
@@ -63,15 +63,14 @@ uint32_t Parked::put(const std::vector<store::Revision>& records, const std::str
 }
 
 uint32_t Parked::waiting() {
-    SQLite::Statement& s = work_.sql("SELECT count(*) FROM parked WHERE handed_over=0");
+    auto s = work_.sql("SELECT count(*) FROM parked WHERE handed_over=0");
     s.executeStep();
     auto count = static_cast<uint32_t>(s.getColumn(0).getInt64());
-    s.reset();
     return count;
 }
 
 std::optional<Parked::Publish> Parked::next() {
-    SQLite::Statement& s = work_.sql(
+    auto s = work_.sql(
         "SELECT record,undo,origin FROM parked WHERE handed_over=0 ORDER BY rowid LIMIT 1");
     if (!s.executeStep()) return std::nullopt;
     std::string record = blob(s, 0);
@@ -80,7 +79,6 @@ std::optional<Parked::Publish> Parked::next() {
     out.record = store::read_record(in);
     out.record.undo = blob(s, 1);
     out.origin = s.getColumn(2).getString();
-    s.reset();
     return out;
 }
 
@@ -90,14 +88,14 @@ void Parked::handed_over(const Uid& term_id, uint64_t rev, int64_t now_ms) {
 
 void Parked::keep(const Publish& publish) {
     insert(publish.record, publish.origin, k_session);
-    SQLite::Statement& s = work_.sql("UPDATE parked SET handed_over=1 WHERE term_id=? AND rev=?");
+    auto s = work_.sql("UPDATE parked SET handed_over=1 WHERE term_id=? AND rev=?");
     s.bind(1, publish.record.term_id.raw().data(), 16);
     s.bind(2, static_cast<int64_t>(publish.record.rev));
     s.exec();
 }
 
 void Parked::finish(const Uid& term_id, uint64_t rev, int64_t now_ms) {
-    SQLite::Statement& s = work_.sql("UPDATE parked SET handed_over=? WHERE term_id=? AND rev=?");
+    auto s = work_.sql("UPDATE parked SET handed_over=? WHERE term_id=? AND rev=?");
     s.bind(1, now_ms);
     s.bind(2, term_id.raw().data(), 16);
     s.bind(3, static_cast<int64_t>(rev));
@@ -110,7 +108,7 @@ bool Parked::release(const Uid& term_id, uint64_t rev) {
 }
 
 void Parked::drop_old(int64_t now_ms) {
-    SQLite::Statement& s = work_.sql("DELETE FROM parked WHERE handed_over>1 AND handed_over<?");
+    auto s = work_.sql("DELETE FROM parked WHERE handed_over>1 AND handed_over<?");
     s.bind(1, now_ms - k_keep_done_ms);
     s.exec();
 }

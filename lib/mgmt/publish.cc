@@ -122,7 +122,7 @@ void WorkspaceImpl::clear_changes(Session& session, bool retired_now) {
         for (const char* sql :
              {"DELETE FROM lock WHERE session=?", "DELETE FROM overlay_member WHERE session=?",
               "DELETE FROM overlay WHERE session=?"}) {
-            SQLite::Statement& s = work.sql(sql);
+            auto s = work.sql(sql);
             s.bind(1, session.uid.bytes.data(), 16);
             s.exec();
             if (large && retired_now) break;

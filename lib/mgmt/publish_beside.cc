@@ -113,14 +113,19 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
     };
     bool marked_too = call.flag("ignore-warnings");
     if (!hooks.background || session->changes <= k_at_once || session->recovered()) {
-        return then(guarded([&] {
+        uint64_t rev = 0;
+        Uid task;
+        Reply reply = guarded([&] {
             return atomically([&] {
-                uint64_t rev = publish(session, session->user, marked_too);
-                Uid task = begin_task();
-                end_publish(task, rev, publish_details(count, published));
+                rev = publish(session, session->user, marked_too);
+                task = begin_task();
+                if (!replicated(rev)) finish_publish(task, publish_details(count, published));
                 return json::object{{"task-id", task.text()}};
             });
-        }));
+        });
+        if (!replicated(rev)) return then(std::move(reply));
+        return wait_replicated(task, rev, publish_details(count, published),
+                               [then, reply] { then(reply); });
     }
     if (hooks.before_publish) hooks.before_publish();
     hooks.require_writable();
@@ -128,7 +133,7 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
     auto end = [this, task, count, published, then](uint64_t rev, std::exception_ptr error) {
         Reply reply = guarded([&] {
             if (error) std::rethrow_exception(error);
-            end_publish(task, rev, publish_details(count, published));
+            if (!replicated(rev)) finish_publish(task, publish_details(count, published));
             return json::object{{"task-id", task.text()}};
         });
         if (error) {
@@ -136,7 +141,8 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
                 json::get_string(json::parse_object(reply.body), "message", "not published");
             self.finish_task(task, "failed", {}, why);
         }
-        then(std::move(reply));
+        if (error || !replicated(rev)) return then(std::move(reply));
+        wait_replicated(task, rev, publish_details(count, published), [then, reply] { then(reply); });
     };
     // The overlay stays as it is until then: every command that could change it waits.
     store::PublicDb::PublishRequest head = request_of(*session, session->user);
@@ -150,17 +156,27 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
                     end});
 }
 
-void WorkspaceImpl::end_publish(const Uid& task, uint64_t rev, json::array details) {
-    if (rev == 0 || !hooks.replicate) {
-        self.finish_task(task, "succeeded", std::move(details));
-        return;
-    }
-    self.update_task(task, 90, "waiting until a Standby has it");
-    hooks.replicate(rev, [this, task, details](const std::string& problem) {
-        // Never "failed": it is published here and will be replicated.
-        self.finish_task(task, problem.empty() ? "succeeded" : "succeeded with warnings", details,
-                         problem.empty() ? "" : "PUBLISHED, NOT REPLICATED: " + problem);
-    });
+bool WorkspaceImpl::replicated(uint64_t rev) const { return rev != 0 && hooks.replicate; }
+
+void WorkspaceImpl::finish_publish(const Uid& task, json::array details) {
+    self.finish_task(task, "succeeded", std::move(details));
+}
+
+void WorkspaceImpl::wait_replicated(const Uid& task, uint64_t rev, const json::array& details,
+                                    const std::function<void()>& answer) {
+    auto over = std::make_shared<bool>(false);
+    hooks.replicate(
+        rev,
+        [this, task, answer, over] {
+            if (!*over) self.update_task(task, 90, "waiting until a Standby has it");
+            answer();
+        },
+        [this, task, details, over](const std::string& problem) {
+            *over = true;
+            // Never "failed": it is published here and will be replicated.
+            self.finish_task(task, problem.empty() ? "succeeded" : "succeeded with warnings", details,
+                             problem.empty() ? "" : "PUBLISHED, NOT REPLICATED: " + problem);
+        });
 }
 
 void WorkspaceImpl::publish_beside(Publishing what) {
@@ -247,7 +263,7 @@ bool WorkspaceImpl::sweep() {
           "overlay_member WHERE session=?1 LIMIT ?2)",
           "DELETE FROM overlay WHERE session=?1 AND uid IN (SELECT uid FROM overlay WHERE "
           "session=?1 LIMIT ?2)"}) {
-        SQLite::Statement& s = work.sql(sql);
+        auto s = work.sql(sql);
         s.bind(1, retired.back().bytes.data(), 16);
         s.bind(2, left);
         left -= s.exec();

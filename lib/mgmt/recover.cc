@@ -70,7 +70,7 @@ bool WorkspaceImpl::recover(const Parked::Publish& publish) {
         if (removed && old == before.end()) continue;
         // A removal carries no more than its uid.
         const store::Change& shape = removed ? old->second : change;
-        SQLite::Statement& s = work.sql(
+        auto s = work.sql(
             "INSERT INTO overlay(session,uid,op,type,scope,name,doc,base_rev,base_type,base_name,"
             "base_doc) VALUES(?,?,?,?,?,?,?,0,'','',?)");
         s.bindNoCopy(1, uid.bytes.data(), 16);
@@ -153,10 +153,9 @@ json::object Workspace::open_work() const {
                                     {"connected", session->connected()},
                                     {"recovered", session->untouched()}});
     }
-    SQLite::Statement& s =
+    auto s =
         impl_->work.sql("SELECT name FROM task WHERE status='in progress' ORDER BY start_ms");
     while (s.executeStep()) running.push_back(json::value(s.getColumn(0).getString()));
-    s.reset();
     return {{"sessions", std::move(open)}, {"tasks", std::move(running)}};
 }
 

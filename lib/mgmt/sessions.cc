@@ -60,7 +60,7 @@ Session read_session(SQLite::Statement& s) {
 
 void WorkspaceImpl::load_sessions() {
     {
-        SQLite::Statement& s = work.sql("SELECT uid,session,since_ms,by_hand FROM lock");
+        auto s = work.sql("SELECT uid,session,since_ms,by_hand FROM lock");
         while (s.executeStep()) {
             Lock lock{uid_at(s, 1), s.getColumn(2).getInt64(), s.getColumn(3).getInt() != 0};
             ++lock_counts[lock.session];
@@ -74,12 +74,13 @@ void WorkspaceImpl::load_sessions() {
         while (s.executeStep()) loaded.push_back(std::make_shared<Session>(read_session(s)));
     }
     for (const SessionPtr& session : loaded) {
-        // The number of changes is not kept per keystroke.
-        SQLite::Statement& count = work.sql("SELECT count(*) FROM overlay WHERE session=?");
-        count.bind(1, session->uid.bytes.data(), 16);
-        count.executeStep();
-        session->changes = static_cast<uint64_t>(count.getColumn(0).getInt64());
-        count.reset();
+        {
+            // The number of changes is not kept per keystroke.
+            auto count = work.sql("SELECT count(*) FROM overlay WHERE session=?");
+            count.bind(1, session->uid.bytes.data(), 16);
+            count.executeStep();
+            session->changes = static_cast<uint64_t>(count.getColumn(0).getInt64());
+        }
         // A restart must not expire sessions that nobody could use meanwhile.
         session->last_use_ms = now();
         sessions[session->uid] = session;
@@ -95,14 +96,14 @@ void WorkspaceImpl::load_sessions() {
     // Rows of published sessions that a large publish left behind.
     Uid last;
     for (;;) {
-        SQLite::Statement& next = work.sql("SELECT min(session) FROM overlay WHERE session>?");
+        auto next = work.sql("SELECT min(session) FROM overlay WHERE session>?");
         next.bind(1, last.bytes.data(), 16);
         if (!next.executeStep() || next.getColumn(0).isNull()) break;
         last = uid_at(next, 0);
         if (!sessions.contains(last)) retired.push_back(last);
     }
     // Tasks that were running were lost, unless their owner takes them up again.
-    SQLite::Statement& lost = work.sql(
+    auto lost = work.sql(
         "UPDATE task SET status='failed', comments='lost by a restart', details=? "
         "WHERE status='in progress' AND resumable=0");
     lost.bind(1, R"([{"statusCode":"failed","statusDescription":"lost by a restart",)"
@@ -120,7 +121,7 @@ void WorkspaceImpl::recover_published(const SessionPtr& session) {
 
 void WorkspaceImpl::save(const Session& session) {
     if (session.transient) return;
-    SQLite::Statement& s = work.sql(
+    auto s = work.sql(
         "INSERT OR REPLACE INTO session(uid,sid_hash,user,user_uid,state,connected,read_only,info,"
         "permissions,timeout_s,created_ms,login_ms,logout_ms,last_use_ms,publish_ms,changes,"
         "expired)"
@@ -147,7 +148,7 @@ void WorkspaceImpl::save(const Session& session) {
 
 void WorkspaceImpl::forget(const Session& session) {
     if (!session.transient) {
-        SQLite::Statement& s = work.sql("DELETE FROM session WHERE uid=?");
+        auto s = work.sql("DELETE FROM session WHERE uid=?");
         s.bind(1, session.uid.bytes.data(), 16);
         s.exec();
     }
@@ -180,7 +181,7 @@ SessionPtr WorkspaceImpl::by_sid(const std::string& sid) {
     session->last_use_ms = time;
     if (time - session->saved_use_ms > k_use_precision_ms) {
         session->saved_use_ms = time;
-        SQLite::Statement& s = work.sql("UPDATE session SET last_use_ms=? WHERE uid=?");
+        auto s = work.sql("UPDATE session SET last_use_ms=? WHERE uid=?");
         s.bind(1, time);
         s.bind(2, session->uid.bytes.data(), 16);
         s.exec();
@@ -197,7 +198,7 @@ Overlay& WorkspaceImpl::overlay(Session& session) {
     }
     std::map<Uid, std::vector<MemberEdit>> edits;
     {
-        SQLite::Statement& s = work.sql(
+        auto s = work.sql(
             "SELECT uid,adds,member,time_ms,user FROM overlay_member WHERE session=? "
             "ORDER BY uid,seq");
         s.bind(1, session.uid.bytes.data(), 16);
@@ -205,9 +206,8 @@ Overlay& WorkspaceImpl::overlay(Session& session) {
             edits[uid_at(s, 0)].push_back({uid_at(s, 2), s.getColumn(1).getInt() != 0,
                                            s.getColumn(3).getInt64(), s.getColumn(4).getString()});
         }
-        s.reset();
     }
-    SQLite::Statement& s = work.sql(
+    auto s = work.sql(
         "SELECT uid,op,type,scope,name,doc,base_rev,base_type,base_name,base_doc FROM overlay "
         "WHERE session=?");
     s.bind(1, session.uid.bytes.data(), 16);
@@ -238,7 +238,6 @@ Overlay& WorkspaceImpl::overlay(Session& session) {
         }
         loaded->put(uid, std::move(entry));
     }
-    s.reset();
     session.overlay = std::move(loaded);
     session.changes = session.overlay->size();
     return *session.overlay;
@@ -290,14 +289,14 @@ void WorkspaceImpl::drop_old() {
     int64_t time = now();
     if (time < next_purge_ms) return;
     next_purge_ms = time + k_purge_interval_ms;
-    SQLite::Statement& tasks =
+    auto tasks =
         work.sql("DELETE FROM task WHERE start_ms<? AND status<>'in progress'");
     tasks.bind(1, time - k_keep_tasks_ms);
     tasks.exec();
     drop_old_audit(time);
     parked.drop_old(time);
     // The log of revisions keeps what was published; these rows only answer show-session.
-    SQLite::Statement& old = work.sql(
+    auto old = work.sql(
         "DELETE FROM session WHERE state='published' AND uid NOT IN (SELECT uid FROM session WHERE "
         "state='published' ORDER BY publish_ms DESC LIMIT ?)");
     old.bind(1, k_keep_published);

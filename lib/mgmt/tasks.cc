@@ -42,7 +42,7 @@ Uid Workspace::create_task(const std::string& name, const std::string& target,
                            const std::string& initiator, bool resumable, const Uid& session) {
     Uid id = Uid::make();
     int64_t now = impl_->now();
-    SQLite::Statement& s = impl_->work.sql(
+    auto s = impl_->work.sql(
         "INSERT INTO task(id,name,target,initiator,status,percent,description,comments,start_ms,"
         "update_ms,details,resumable,session) VALUES(?,?,?,?,'in progress',0,'','',?,?,'[]',?,?)");
     s.bind(1, id.bytes.data(), 16);
@@ -58,7 +58,7 @@ Uid Workspace::create_task(const std::string& name, const std::string& target,
 }
 
 void Workspace::update_task(const Uid& id, int percent, const std::string& description) {
-    SQLite::Statement& s = impl_->work.sql(
+    auto s = impl_->work.sql(
         "UPDATE task SET percent=CASE WHEN ?1<0 THEN percent ELSE ?1 END,"
         "description=CASE WHEN ?2='' THEN description ELSE ?2 END, update_ms=?3 WHERE id=?4 "
         "AND status='in progress'");
@@ -80,7 +80,7 @@ void Workspace::finish_task(const Uid& id, const std::string& status, json::arra
         if (!first.contains("statusDescription")) first["statusDescription"] = comments;
         if (!first.contains("fault-message")) first["fault-message"] = comments;
     }
-    SQLite::Statement& s = impl_->work.sql(
+    auto s = impl_->work.sql(
         "UPDATE task SET status=?, percent=100, details=?, comments=?, update_ms=? WHERE id=?");
     s.bind(1, status);
     s.bind(2, json::text(details));
@@ -99,7 +99,8 @@ void Workspace::run_task(const Uid& id, const std::function<json::array()>& work
 }
 
 std::optional<TaskInfo> Workspace::task(const Uid& id) const {
-    SQLite::Statement s(impl_->work.db(), std::string(k_columns) + "WHERE id=?");
+    static const std::string k_one = std::string(k_columns) + "WHERE id=?";
+    auto s = impl_->work.sql(k_one.c_str());
     s.bind(1, id.bytes.data(), 16);
     if (!s.executeStep()) return std::nullopt;
     return read_task(s);

@@ -1,5 +1,9 @@
 #include "mgmt/work_db.hh"
 
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
 namespace mds::mgmt {
 namespace {
 
@@ -61,15 +65,29 @@ WorkDb::WorkDb(const std::string& path)
     add_column(*database_, "parked", "origin");
 }
 
-SQLite::Statement& WorkDb::sql(const char* text) {
+WorkDb::Use WorkDb::sql(const char* text) {
     auto& slot = statements_[text];
-    if (!slot) {
-        slot = std::make_unique<SQLite::Statement>(*database_, text);
-    } else {
-        slot->tryReset();
-        slot->clearBindings();
+    if (!slot) slot = std::make_unique<SQLite::Statement>(*database_, text);
+    return Use(*slot);
+}
+
+std::function<void()> WorkDb::flush() {
+    int64_t written = sqlite3_total_changes64(database_->getHandle());
+    if (written == flushed_) return {};
+    if (!log_) {
+        // SQLite holds no lock on this file that closing another descriptor of it would give up.
+        int fd = open((database_->getFilename() + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return {};
+        log_ = std::shared_ptr<int>(new int(fd), [](int* f) {
+            close(*f);
+            delete f;
+        });
     }
-    return *slot;
+    flushed_ = written;
+    return [log = log_] {
+        // Nothing can be done about a failure here: a checkpoint will meet it too and stop.
+        if (fdatasync(*log) != 0) return;
+    };
 }
 
 WorkDb::Transaction::Transaction(WorkDb& work) : work_(work), outer_(!work.in_transaction_) {
@@ -81,7 +99,11 @@ WorkDb::Transaction::Transaction(WorkDb& work) : work_(work), outer_(!work.in_tr
 WorkDb::Transaction::~Transaction() {
     if (!outer_ || done_) return;
     work_.in_transaction_ = false;
-    work_.sql("ROLLBACK").tryExecuteStep();
+    try {
+        work_.sql("ROLLBACK").exec();
+    } catch (const SQLite::Exception&) {
+        // SQLite has rolled back by itself.
+    }
 }
 
 void WorkDb::Transaction::commit() {

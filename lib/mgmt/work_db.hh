@@ -2,6 +2,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,8 +14,8 @@
 namespace mds::mgmt {
 
 /// work.db (replication.md 2): private sessions with their changes, locks, tasks, parked publishes.
-/// Never replicated. WAL with synchronous=NORMAL: a power cut may lose the last keystrokes of a
-/// private session, never a published revision.
+/// Never replicated. WAL with synchronous=NORMAL and a flush about once a second: a power cut may
+/// lose the last keystrokes of a private session, never a published revision.
 ///   session(uid BLOB PRIMARY KEY, sid_hash BLOB, user TEXT, state TEXT, ... )
 ///   overlay(session BLOB, uid BLOB, op, type, scope, name, doc, base_rev, ..., base_doc): base_doc
 ///     only in recovered sessions, the document before the parked publish ("" = there was none)
@@ -32,9 +33,40 @@ class WorkDb {
     /// Opens or makes the file.
     explicit WorkDb(const std::string& path);
 
+    /// A prepared statement while somebody uses it. One that was left in the middle of its rows would
+    /// hold a read transaction open, and no checkpoint would ever give the log's space back.
+    class Use {
+      public:
+        explicit Use(SQLite::Statement& statement) : statement_(statement) {}
+        ~Use() {
+            statement_.tryReset();
+            statement_.clearBindings();
+        }
+        Use(const Use&) = delete;
+        Use& operator=(const Use&) = delete;
+        operator SQLite::Statement&() { return statement_; }
+        template <class... Arguments>
+        void bind(Arguments&&... arguments) {
+            statement_.bind(std::forward<Arguments>(arguments)...);
+        }
+        template <class... Arguments>
+        void bindNoCopy(Arguments&&... arguments) {
+            statement_.bindNoCopy(std::forward<Arguments>(arguments)...);
+        }
+        int exec() { return statement_.exec(); }
+        bool executeStep() { return statement_.executeStep(); }
+        SQLite::Column getColumn(int index) { return statement_.getColumn(index); }
+
+      private:
+        SQLite::Statement& statement_;
+    };
+
     SQLite::Database& db() { return *database_; }
-    /// The prepared form of a fixed SQL text (a string literal), made at first use, reset.
-    SQLite::Statement& sql(const char* text);
+    /// The prepared form of a fixed SQL text (a string literal), made at first use.
+    Use sql(const char* text);
+    /// Puts what was written since the last one on the disk; for another thread, because a flush may
+    /// take long. Empty: nothing was written.
+    std::function<void()> flush();
 
     /// One transaction per command; nested use joins the outer one. Rolled back unless commit().
     class Transaction {
@@ -54,6 +86,9 @@ class WorkDb {
     std::unique_ptr<SQLite::Database> database_;
     std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
     bool in_transaction_ = false;
+    /// The file of the log, for flush(); rows written when it was last asked for.
+    std::shared_ptr<int> log_;
+    int64_t flushed_ = 0;
 };
 
 }  // namespace mds::mgmt

@@ -50,7 +50,11 @@ struct Hooks {
     std::function<void()> before_publish;
     /// Calls `then` when a Standby has this revision on its disk, or with the reason why none has it
     /// yet (zero-loss publish, replication.md 4). Empty: a publish waits for nobody.
-    std::function<void(uint64_t rev, std::function<void(std::string problem)> then)> replicate;
+    /// `tired` is called once, at the end or after a moment: whoever waits for the answer of the
+    /// command gets it then.
+    std::function<void(uint64_t rev, std::function<void()> tired,
+                       std::function<void(std::string problem)> then)>
+        replicate;
     /// Runs `work` on another thread, then `then` on this one. Large publishes are written so,
     /// while other sessions go on; empty: everything is done at once.
     std::function<void(std::function<void()> work, std::function<void()> then)> background;

@@ -176,7 +176,13 @@ struct WorkspaceImpl {
     /// Answers when the session is published: at once, or after a large publish beside other work.
     void publish_command(Call& call, std::function<void(Reply)> then);
     /// Ends the task of a publish: at once, or when a Standby has the revision (zero-loss publish).
-    void end_publish(const Uid& task, uint64_t rev, json::array details);
+    /// Whether this publish is only done when a Standby has it (zero-loss).
+    bool replicated(uint64_t rev) const;
+    void finish_publish(const Uid& task, json::array details);
+    /// Ends the task when a Standby has it, or with the reason why none has. `answer` is called then, or
+    /// after a moment when that takes longer: who asks for the task at once finds it ended mostly.
+    void wait_replicated(const Uid& task, uint64_t rev, const json::array& details,
+                         const std::function<void()>& answer);
     /// Publishes while other sessions are served.
     void publish_beside(Publishing what);
     /// Waits for the publish beside other work and ends it; everything else that writes to the

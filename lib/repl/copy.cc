@@ -17,6 +17,7 @@ constexpr uint32_t k_trial = 2 * k_window, k_rounds = 16;
 }  // namespace
 
 void Replica::request_copy(PeerState& from, const Uid& order, const std::string& by) {
+    if (from.last.schema > db_.schema_known()) return;  // the status says so
     if (receiving_) {
         // One at a time, to its end: else two sources that both want to help never finish.
         if (receiving_->from == from.peer.mds && !order.is_nil()) {

@@ -27,6 +27,11 @@ void Replica::check_full_sync(const Uid& mds) const {
                     fmt::format("{} cannot be synchronized: {}", p->peer.name, judge(*p).reason))
             .refusal("RF-20", "mdsctl ha status " + self_.domain);
     }
+    if (p->last.schema_known < db_.schema()) {
+        throw Error(Code::ha_invalid,
+                    fmt::format("{} cannot be synchronized: {}", p->peer.name, judge(*p).reason))
+            .refusal("RF-20", "upgrade " + p->peer.mds_name);
+    }
     if (collision_ || p->last.role == Role::active) {
         throw Error(Code::ha_invalid, p->peer.name + " is Active too; set it Standby first")
             .refusal("RF-19", fmt::format("mdsctl ha set-standby {}", self_.domain));

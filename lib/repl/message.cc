@@ -6,12 +6,15 @@
 namespace mds::repl {
 namespace {
 
-// A receiver of another version must notice it before it misreads a field.
+// A receiver of another format must notice it before it misreads a field. New fields are written at the
+// end: an older release does not read them, a newer one takes what they default to.
 constexpr uint8_t k_format = 1;
 
 store::Reader open_message(std::string_view bytes) {
     store::Reader in(bytes);
-    if (in.u8() != k_format) throw Error(Code::internal, "a message of another version");
+    if (in.u8() != k_format) {
+        throw Error(Code::unknown_api_version, "a message of another format of replication");
+    }
     return in;
 }
 
@@ -24,7 +27,7 @@ std::string PositionMessage::encode() const {
     out.u32(static_cast<uint32_t>(history.terms.size()));
     for (const store::Term& term : history.terms) store::write_term(out, term);
     out.u64(oldest_record).u8(copy_percent).u32(parked).text(version).text(failure).text(work);
-    out.u8(verified).text(damage);
+    out.u8(verified).text(damage).u32(schema).u32(schema_known);
     return out.take();
 }
 
@@ -47,6 +50,9 @@ PositionMessage PositionMessage::decode(std::string_view bytes) {
     m.work = in.text();
     m.verified = in.u8();
     m.damage = in.text();
+    if (in.done()) return m;
+    m.schema = in.u32();
+    m.schema_known = in.u32();
     return m;
 }
 

@@ -47,6 +47,8 @@ struct PositionMessage {
     uint8_t copy_percent = 255;
     uint32_t parked = 0;
     std::string version;
+    /// Version of the sender's documents, and the newest one that its release knows.
+    uint32_t schema = 1, schema_known = 1;
     /// Why the last synchronization failed; empty when it did not.
     std::string failure;
     /// The sender's whole database was read anew and found good in the last day.

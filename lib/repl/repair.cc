@@ -45,6 +45,7 @@ void Replica::verify(Verified done) {
 void Replica::progress_health() {
     int64_t now = env_.mono_ms();
     if (!db_.has_history() || receiving_ || health_.checking) return;
+    if (db_.take_damage_notice()) health_.due_at = now;
     bool unanswered = !health_.asked.is_nil() && now - health_.asked_at > 5 * timing_.repeat_ms;
     if (now >= health_.due_at || unanswered) start_check();
 }

@@ -135,6 +135,8 @@ PositionMessage Replica::my_position() const {
     m.oldest_record = db_.oldest_record();
     m.parked = env_.parked_count();
     m.version = self_.version;
+    m.schema = db_.schema();
+    m.schema_known = db_.schema_known();
     m.failure = failure_;
     m.verified = verified();
     m.damage = health_.damage;
@@ -200,8 +202,27 @@ void Replica::tick() {
     progress_pending();
     progress_health();
     progress_orders();
+    progress_schema();
     hand_over_parked();
     update_shown();
+}
+
+void Replica::progress_schema() {
+    if (role_ != Role::active || collision_ || db_.schema() >= db_.schema_known()) return;
+    if (pending_.what != Pending::What::none || !db_.has_history()) return;
+    bool all_know = std::all_of(peers_.begin(), peers_.end(), [&](const PeerState& p) {
+        return reachable(p) && p.last.schema_known >= db_.schema_known();
+    });
+    if (!all_know) return;
+    try {
+        store::Revision raised = db_.raise_schema(self_.name, [this] { require_writable(); });
+        env_.log(5, fmt::format("the documents are of version {} from revision {} on", db_.schema(),
+                                raised.rev));
+        env_.content_changed({}, true);
+        committed();
+    } catch (const Error& e) {
+        trouble("the documents cannot be brought to a newer version: " + e.message());
+    }
 }
 
 void Replica::resolve_start() {
@@ -356,6 +377,10 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::application: break;
         }
     } catch (const Error& e) {
+        if (e.code() == Code::unknown_api_version && !p->foreign) {
+            p->foreign = true;
+            env_.status_changed();
+        }
         env_.log(4, fmt::format("message {} of {}: {}", static_cast<int>(kind), p->peer.name,
                                 e.message()));
     }
@@ -366,6 +391,7 @@ void Replica::on_position(PeerState& p, std::string_view payload) {
     PositionMessage m = PositionMessage::decode(payload);
     if (p.heard_at && m.server != p.last.server) p.waiting_pull.reset();
     p.last = std::move(m);
+    p.foreign = false;
     p.heard_at = p.told_at = env_.mono_ms();
     p.contact_wall = env_.wall_ms();
     if (p.copying && p.last.copy_percent == 255) {
@@ -462,8 +488,7 @@ void Replica::on_delta(PeerState& p, std::string_view payload) {
         // in the status until records can be applied again.
         trouble("records of " + p.peer.name + " refused: " + e.message());
         p.pulled_at = env_.mono_ms();
-        bool differs = e.message().find("content differs") != std::string::npos;
-        if (differs) request_copy(p);
+        if (e.code() == Code::content_differs) request_copy(p);
         return;
     }
     if (!failure_.empty()) failure_.clear();

@@ -239,6 +239,7 @@ class Replica {
         int64_t behind_since = 0;
         int64_t pulled_at = 0;      // mono, when we last asked it
         bool copying = false;       // takes a full copy of this server
+        bool foreign = false;       // its release writes messages that cannot be read here
         Pace pace;                  // of that copy
     };
     struct Receiving {
@@ -334,6 +335,7 @@ class Replica {
     void on_full_sync(PeerState& p, std::string_view payload);
     void on_full_sync_done(PeerState& p, std::string_view payload);
     void progress_orders();
+    void progress_schema();
     std::string copy_step(const PeerState& p) const;
     // parked.cc
     void hand_over_parked();

@@ -52,6 +52,10 @@ PeerStatus Replica::judge(const PeerState& p) const {
     if (p.link_state == "no-trust") {
         is(SyncStatus::trust_missing, "trust is not established: " + p.link_reason,
            "mdsctl server add " + p.peer.mds_name);
+    } else if (p.foreign) {
+        is(SyncStatus::version_mismatch,
+           p.peer.name + " runs a release whose messages this one cannot read",
+           fmt::format("upgrade {} or {}", self_.mds_name, p.peer.mds_name));
     } else if (!s.heard) {
         std::string last = p.contact_wall
                                ? "last contact " + rfc3339(p.contact_wall)
@@ -63,11 +67,17 @@ PeerStatus Replica::judge(const PeerState& p) const {
            fmt::format("not synchronized, no connection with peer: {} ({}){}{}", p.peer.mds_name,
                        p.peer.address, why.empty() ? "" : ", " + why, ", " + last),
            "mdsctl server list");
-    } else if (p.last.version != self_.version) {
+    } else if (p.last.schema > db_.schema_known() || db_.schema() > p.last.schema_known) {
+        // Releases may differ as long as each can read what the other writes.
+        bool here = p.last.schema > db_.schema_known();
         is(SyncStatus::version_mismatch,
-           fmt::format("{} runs version {}, this server {}", p.peer.name, p.last.version,
-                       self_.version),
-           "upgrade the older one");
+           fmt::format("{} (release {}) cannot read the documents of {} (release {}): version {}, it "
+                       "knows up to {}",
+                       here ? self_.name : p.peer.name, here ? self_.version : p.last.version,
+                       here ? p.peer.name : self_.name, here ? p.last.version : self_.version,
+                       here ? p.last.schema : db_.schema(),
+                       here ? db_.schema_known() : p.last.schema_known),
+           "upgrade " + (here ? self_.mds_name : p.peer.mds_name));
     } else if (collision_ || c.relation == Relation::collision ||
                (active_here && p.last.role == Role::active)) {
         is(SyncStatus::collision,

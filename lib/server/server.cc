@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.hh"
 #include "base/text.hh"
@@ -26,6 +27,10 @@ repl::Timing timing_from(const app::Config& config) {
     t.repeat_ms = std::min(2000, config.get_int("Sync.PeriodicSeconds") * 1000);
     return t;
 }
+
+/// A Standby confirms within a few milliseconds, or it will take a while.
+constexpr int k_patience_ms = 100;
+constexpr int k_upkeep_ms = 1000, k_idle_upkeep_ms = 10'000;
 
 std::string role_word(repl::Role role, bool log_server) {
     if (log_server) return "log server";
@@ -104,8 +109,9 @@ struct Server::Impl {
         h.purge_limit = [this] { return replica.held_by_all(); };
         h.now_ms = [] { return wall_ms(); };
         if (int seconds = daemon.config().get_int("Sync.ZeroLossSeconds"); seconds > 0) {
-            h.replicate = [this, seconds](uint64_t rev, std::function<void(std::string)> then) {
-                wait_for_standby(rev, seconds, std::move(then));
+            h.replicate = [this, seconds](uint64_t rev, std::function<void()> tired,
+                                          std::function<void(std::string)> then) {
+                wait_for_standby(rev, seconds, std::move(tired), std::move(then));
             };
         }
         h.background = [this](std::function<void()> job, std::function<void()> then) {
@@ -136,27 +142,41 @@ struct Server::Impl {
     }
 
     /// Zero-loss publish: `then` when a Standby has confirmed the revision, or why none has.
-    void wait_for_standby(uint64_t rev, int seconds, std::function<void(std::string)> then) {
+    void wait_for_standby(uint64_t rev, int seconds, std::function<void()> tired,
+                          std::function<void(std::string)> then) {
         bool any = std::any_of(options.config.peers.begin(), options.config.peers.end(),
                                [](const repl::Peer& p) { return !p.log_server; });
-        if (!any) return then("");  // there is no Standby to wait for
-        unconfirmed.push_back({rev, mono_ms() + 1000 * seconds, std::move(then)});
+        if (!any) {  // there is no Standby to wait for
+            then("");
+            return tired();
+        }
+        int64_t now = mono_ms();
+        unconfirmed.push_back({rev, db.position().term_id, now + 1000 * seconds, now + k_patience_ms,
+                               std::move(tired), std::move(then)});
         check_confirmed();
+        soon();
     }
     void check_confirmed() {
         for (size_t i = 0; i < unconfirmed.size();) {
-            bool done = replica.confirmed(unconfirmed[i].rev);
-            bool stepped_down = replica.role() != repl::Role::active;
+            // In another term the same number may be another publish.
+            bool stepped_down = replica.role() != repl::Role::active ||
+                                db.position().term_id != unconfirmed[i].term;
+            bool done = !stepped_down && replica.confirmed(unconfirmed[i].rev);
             if (!done && !stepped_down && mono_ms() < unconfirmed[i].deadline) {
+                if (unconfirmed[i].tired && mono_ms() >= unconfirmed[i].tired_at) {
+                    std::exchange(unconfirmed[i].tired, nullptr)();
+                }
                 ++i;
                 continue;
             }
             auto then = std::move(unconfirmed[i].then);
+            auto tired = std::move(unconfirmed[i].tired);
             unconfirmed.erase(unconfirmed.begin() + static_cast<ptrdiff_t>(i));
             then(done           ? ""
                  : stepped_down ? "this server is no longer Active"
                                 : "no Standby has confirmed it in time; see mdsctl ha status " +
                                       options.config.domain_name);
+            if (tired) tired();
         }
     }
 
@@ -213,7 +233,9 @@ struct Server::Impl {
     bool status_dirty = true;
     struct Unconfirmed {
         uint64_t rev = 0;
-        int64_t deadline = 0;
+        Uid term;
+        int64_t deadline = 0, tired_at = 0;
+        std::function<void()> tired;
         std::function<void(std::string)> then;
     };
     std::vector<Unconfirmed> unconfirmed;
@@ -236,7 +258,6 @@ void Server::start() {
     impl_->link.start();
     impl_->replica.start();
     std::weak_ptr<Impl> weak = impl_;
-    constexpr int k_upkeep_ms = 1000, k_idle_upkeep_ms = 10'000;
     impl_->alarm = impl_->daemon.alarm([weak] {
         auto impl = weak.lock();
         return impl ? impl->tick() : k_idle_upkeep_ms;
@@ -245,6 +266,7 @@ void Server::start() {
         auto impl = weak.lock();
         if (!impl) return k_idle_upkeep_ms;
         impl->workspace.tick();
+        if (auto flush = impl->work.flush()) impl->env.in_background(std::move(flush), [] {});
         impl->rest();
         return impl->workspace.idle() ? k_idle_upkeep_ms : k_upkeep_ms;
     });
@@ -261,6 +283,7 @@ void Server::execute(const std::string& sid, const std::string& command,
                      std::map<std::string, std::string> client,
                      std::function<void(mgmt::Reply)> then) {
     impl_->used();
+    if (impl_->upkeep) impl_->upkeep->within(k_upkeep_ms);
     impl_->workspace.execute(sid, command, version, body, client, std::move(then));
 }
 

@@ -309,11 +309,13 @@ void PublicDb::apply(const std::vector<Revision>& records) {
                     changes.push_back(std::move(image.change));
                 }
             }
-            mine.undo = encode(db.write_changes(changes, record.rev, nullptr));
+            mine.undo = encode(record.kind == "schema"
+                                   ? db.migrate(record)
+                                   : db.write_changes(changes, record.rev, nullptr));
             // The digest is checked before COMMIT: a wrong replay is found at the revision where
             // it happens (replication.md 6).
             if (db.digest.value() != record.digest) {
-                throw Error(Code::internal,
+                throw Error(Code::content_differs,
                             fmt::format("content differs at revision {}", record.rev));
             }
             db.insert_revision(mine);
@@ -330,6 +332,7 @@ void PublicDb::apply(const std::vector<Revision>& records) {
         return position;
     });
     db.terms = std::move(terms);
+    db.schema = schema_of(*db.live->database);
 }
 
 std::vector<Revision> PublicDb::tail(uint64_t rev) const {
@@ -351,6 +354,10 @@ void PublicDb::undo_to(uint64_t rev) {
         if (!base) throw Error(Code::internal, fmt::format("revision {} is not here", rev));
         for (auto record = records.rbegin(); record != records.rend(); ++record) {
             if (!record->undo.empty()) db.restore(decode(record->undo));
+            if (record->kind == "schema") {
+                json::object meta = json::parse_object(record->meta);
+                db.write_schema(static_cast<uint32_t>(json::get_int(meta, "from")));
+            }
             if (record->kind == "term") {
                 Use s(db.sql("DELETE FROM term WHERE id=?"));
                 bind_blob(*s, 1, record->term_id.raw());
@@ -438,6 +445,9 @@ void PublicDb::adopt(const ProvenCopy& copy, const std::function<void(uint64_t)>
     uint64_t common = 0;
     try {
         SQLite::Database other(path, SQLite::OPEN_READONLY);
+        if (schema_of(other) > schema_known()) {
+            throw Error(Code::internal, "the received copy was written by a newer release");
+        }
         common = impl_->common_with(other);
     } catch (const SQLite::Exception& e) {
         throw Error(Code::internal, std::string("the received copy cannot be read: ") + e.what());

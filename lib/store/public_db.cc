@@ -87,6 +87,13 @@ void PublicDb::Impl::load() {
         return s->executeStep() ? blob(*s, 0) : std::string();
     };
     digest_key = meta("digest_key");
+    schema = schema_of(*live->database);
+    if (schema > steps.size() + 1) {
+        throw Error(Code::internal,
+                    fmt::format("{} has documents of version {}; this release knows up to {}",
+                                generations.live(), schema, steps.size() + 1))
+            .refusal("", "install the release that wrote it, or a newer one");
+    }
     auto id = Uid::from_bytes(meta("incarnation"));
     incarnation = id ? *id : Uid{};
     position = {};
@@ -125,7 +132,8 @@ void PublicDb::Impl::load() {
     }
 }
 
-PublicDb::PublicDb(std::string folder) : impl_(std::make_unique<Impl>(folder)) {}
+PublicDb::PublicDb(std::string folder, const std::vector<Migration>& steps)
+    : impl_(std::make_unique<Impl>(folder, steps)) {}
 
 PublicDb::~PublicDb() = default;
 
@@ -143,6 +151,8 @@ void PublicDb::Impl::failed(const SQLite::Exception& e) {
 }
 
 std::string PublicDb::failure() const { return impl_->failure; }
+
+bool PublicDb::take_damage_notice() { return impl_->damage_noticed.exchange(false); }
 
 bool PublicDb::was_damaged() const { return !impl_->generations.damaged().empty(); }
 
@@ -165,6 +175,7 @@ void PublicDb::create(const Uid& self, const std::string& by) {
     impl_->transact([&] {
         put("incarnation", Uid::make().raw());
         put("digest_key", random_bytes(32));
+        // The oldest one: other servers of this Domain may be of an older release. The Active raises it.
         put("schema", "1");
         return impl_->write_term(first);
     });
@@ -269,22 +280,33 @@ Hash PublicDb::Impl::row_hash(const Change& c) {
         .part(c.name).part(c.doc).end();
 }
 
-void PublicDb::Impl::remove_row(const Uid& uid) {
-    std::string scope, folded;
+std::optional<Object> PublicDb::Impl::take_row(const Uid& uid) {
+    Object old;
+    Hash stored;
     {
-        Use s(sql("SELECT type,scope,name,hash FROM object WHERE uid=?"));
+        Use s(sql("SELECT uid,type,scope,name,rev,doc,hash FROM object WHERE uid=?"));
         bind_blob(*s, 1, uid.raw());
-        if (!s->executeStep()) return;
-        --more[s->getColumn(0).getString()];
-        scope = s->getColumn(1).getString();
-        folded = fold(s->getColumn(2).getString());
-        digest.subtract(hash_from(blob(*s, 3)));
+        if (!s->executeStep()) return std::nullopt;
+        old = read_object(*s);
+        stored = hash_from(blob(*s, 6));
     }
+    // What the disk has altered would go into the digest and the before-image of the next revision,
+    // and from there to every replica.
+    Change as_put{Change::Op::put, uid, old.type, old.scope, old.name, std::move(old.doc)};
+    if (row_hash(as_put) != stored) {
+        damage_noticed = true;
+        throw Error(Code::damaged, fmt::format("{} '{}' is damaged on the disk of this server",
+                                               old.type, old.name))
+            .refusal("", "mdsctl ha verify DOMAIN; then again");
+    }
+    old.doc = std::move(as_put.doc);
+    --more[old.type];
+    digest.subtract(stored);
     {
         Use s(sql("DELETE FROM name WHERE uid=? AND scope=? AND folded=?"));
         bind_blob(*s, 1, uid.raw());
-        bind_text(*s, 2, scope);
-        bind_text(*s, 3, folded);
+        bind_text(*s, 2, old.scope);
+        bind_text(*s, 3, fold(old.name));
         s->exec();
     }
     {
@@ -295,6 +317,7 @@ void PublicDb::Impl::remove_row(const Uid& uid) {
     Use s(sql("DELETE FROM object WHERE uid=?"));
     bind_blob(*s, 1, uid.raw());
     s->exec();
+    return old;
 }
 
 bool PublicDb::Impl::put_row(const Change& c, uint64_t rev, std::string* taken_by) {
@@ -352,14 +375,15 @@ std::vector<Image> PublicDb::Impl::write_changes(const std::vector<Change>& chan
         go_on();
         Image image;
         image.change.uid = c.uid;
-        auto old = row(c.uid);
+        auto old = take_row(c.uid);
         if (c.base_rev != 0 && problems && (!old || old->rev != c.base_rev)) {
+            // Mostly somebody else has deleted it; the disk may have lost it too.
+            if (!old) damage_noticed = true;
             conflicts.push_back(fmt::format(
                 "Object '{}' was {} since this session edited it.", old ? old->name : c.name,
                 old ? fmt::format("changed by revision {}", old->rev) : "deleted"));
         }
         if (old) {
-            remove_row(c.uid);
             image.change = {Change::Op::put,      c.uid,
                             std::move(old->type), std::move(old->scope),
                             std::move(old->name), std::move(old->doc)};
@@ -387,7 +411,7 @@ std::vector<Image> PublicDb::Impl::write_changes(const std::vector<Change>& chan
 }
 
 void PublicDb::Impl::restore(const std::vector<Image>& images) {
-    for (const Image& image : images) remove_row(image.change.uid);
+    for (const Image& image : images) take_row(image.change.uid);
     for (const Image& image : images) {
         if (image.change.op == Change::Op::remove) continue;
         std::string taken;

@@ -57,7 +57,7 @@ struct Revision {
     int64_t time_ms = 0;
     uint32_t changes = 0;
     /// JSON with what else readers need (kind "term": the term's row; "publish": description;
-    /// "purge": "up-to", the newest revision that is gone).
+    /// "purge": "up-to", the newest revision that is gone; "schema": "from" and "to").
     std::string meta;
     /// Encoded changes (codec.hh), as compressed by `codec` (0 none, 1 zlib).
     uint8_t codec = 0;
@@ -90,13 +90,23 @@ struct Position {
 
 class ProvenCopy;
 
+/// How documents of one version become those of the next. Pure: every server does it for itself, at
+/// the same revision, and must come to the same (replication.md 10).
+struct Migration {
+    /// The new document (canonical JSON) of an object of this type; the same text when nothing changes.
+    std::function<std::string(const std::string& type, const std::string& doc)> document;
+};
+/// Those of this release: the one at place n leads from version n + 1 to n + 2. None yet.
+const std::vector<Migration>& migrations();
+
 /// The public database of one management server (replication.md 2 to 6): objects, names,
 /// references, the chained log of revisions with content digest, terms. SQLite in WAL mode with
 /// synchronous=FULL: a revision that was returned is on the disk. One thread, one writer.
 class PublicDb {
   public:
-    /// Opens `folder`/current's generation, or makes an empty one (no incarnation yet).
-    explicit PublicDb(std::string folder);
+    /// Opens `folder`/current's generation, or makes an empty one (no incarnation yet). Throws
+    /// Error(internal) when a newer release has written it. `steps` outlives it.
+    explicit PublicDb(std::string folder, const std::vector<Migration>& steps = migrations());
     ~PublicDb();
 
     /// Empty, or which damaged database was put aside when this one was opened, why, and where it is
@@ -105,6 +115,9 @@ class PublicDb {
     /// Not empty: the disk has failed under a write. What it holds is unknown until it is read anew, so
     /// nothing more is written here, and the process should end (replication.md 12).
     std::string failure() const;
+    /// True once after a write came upon a row that is not what its hash says (Code::damaged): the whole
+    /// database should be verified.
+    bool take_damage_notice();
     /// Whether a damaged database was ever put aside here and is still kept.
     bool was_damaged() const;
 
@@ -112,6 +125,13 @@ class PublicDb {
     bool has_history() const;
     /// Starts a new history with term 1 and this server as Active. Throws when there is one.
     void create(const Uid& self, const std::string& by);
+
+    /// Version of the documents here, from 1; the newest one that this release reads and writes.
+    uint32_t schema() const;
+    uint32_t schema_known() const;
+    /// Brings the documents to schema_known(), as a revision of its own that every replica repeats for
+    /// itself. Only when every registered server knows that version: the others could not follow.
+    Revision raise_schema(const std::string& by, const std::function<void()>& fence);
 
     Position position() const;
     std::vector<Term> terms() const;

@@ -68,6 +68,8 @@ struct Live {
 Hash content_digest(SQLite::Database& database);
 /// `hash` of a record, computed from everything else in it.
 Hash chain_hash_of(Hasher& hasher, const Revision& record);
+/// Version of the documents of an open database.
+uint32_t schema_of(SQLite::Database& database);
 /// The newest revision of an open database.
 Position position_of(SQLite::Database& database);
 /// A row of the columns that history.cc selects, in their order.
@@ -92,7 +94,10 @@ struct PublicDb::Staged {
 };
 
 struct PublicDb::Impl {
-    explicit Impl(const std::string& root) : folder(root), generations(root) { open(); }
+    Impl(const std::string& root, const std::vector<Migration>& all)
+        : folder(root), generations(root), steps(all) {
+        open();
+    }
     ~Impl() { make_way(); }
 
     void open();
@@ -127,7 +132,9 @@ struct PublicDb::Impl {
     /// By the writing connection: with what its open transaction has done.
     std::optional<Object> row(const Uid& uid) { return row(*live, uid); }
     std::optional<Object> row(Live& by, const Uid& uid);
-    void remove_row(const Uid& uid);
+    /// Takes a row out with its name and references; nullopt when there is none. Throws Code::damaged
+    /// when it is not what its hash says.
+    std::optional<Object> take_row(const Uid& uid);
     bool put_row(const Change& change, uint64_t rev, std::string* taken_by);
     Hash row_hash(const Change& change);
     void insert_revision(const Revision& record);
@@ -142,6 +149,9 @@ struct PublicDb::Impl {
     void append(Revision& record);
     /// Deletes what a record of the kind "purge" says.
     void purge(const Revision& record);
+    /// Does what a record of the kind "schema" says; returns the before-images.
+    std::vector<Image> migrate(const Revision& record);
+    void write_schema(uint32_t version);
     Hash chain_hash(const Revision& record) { return chain_hash_of(hasher, record); }
     std::string describe(const Uid& uid);
     void replace_row(const Image& image);
@@ -153,7 +163,11 @@ struct PublicDb::Impl {
 
     std::string folder;
     Generations generations;
+    const std::vector<Migration>& steps;
+    uint32_t schema = 1;
     std::string set_aside, failure;
+    /// Set by whichever thread comes upon it.
+    std::atomic<bool> damage_noticed = false;
     std::unique_ptr<Live> live, reader;
     std::shared_ptr<Staged> staged;
     Hasher hasher;

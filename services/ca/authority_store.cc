@@ -115,7 +115,7 @@ AuthorityStore::Server AuthorityStore::issue_server(const std::string& csr_ident
     record("servers", identity, uuid, "server");
     record("servers", sealing, uuid, "sealing");
     return {identity.pem(), sealing.pem(), ca.certificate().pem(),
-            issuer("root").certificate().pem(), crl("servers").pem() + crl("root").pem()};
+            issuer("root").certificate().pem(), revocation_lists()};
 }
 
 void AuthorityStore::record(const std::string& authority, const pki::Certificate& certificate,
@@ -150,6 +150,10 @@ void AuthorityStore::revoke(const std::string& serial, const std::string& reason
     s.bind(3, wall_ms());
     s.bind(4, reason.empty() ? "unspecified" : reason);
     s.exec();
+}
+
+std::string AuthorityStore::revocation_lists() {
+    return crl("servers").pem() + crl("root").pem();
 }
 
 pki::Crl AuthorityStore::crl(const std::string& authority) {

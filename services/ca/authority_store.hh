@@ -32,6 +32,8 @@ class AuthorityStore {
     Server issue_server(const std::string& csr_identity, const std::string& csr_sealing,
                         const std::string& name, const std::string& uuid);
     void revoke(const std::string& serial, const std::string& reason);
+    /// Of the Servers CA and the root, PEM.
+    std::string revocation_lists();
     json::array list_authorities();
     json::array list_certificates(const std::string& authority);
 

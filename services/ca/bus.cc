@@ -58,6 +58,10 @@ void BusObject::Revoke(const std::string& serial, const std::string& reason) {
     });
 }
 
+std::string BusObject::RevocationLists() {
+    return bus::guarded([&] { return store_.revocation_lists(); });
+}
+
 std::string BusObject::ListAuthorities() {
     return bus::guarded([&] { return json::text(store_.list_authorities()); });
 }

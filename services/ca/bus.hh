@@ -26,6 +26,7 @@ class BusObject final
                      const std::string& role) override;
     void Revoke(const std::string& serial, const std::string& reason) override;
     std::string ListAuthorities() override;
+    std::string RevocationLists() override;
     std::string ListCertificates(const std::string& authority) override;
     std::string Deployment() override;
     uint32_t Authorities() override;

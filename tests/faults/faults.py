@@ -13,6 +13,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [f"{ROOT}/tests/support", f"{ROOT}/tests/hosts", f"{ROOT}/tests/faults"]
 
+from clock import Clock  # noqa: E402
 from deployment import DOMAINS, Deployment  # noqa: E402
 from history import Client, Left, check  # noqa: E402
 from rig import RigError, wait_until  # noqa: E402
@@ -23,10 +24,12 @@ PAIR = ("london", "tokyo")
 class Faults:
     """Strikes one after the other; each ends as it began, with everything connected and running."""
 
-    def __init__(self, deployment, seed, tell=print):
+    def __init__(self, deployment, seed, tell=print, clocks=None):
         self.d, self.random, self.tell = deployment, random.Random(seed), tell
-        self.count = {}
+        self.count, self.clocks = {}, clocks
         self.names = [n for n in dir(self) if n.startswith("fault_")]
+        if not clocks:
+            self.names.remove("fault_clock_jumps")
 
     def strike(self):
         """One fault, chosen by the seed."""
@@ -70,6 +73,19 @@ class Faults:
         self.d.rig.network.lose(*PAIR, self.random.choice([2, 10, 40]))
         self.wait(2, 6)
         self.d.rig.heal()
+
+    def fault_line_alters_bytes(self):
+        self.d.rig.network.corrupt(*PAIR, self.random.choice([2, 10, 40]))
+        self.wait(1, 4)
+        self.d.rig.heal()
+
+    def fault_clock_jumps(self):
+        # Beyond the validity of the certificates too.
+        self.clocks[self.host()].set(self.random.choice([-1, 1]) * self.random.choice(
+            [90, 7200, 3 * 86400, 400 * 86400]))
+        self.wait(1.5, 4)
+        for clock in self.clocks.values():
+            clock.set(0)
 
     def fault_forced_takeover_while_the_line_is_cut(self):
         domain, target = self.domain(), self.host()
@@ -180,12 +196,13 @@ def look(d):
             d[name].sh("systemctl start mds.target")
 
 
-def run(d, seconds, seed, tell=print):
-    """Returns (violations, what happened) of `seconds` of faults on a built deployment."""
+def run(d, seconds, seed, tell=print, clocks=None):
+    """Returns (violations, what happened) of `seconds` of faults on a built deployment; with `clocks`
+    (clock.Clock by host) the clocks jump too."""
     stop = threading.Event()
     tag = f"f{seed % 100000}"
     clients = [Client(d, domain, PAIR, tag, stop) for domain in DOMAINS]
-    faults = Faults(d, seed, tell)
+    faults = Faults(d, seed, tell, clocks)
     for client in clients:
         client.start()
     end = time.monotonic() + seconds
@@ -218,7 +235,10 @@ def main():
     d = Deployment("faults")
     if not os.environ.get("REUSE"):
         d.build()
-    bad, what = run(d, options.seconds, options.seed)
+    clocks = {name: Clock(d[name]) for name in PAIR}
+    for domain in DOMAINS:
+        d.wait_synchronized("london", domain, 60)
+    bad, what = run(d, options.seconds, options.seed, clocks=clocks)
     print(what)
     for line in bad:
         print("VIOLATION", line)

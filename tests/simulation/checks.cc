@@ -26,9 +26,13 @@ void World::check(Server& server) {
             trace(server, fmt::format("is at revision {}", now ? now->record.rev : 0));
             check_actives();
         }
-        if (now) chronicle_.check_content(server.name, *server.db, now);
+        if (now && server.altered_at < 0) {
+            chronicle_.check_content(server.name, *server.db, now);
+        }
         check_tail(server, before);
     }
+    check_damaged(server);
+    check_confirmed(server);
     if (server.replica->role() == repl::Role::active) {
         if (server.log_server) throw Violation(5, server.name + " is a log server and Active");
         check_actives();
@@ -62,6 +66,36 @@ void World::check_actives() {
         if (s->up() && s->replica->role() == repl::Role::active) active += s->name;
     }
     if (active.size() > 1) throw Violation(5, "two are Active and nobody was forced: " + active);
+}
+
+void World::check_damaged(Server& server) {
+    if (server.altered_at < 0 || !server.head) return;
+    if (!server.replica->verified()) return;
+    if (store::verify(server.db->file()).good()) {
+        chronicle_.check_content(server.name, *server.db, server.head);
+        trace(server, "is whole again");
+        server.altered_at = -1;
+    } else if (now_ - server.altered_at > timing.verify_ms + timing.verify_ms / 4 + 1000) {
+        // 12: what was read before the damage is believed for one period, no longer.
+        throw Violation(12, server.name + " calls a damaged database good");
+    }
+}
+
+void World::check_confirmed(Server& server) {
+    // 2: told to be on a Standby too, and nothing was lost since: then it is there.
+    store::Position mine = server.db->position();
+    bool active = server.replica->role() == repl::Role::active;
+    std::erase_if(server.unconfirmed, [&](size_t i) {
+        Published& p = published_[i];
+        if (!active || mine.term_id != p.entry->record.term_id) return true;
+        if (!server.replica->confirmed(p.entry->record.rev)) return false;
+        p.confirmed = true;
+        if (p.losses == losses_ && !kept(p.entry, &server)) {
+            throw Violation(2, fmt::format("{} calls revision {} confirmed and nobody else has it",
+                                           server.name, p.entry->record.rev));
+        }
+        return true;
+    });
 }
 
 void World::check_status(Server& server) {
@@ -135,7 +169,7 @@ bool World::settled() {
     }
     int active = 0;
     for (const auto& s : servers_) {
-        if (!s->up() || !s->head || s->head != servers_[0]->head) return false;
+        if (!s->up() || !s->head || s->head != servers_[0]->head || s->altered_at >= 0) return false;
         active += s->replica->role() == repl::Role::active;
     }
     if (active != 1) return false;

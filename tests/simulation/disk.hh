@@ -26,6 +26,7 @@ class Disk {
     /// The server dies at the `calls`-th system call from now on that changes a file.
     void die_after(int64_t calls) { calls_left_ = calls; }
     void cancel_death() { calls_left_ = -1; }
+    bool will_die() const { return calls_left_ >= 0; }
     /// Dead: nothing more is written, whatever the program still does.
     bool dead() const { return dead_; }
     void kill() { dead_ = true; }

@@ -147,8 +147,15 @@ void World::partition() {
 
 void World::excuse(const Server& server) {
     for (Published& p : published_) {
-        if (!p.excused && !kept(p.entry, &server)) p.excused = true;
+        if (p.excused || kept(p.entry, &server)) continue;
+        // 2: the first disk that is lost never takes what a Standby has confirmed.
+        if (p.confirmed && p.losses == losses_) {
+            throw Violation(2, fmt::format("revision {} was confirmed and goes with {}",
+                                           p.entry->record.rev, server.name));
+        }
+        p.excused = true;
     }
+    ++losses_;
 }
 
 void World::restore_snapshot(Server& s) {
@@ -193,6 +200,45 @@ void World::damage(Server& s) {
     at(now_ + random.between(50, 8000), [this, &s, life = s.life] {
         if (s.life == life) start(s);
     });
+}
+
+void World::flip() {
+    if (healing_) return;
+    at(now_ + flips_.between(2000, 20'000), [this] { flip(); });
+    Server& s = *servers_[flips_.below(servers_.size())];
+    if (!s.up() || now_ < s.paused_until || !s.head || s.head->state->empty()) return;
+    if (s.disk->full || s.disk->failing || s.disk->will_die()) return;
+    // One at a time, and what it had is somewhere else too.
+    bool elsewhere = false;
+    for (const auto& o : servers_) {
+        if (o->altered_at >= 0) return;
+        elsewhere |= o.get() != &s && o->up() && o->head == s.head;
+    }
+    if (!elsewhere) return;
+    ++outcome_.faults;
+    const State& state = *s.head->state;
+    auto row = std::next(state.begin(), static_cast<int64_t>(flips_.below(state.size())));
+    Server::Inside guard(s);
+    SQLite::Database file(s.db->file(), SQLite::OPEN_READWRITE, 1000);
+    auto alter = [&](const char* sql) {
+        SQLite::Statement statement(file, sql);
+        statement.bind(1, row->first.bytes.data(), 16);
+        statement.exec();
+    };
+    switch (flips_.below(plan.forcing ? 3 : 4)) {
+        case 0: alter("UPDATE object SET doc=doc||' ' WHERE uid=?"); break;
+        case 1: alter("UPDATE object SET hash=zeroblob(32) WHERE uid=?"); break;
+        case 2: alter("DELETE FROM object WHERE uid=?"); break;
+        case 3: {
+            // Where nobody forces, no line is left whose records would have to be parked.
+            SQLite::Statement record(file, "UPDATE revision SET payload=payload||x'00' WHERE rev=?");
+            record.bind(1, static_cast<int64_t>(row->second.rev));
+            record.exec();
+            break;
+        }
+    }
+    s.altered_at = now_;
+    trace(s, "its disk alters what it holds of '" + row->second.name + "'");
 }
 
 void World::heal() {

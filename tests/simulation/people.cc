@@ -41,6 +41,8 @@ std::vector<store::Change> World::some_changes(const State& state) {
     };
     auto put = [&](const Uid& uid, const Row& row) {
         changes[uid] = {Op::put, uid, row.type, row.scope, row.name, row.doc};
+        // As sessions do: a row that the disk has lost is not taken for a new one.
+        if (plan.flips) changes[uid].base_rev = row.rev;
     };
     int count = static_cast<int>(random.percent(5) ? 40 : random.between(1, 4));
     for (int i = 0; i < count; ++i) {
@@ -49,6 +51,7 @@ std::vector<store::Change> World::some_changes(const State& state) {
         if (what == 0 && one != state.end() && !changes.count(one->first)) {
             changes[one->first] = {Op::remove,        one->first,       one->second.type,
                                    one->second.scope, one->second.name, ""};
+            if (plan.flips) changes[one->first].base_rev = one->second.rev;
         } else if (what == 1 && one != state.end() && !changes.count(one->first)) {
             Row row = one->second;
             row.name = fmt::format("Name{}", random.below(60));
@@ -99,7 +102,9 @@ void World::publish(Server& server) {
             done = server.db->publish(request, [&] { server.replica->require_writable(); });
         } catch (const Error& e) {
             bool full = e.code() == Code::disk_full && server.disk->refused > refused;
-            if (e.code() != Code::validation_failed && !full) throw;
+            bool damaged = e.code() == Code::damaged && server.altered_at >= 0;
+            if (e.code() != Code::validation_failed && !full && !damaged) throw;
+            if (damaged) trace(server, "publish refused: " + e.message());
             return;
         } catch (const std::exception& e) {
             if (server.disk->refused == refused) throw;
@@ -113,7 +118,8 @@ void World::publish(Server& server) {
     ++outcome_.publishes;
     const Entry* entry = chronicle_.find(done->hash);
     if (!entry) throw Violation(1, server.name + " acknowledges what it has not committed");
-    published_.push_back({entry});
+    published_.push_back({entry, losses_});
+    if (server.up()) server.unconfirmed.push_back(published_.size() - 1);
     trace(server, fmt::format("publishes revision {}", done->rev));
 }
 

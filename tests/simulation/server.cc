@@ -93,6 +93,7 @@ void Server::kill() {
         files->clear();
     }
     told.clear();
+    unconfirmed.clear();
 }
 
 repl::SyncStatus Server::status_of(const Server& other) const {

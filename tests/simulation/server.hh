@@ -87,6 +87,10 @@ class Server : public repl::Env {
     /// Those that the Active has said to keep; forgotten at a restart, so that they are sent again.
     std::set<ParkedKey> handed;
     bool content_replaced = false;
+    /// When a byte on its disk was altered, while that is not repaired; -1 otherwise.
+    int64_t altered_at = -1;
+    /// Publishes of this process that no Standby has confirmed yet: places in World's list.
+    std::vector<size_t> unconfirmed;
     std::map<int, Told> told;
     bool has_snapshot = false;
     const Entry* snapshot_head = nullptr;

@@ -44,11 +44,18 @@ std::string Plan::text() const {
     say(damaged_files, "damaged-files"), say(corrupted, "corrupted"),
         say(slow_copies, "slow-copies");
     say(failing_copies, "failing-copies"), say(purges, "purges"), say(forcing, "forcing");
-    say(full_syncs, "full-syncs"), say(reordering, "reordering");
+    say(full_syncs, "full-syncs"), say(reordering, "reordering"), say(flips, "flips");
     return out + (haste > 1 ? " haste" : "");
 }
 
-World::World(const RunOptions& options) : random(options.seed), plan(random), options_(options) {
+World::World(const RunOptions& options)
+    : random(options.seed), plan(random), options_(options), flips_(~options.seed) {
+    plan.flips = flips_.percent(25);
+    if (plan.flips) {
+        // What is damaged here must be whole elsewhere.
+        plan.snapshots = plan.damaged_files = false;
+        timing.verify_ms = 15'000;
+    }
     for (int* ms : {&timing.idle_beat_ms, &timing.heartbeat_ms, &timing.silent_ms,
                     &timing.startup_ms, &timing.grace_ms, &timing.handover_ms, &timing.repeat_ms}) {
         *ms /= plan.haste;
@@ -272,6 +279,7 @@ Outcome World::run() {
         at(3000, [this] { fault(); });
         at(1000, [this] { administrator(); });
         at(4000, [this] { operate(); });
+        if (plan.flips) at(5000, [this] { flip(); });
         loop([&] {
             return now_ >= plan.duration_ms || (options_.steps && outcome_.steps >= options_.steps);
         });

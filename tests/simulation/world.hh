@@ -28,6 +28,8 @@ struct Plan {
     bool crashes, power_cuts, deaths, partitions, one_way, stalls, pauses, full_disks,
         failing_disks, clock_jumps, snapshots, bad_lines, damaged_files, corrupted, slow_copies,
         failing_copies, purges, forcing, full_syncs, reordering;
+    /// Drawn from a stream of its own: older seeds without it are the runs that they were.
+    bool flips = false;
     std::string text() const;
 };
 
@@ -81,8 +83,12 @@ class World {
     };
     struct Published {
         const Entry* entry;
+        /// Disks that had lost what they held when it was published.
+        int losses = 0;
         /// The only copy was on a disk that was lost.
         bool excused = false;
+        /// A zero-loss publish would have been answered.
+        bool confirmed = false;
     };
 
     void at(int64_t when, std::function<void()> act);
@@ -107,6 +113,7 @@ class World {
     void partition();
     void restore_snapshot(Server& server);
     void damage(Server& server);
+    void flip();
     void excuse(const Server& server);
     void heal();
 
@@ -125,6 +132,8 @@ class World {
     void check_tail(Server& server, const Entry* before);
     void check_status(Server& server);
     void check_actives();
+    void check_confirmed(Server& server);
+    void check_damaged(Server& server);
     bool kept(const Entry* entry, const Server* except = nullptr) const;
     void check_kept();
     bool settled();
@@ -141,7 +150,8 @@ class World {
     bool healing_ = false, forced_ = false, damaged_once_ = false;
     int64_t chosen_at_ = 0, choice_open_since_ = 0;
     uint64_t loss_percent_ = 0, twice_percent_ = 0;
-    int names_ = 0;
+    int names_ = 0, losses_ = 0;
+    Random flips_;
     std::vector<Published> published_;
     std::vector<std::string> lines_;
     Outcome outcome_;

@@ -225,8 +225,13 @@ def test_SD_1_a_domain_needs_its_first_server(ex1):
     api.close()
 
 
-def test_SD_2_SD_5_SD_7_IS_1_a_standby_is_added_synchronized_and_removed(ex1):
+def test_SD_2_SD_5_SD_7_SD_9_IS_1_a_standby_is_added_synchronized_and_removed(ex1):
     api = ex1.api("london")
+    # Edits of the same session that are not published yet; nobody sees them, nothing takes them along.
+    api.send("add-administrator", {"name": "sd9-pending", "password": "correct-horse-battery-8",
+                                   "must-change-password": False})
+    changes = api.call("show-session")["changes"]
+    assert changes > 0
     servers = [{"name": "Paris-1", "ip-address": "10.77.0.51", "multi-domain-server": "london"}]
     api.wait(api.call("add-domain", name="Paris", servers=servers))
     session = ex1.api("london", "Paris")
@@ -238,6 +243,13 @@ def test_SD_2_SD_5_SD_7_IS_1_a_standby_is_added_synchronized_and_removed(ex1):
     assert ex1.peer("london", "Paris", "Paris-2")["sync-status"] == "synchronized"
     copy = ex1.api("tokyo", "Paris")
     assert copy.call("show-host", name="sd5")["name"] == "sd5"
+    # In effect without a publish; the session is as it was.
+    assert api.call("show-session")["changes"] == changes
+    other = ex1.api("london")
+    refused(lambda: other.call("show-administrator", name="sd9-pending"),
+            code="generic_err_object_not_found")
+    other.close()
+    api.call("discard")
     api.wait(api.call("set-domain", name="Paris", servers={"remove": "Paris-2"}))
     wait_until(lambda: ex1["tokyo"].sh("test -e /var/lib/mds/servers/Paris-2", check=False)
                .returncode == 1, 20, "Paris-2 to go away")
@@ -247,7 +259,7 @@ def test_SD_2_SD_5_SD_7_IS_1_a_standby_is_added_synchronized_and_removed(ex1):
     api.close()
 
 
-def test_SD_3_SD_4_cells_names_and_addresses_in_use(ex1):
+def test_SD_3_SD_4_SD_10_cells_names_addresses_and_a_second_active(ex1):
     api = ex1.api("london")
     def add(name, address, mds):
         return lambda: api.call("set-domain", name="London", servers={
@@ -278,6 +290,38 @@ def test_SD_6_SD_8_no_edit_and_no_removal_of_active_or_primary(ex1):
 
 
 # ---- SY, HW, PE ----
+
+def test_HW_6_database_search_and_settings_arrive_what_belongs_to_one_server_stays(ex1, london):
+    london.send("add-host", host("hw6-target", "192.0.2.241", comments="hw6 zebra crossing"))
+    london.send("add-group", {"name": "hw6-group", "members": ["hw6-target"]})
+    london.send("set-automatic-purge", {"enabled": True, "keep-sessions-by-count": True,
+                                        "number-of-sessions-to-keep": 4321})
+    london.publish()
+    ex1["london"].sh("printf '# hw6 of london alone\n' >>/etc/mds/mds.conf; sync")
+    ex1.ctl("london", "--yes ha sync London --to tokyo")
+    ex1.wait_synchronized("london", "London")
+    tokyo = ex1.api("tokyo", "London")
+    # The database, and what searches it: text, address, use.
+    assert tokyo.call("show-host", name="hw6-target")["comments"] == "hw6 zebra crossing"
+    for word in ("zebra", "192.0.2.241"):
+        found = tokyo.call("show-objects", filter=word)
+        assert "hw6-target" in [o["name"] for o in found["objects"]], (word, found)
+    used = tokyo.call("where-used", name="hw6-target")["used-directly"]
+    assert [o["name"] for o in used["objects"]] == ["hw6-group"]
+    # The settings of the Domain.
+    assert tokyo.call("show-automatic-purge")["number-of-sessions-to-keep"] == 4321
+    tokyo.close()
+    # What belongs to one server: its configuration, its keys, its own name in the Domain.
+    assert ex1["tokyo"].sh("grep -q 'hw6 of london' /etc/mds/mds.conf", check=False).returncode == 1
+    keys = [ex1[n].out("cat /var/lib/mds/api/server.key | sha256sum") for n in ("london", "tokyo")]
+    assert keys[0] != keys[1]
+    names = [ex1[n].out(f"cat /var/lib/mds/servers/{s}/server.json")
+             for n, s in (("london", "London-1"), ("tokyo", "London-2"))]
+    assert names[0] != names[1]
+    london.send("set-automatic-purge", {"enabled": False})
+    london.publish()
+
+
 
 def test_PE_2_HW_3_nothing_unpublished_leaves_the_server(ex1, london):
     secret = "zq-private-7731"

@@ -80,6 +80,23 @@ class Network:
                 f'add rule bridge rig cut iifname "p-{a}" oifname "p-{b}" '
                 f'numgen random mod 100 < {percent} counter drop comment "{a}>{b}"')
 
+    def corrupt(self, one, other, percent):
+        """Alters a byte in this part of the TCP segments with data between two hosts, until heal()."""
+        for a, b in ((one, other), (other, one)):
+            # Behind a header of 32 bytes with its timestamps; the receiver trusts the checksum of a
+            # virtual cable.
+            run("ip", "netns", "exec", self.switch, "nft",
+                f'add rule bridge rig cut iifname "p-{a}" oifname "p-{b}" ip protocol tcp '
+                f'meta length > 200 numgen random mod 100 < {percent} @th,800,8 set 0x5a '
+                f'counter comment "{a}>{b}"')
+
+    def altered(self):
+        """How many segments corrupt() has altered."""
+        text = run("ip", "netns", "exec", self.switch, "nft", "list", "chain", "bridge", "rig",
+                   "cut").stdout
+        return sum(int(line.split("packets ")[1].split()[0]) for line in text.splitlines()
+                   if " set " in line and "packets " in line)
+
     def heal(self, one=None, other=None):
         """Takes back the cuts between two hosts, or all."""
         ns = ("ip", "netns", "exec", self.switch, "nft")

@@ -188,9 +188,16 @@ TEST_F(Publish, TransactIsAllOrNothing) {
 TEST_F(Publish, ZeroLossTaskEndsWhenAStandbyHasIt) {
     std::function<void(std::string)> confirm;
     uint64_t waits_for = 0;
-    replicate = [&](uint64_t rev, std::function<void(std::string)> then) {
+    bool at_once = false;
+    replicate = [&](uint64_t rev, std::function<void()> tired,
+                    std::function<void(std::string)> then) {
         waits_for = rev;
-        confirm = std::move(then);
+        if (at_once) {
+            then("");
+        } else {
+            confirm = std::move(then);
+        }
+        tired();
     };
     reopen();
     std::string sid = login();
@@ -211,10 +218,32 @@ TEST_F(Publish, ZeroLossTaskEndsWhenAStandbyHasIt) {
     EXPECT_EQ(task_of(id).at("comments"),
               "PUBLISHED, NOT REPLICATED: no Standby has confirmed it in time");
     EXPECT_TRUE(db->find("network", "b"));
+    // Confirmed before the command is answered: whoever asks finds the task ended.
+    at_once = true;
+    add_host(sid, "c", "192.0.2.3");
+    EXPECT_EQ(task_of(publish(sid)).at("status"), "succeeded");
     // Nothing to publish: nothing to wait for.
     confirm = {};
     EXPECT_EQ(task_of(publish(sid)).at("status"), "succeeded");
     EXPECT_FALSE(confirm);
+}
+
+TEST_F(Publish, TheLogOfPrivateWorkIsGivenBackAgainAndAgain) {
+    std::string sid = login();
+    uintmax_t largest = 0;
+    for (int i = 0; i < 1500; ++i) {
+        add_host(sid, "h" + std::to_string(i),
+                 "10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1));
+        std::string task = publish(sid);
+        good(sid, "show-task", R"({"task-id":")" + task + "\"}");
+        good(sid, "show-session");
+        if (i % 100 == 0) {
+            largest = std::max(largest, std::filesystem::file_size(folder + "/work.db-wal"));
+        }
+    }
+    // A checkpoint is due every 4,000 pages of 4 KiB; it needs a moment in which nobody reads.
+    EXPECT_LT(largest, uintmax_t{24} << 20);
+    EXPECT_GT(std::filesystem::file_size(folder + "/work.db"), uintmax_t{100'000});
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ class Rig : public ::testing::Test {
     /// Size of the log that is purged; the newest revision that every registered server has.
     uint64_t log_bytes = 0, held_by_all = UINT64_MAX;
     /// Zero-loss publish; after a change of it: reopen().
-    std::function<void(uint64_t, std::function<void(std::string)>)> replicate;
+    decltype(Hooks::replicate) replicate;
     /// For open(): Hooks::background.
     std::function<void(std::function<void()>, std::function<void()>)> background;
     int64_t now = 1'700'000'000'000;

@@ -160,6 +160,9 @@ class Node : public Env {
     Net& net_;
     Uid mds, server;
     std::string name, folder;
+    /// What is installed there, from the next boot on.
+    std::string release = "1";
+    const std::vector<store::Migration>* steps = &store::migrations();
     std::unique_ptr<store::PublicDb> db;
     std::unique_ptr<Replica> replica;
     struct Row {
@@ -233,8 +236,8 @@ class Net {
 };
 
 inline void Node::boot(bool founder) {
-    db = std::make_unique<store::PublicDb>(folder);
-    Replica::Identity self{mds, server, name, "1", name, false, founder, "London"};
+    db = std::make_unique<store::PublicDb>(folder, *steps);
+    Replica::Identity self{mds, server, name, release, name, false, founder, "London"};
     replica = std::make_unique<Replica>(*db, *this, self, net_.peers_of(*this), Timing{});
     replica->start();
 }

@@ -81,6 +81,41 @@ TEST_F(Verify, HW_4_AFlippedByteInADocumentIsFoundNamedAndRepaired) {
     EXPECT_EQ(db->position().digest, other->position().digest);
 }
 
+TEST_F(Verify, NothingIsPublishedOrAppliedOverADamagedRow) {
+    // Its altered document would be the before-image, its altered hash would go into the digest.
+    for (const char* sql : {"UPDATE object SET doc=doc||' ' WHERE name='host-9'",
+                            "UPDATE object SET hash=zeroblob(32) WHERE name='host-19'"}) {
+        test::tamper(db->file(), sql);
+    }
+    Position before = db->position();
+    EXPECT_FALSE(db->take_damage_notice());
+    for (int i : {9, 19}) {
+        try {
+            publish_host("changed", uids[i]);
+            ADD_FAILURE() << i;
+        } catch (const Error& e) {
+            EXPECT_EQ(e.code(), Code::damaged);
+            EXPECT_NE(e.message().find("host-" + std::to_string(i)), std::string::npos);
+        }
+        EXPECT_TRUE(db->take_damage_notice());
+        EXPECT_FALSE(db->take_damage_notice());
+    }
+    EXPECT_EQ(db->position().digest, before.digest);
+    other->publish({Uid::make(), "", "anna", "", {host("changed", uids[9])}}, {});
+    try {
+        db->apply(other->records(before.rev + 1, 1 << 20));
+        ADD_FAILURE();
+    } catch (const Error& e) {
+        EXPECT_EQ(e.code(), Code::damaged);
+    }
+    EXPECT_TRUE(db->take_damage_notice());
+    // What was not touched goes on, and so does the rest after the repair.
+    Repair repair;
+    repair.rows = other->images_of({uids[19]});
+    db->repair(repair, before.rev);
+    publish_host("changed-19", uids[19]);
+}
+
 TEST_F(Verify, ADamagedRecordOfTheLogIsFoundAndTakenFromAnother) {
     // Below 1 kB a payload is not compressed: the document stands in the log as well as in its row.
     test::tamper(db->file(), "UPDATE revision SET payload=replace(payload,'about','abouT')"
