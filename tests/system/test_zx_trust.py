@@ -138,12 +138,12 @@ def test_servers_of_two_releases_replicate_in_both_directions(ex1):
     version = ex1["london"].out("mdsctl --version").split()[1]
     other = version[:-1] + str((int(version[-1]) + 1) % 10)
     # The same program that says it is another release: what counts is what it can read.
-    patch = "f=/usr/lib/mds/mds-domain; cp $f /var/tmp/mds-domain; LC_ALL=C sed 's/{0}/{1}/g' " \
-            "/var/tmp/mds-domain >$f; systemctl restart 'mds-domain@*'"
-    plain = version.replace(".", "\\.")
-    ex1["tokyo"].sh(patch.format(plain, other))
+    plain, program = version.replace(".", "\\."), "/usr/lib/mds/mds-domain"
+    ex1["tokyo"].sh(f"cp -p {program} {program}.new; LC_ALL=C sed -i 's/{plain}/{other}/g' {program}.new; "
+                    f"mv {program} /var/tmp/mds-domain; mv {program}.new {program}; "
+                    "systemctl restart 'mds-domain@*'")
     try:
-        assert other in ex1["tokyo"].out("/usr/lib/mds/mds-domain --version")
+        assert other in ex1["tokyo"].out(f"{program} --version")
         ex1.wait_synchronized("london", "London", 60)
         publish(ex1, "release-1", "192.0.2.101")
         ex1.wait_synchronized("london", "London")
@@ -155,6 +155,5 @@ def test_servers_of_two_releases_replicate_in_both_directions(ex1):
         ex1.ctl("london", "ha set-active London london")
         ex1.wait_role("london", "London", "active")
     finally:
-        ex1["tokyo"].sh("cp /var/tmp/mds-domain /usr/lib/mds/mds-domain; "
-                        "systemctl restart 'mds-domain@*'")
+        ex1["tokyo"].sh(f"mv /var/tmp/mds-domain {program}; systemctl restart 'mds-domain@*'")
     ex1.wait_synchronized("london", "London", 60)
