@@ -2,6 +2,8 @@
 // "could not compare" is never OK.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/clock.hh"
 #include "repl/replica.hh"
 
@@ -117,9 +119,14 @@ PeerStatus Replica::judge(const PeerState& p) const {
     } else if (c.relation == Relation::ahead || (c.relation == Relation::behind && !active_here)) {
         bool here = c.relation == Relation::behind;
         uint64_t revisions = here ? theirs.rev - mine.rev : mine.rev - theirs.rev;
+        std::string age;
+        if (auto missing = db_.revisions(theirs.rev + 2, 1); !here && !missing.empty()) {
+            int64_t ms = std::max<int64_t>(0, env_.wall_ms() - missing.front().time_ms);
+            age = fmt::format(", the oldest of them {} s old", ms / 1000);
+        }
         is(SyncStatus::lagging,
-           fmt::format("{} is {} revision{} behind", here ? self_.name : p.peer.name, revisions,
-                       revisions == 1 ? "" : "s"),
+           fmt::format("{} is {} revision{} behind{}", here ? self_.name : p.peer.name, revisions,
+                       revisions == 1 ? "" : "s", age),
            "wait; " + status_command);
     } else if (c.relation == Relation::behind) {
         is(SyncStatus::advanced, p.peer.name + " is newer than this server", status_command);
