@@ -6,7 +6,6 @@ fails. OBJECTS (default 1000000) and RULES (default 100000) are the sizes that a
 each figure means."""
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ sys.path.insert(0, f"{ROOT}/tests/support")
 os.environ.setdefault("OPENMDS_RIG_DISK", "24G")  # sparse
 
 from deployment import ADDRESSES, PASSWORD, Deployment  # noqa: E402
+from figures import Figures  # noqa: E402
 from postgres import Cluster  # noqa: E402
 
 LOAD = os.environ.get("MDS_LOAD", f"{ROOT}/build/dev/bench/load")
@@ -39,7 +39,7 @@ def main():
         d.setup()
         d.domains(["London"])
     postgres = Cluster()
-    figures = {}
+    figures = Figures()
 
     def run(side, *work):
         words = [LOAD] + (postgres.target if side == "theirs" else
@@ -52,8 +52,7 @@ def main():
             print(f"FAILED {side} {work}: {done.stderr.strip()}", flush=True)
         for line in done.stdout.splitlines():
             _, name, value, unit = line.split()
-            figures.setdefault((name, unit), {}).setdefault(side, []).append(float(value))
-            print(f"RESULT {side}_{name} {value} {unit}", flush=True)
+            figures.add(side, name, float(value), unit)
 
     def both(rounds, *work, addresses=0):
         for number in range(rounds):
@@ -71,7 +70,7 @@ def main():
         lines = d["london"].out(f"cat /proc/{pid}/smaps_rollup")
         private = sum(int(line.split()[1]) for line in lines.splitlines()
                       if line.startswith(("Private_Clean", "Private_Dirty")))
-        print(f"RESULT ours_memory_{name} {private / 1024:.1f} MiB", flush=True)
+        figures.add("ours", f"memory_{name}", private / 1024, "MiB")
 
     def restarts():
         for _ in range(3):
@@ -82,10 +81,7 @@ def main():
                 else:
                     postgres.restart()
                 run(side, "read", 1, f"f{tag}", OBJECTS)
-                took = time.monotonic() - begin
-                figures.setdefault(("restart_to_first_read", "s"), {}).setdefault(side, []).append(
-                    took)
-                print(f"RESULT {side}_restart_to_first_read {took:.3f} s", flush=True)
+                figures.add(side, "restart_to_first_read", time.monotonic() - begin, "s")
 
     used = [int(time.time()) % 1000 * 3000]
 
@@ -133,13 +129,7 @@ def main():
         postgres.stop()
         if not os.environ.get("KEEP"):
             d.down()
-    print(f"{'':34}{'ours':>12}{'PostgreSQL':>12}  unit    ratio of ours to theirs")
-    for (name, unit), sides in figures.items():
-        if len(sides) < 2 or not all(sides["theirs"]):
-            continue
-        ours, theirs = (statistics.median(sides[s]) for s in ("ours", "theirs"))
-        ratio = statistics.median(a / b for a, b in zip(sides["ours"], sides["theirs"]) if b)
-        print(f"{name:34}{ours:12.3f}{theirs:12.3f}  {unit:8}{ratio:.2f}")
+    figures.table()
 
 
 if __name__ == "__main__":

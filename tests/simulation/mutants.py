@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MUTANTS = [
     ("the digest is not checked at apply, and a row is lost", "lib/store/history.cc",
      "if (db.digest.value() != record.digest) {",
-     "if (record.rev % 7 == 0 && !changes.empty()) db.remove_row(changes[0].uid);\n"
+     "if (record.rev % 7 == 0 && !changes.empty()) db.take_row(changes[0].uid);\n"
      "            if (false) {"),
     ("the hash before is not checked", "lib/store/history.cc",
      "if (record.rev != position.rev + 1 || record.prev_hash != position.hash) {",
