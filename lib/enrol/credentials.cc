@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "base/ids.hh"
 #include "base/text.hh"
 #include "crypto/secret.hh"
+#include "pki/crl.hh"
 #include "pki/key.hh"
 #include "pki/request.hh"
 #include "pki/verify.hh"
@@ -121,6 +123,45 @@ void Credentials::install(const Issued& issued) {
     sync_folder(folder_);
     // The set before goes only now: until here a crash leaves it in use.
     if (!before.empty() && before.starts_with("set-")) fs::remove_all(folder_ + "/" + before);
+}
+
+bool Credentials::install_revocations(const std::string& crl_pem) {
+    if (!present()) throw Error(Code::ha_invalid, "there are no credentials to put lists to");
+    std::string path = folder_ + "/current/crl.pem";
+    std::string before = fs::exists(path) ? read_file(path) : "";
+    if (before == crl_pem) return false;
+    std::vector<pki::Certificate> authorities =
+        pki::Certificate::list_from_pem(read_file(folder_ + "/chain.pem"));
+    for (pki::Certificate& root : pki::Certificate::list_from_pem(read_file(folder_ + "/root.pem"))) {
+        authorities.push_back(std::move(root));
+    }
+    std::vector<pki::Crl> lists = pki::Crl::list_from_pem(crl_pem);
+    std::vector<pki::Crl> old = pki::Crl::list_from_pem(before);
+    auto number_of = [](const std::vector<pki::Crl>& all, const pki::Certificate& authority) {
+        uint64_t number = 0;
+        for (const pki::Crl& crl : all) {
+            if (crl.is_from(authority)) number = std::max(number, crl.number());
+        }
+        return number;
+    };
+    bool newer = false;
+    for (const pki::Certificate& authority : authorities) {
+        uint64_t now = number_of(lists, authority), was = number_of(old, authority);
+        if (now < was) {
+            throw Error(Code::forbidden, "the revocation list " + std::to_string(now) + " of " +
+                                             authority.subject() + " is older than the one in use, " +
+                                             std::to_string(was));
+        }
+        newer |= now > was;
+    }
+    for (const pki::Crl& crl : lists) {
+        bool known = std::any_of(authorities.begin(), authorities.end(),
+                                 [&](const pki::Certificate& a) { return crl.is_from(a); });
+        if (!known) throw Error(Code::forbidden, "a revocation list of a stranger");
+    }
+    if (!newer) return false;
+    replace_file(path, crl_pem, 0600);
+    return true;
 }
 
 bool Credentials::waiting() const { return fs::exists(folder_ + k_pending + "/who.json"); }

@@ -38,6 +38,10 @@ class Credentials {
     /// chain to the root, then puts keys and certificates in use in one step. Throws
     /// mds::Error(forbidden) when they do not fit; nothing has changed then.
     void install(const Issued& issued);
+    /// Puts newer revocation lists (PEM) in use. Each must be signed by the Servers CA or the root in use
+    /// and none may be older than the one it replaces (a list that was taken back would trust again what
+    /// was revoked): mds::Error(forbidden), and nothing has changed. False: these are in use already.
+    bool install_revocations(const std::string& crl_pem);
     /// Whether there are credentials in use.
     bool present() const;
     /// deployment.json; empty when there is none.

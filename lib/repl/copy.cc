@@ -252,7 +252,11 @@ void Replica::finish_copy(const store::ProvenCopy& copy) {
         return;
     }
     failure_.clear();
-    mark_good();  // every row was read
+    // Its rows were read; the log and the indexes that came with them are read now.
+    health_.good_at = 0;
+    health_.due_at = env_.mono_ms();
+    health_.damage.clear();
+    health_.asked = {};
     if (!r.order.is_nil()) {
         // What somebody has begun here belongs to content that is gone (MA-2 to MA-4).
         obeyed_ = r.order;

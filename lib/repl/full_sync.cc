@@ -55,7 +55,8 @@ void Replica::full_sync(const Uid& mds, const Uid& id, const std::string& by, Sy
 
 void Replica::on_full_sync(PeerState& p, std::string_view payload) {
     NoteMessage order = NoteMessage::decode(payload);
-    if (role_ == Role::active && !collision_) {
+    if (role_ == Role::active) {
+        // In a collision too: one of the two is set Standby first, by somebody who knows what is lost.
         NoteMessage refusal{order.id, 1, self_.name + " is Active"};
         env_.send(p.peer.mds, Kind::full_sync_done, refusal.encode());
     } else if (order.id == obeyed_) {

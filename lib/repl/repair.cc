@@ -16,6 +16,8 @@ namespace {
 constexpr int k_most_attempts = 5;
 // With more, the replicas have little in common and a full copy is cheaper.
 constexpr size_t k_most_buckets = 512;
+// An answer takes no longer than so many repetitions.
+constexpr int k_patience = 15;
 // What is asked for at once.
 constexpr size_t k_most_rows = 2000;
 
@@ -46,8 +48,9 @@ void Replica::progress_health() {
     int64_t now = env_.mono_ms();
     if (!db_.has_history() || receiving_ || health_.checking) return;
     if (db_.take_damage_notice()) health_.due_at = now;
-    bool unanswered = !health_.asked.is_nil() && now - health_.asked_at > 5 * timing_.repeat_ms;
-    if (now >= health_.due_at || unanswered) start_check();
+    // A question and its answer may take long on a slow line; a check meanwhile would forget them.
+    bool waits = !health_.asked.is_nil() && now - health_.asked_at <= k_patience * timing_.repeat_ms;
+    if (now >= health_.due_at && (!waits || !health_.waiting.empty())) start_check();
 }
 
 void Replica::start_check() {
@@ -151,10 +154,14 @@ void Replica::repair(const store::Verification& found) {
         return;
     }
     if (!found.unreadable.empty() || health_.attempts > k_most_attempts) {
-        if (role_ == Role::active) return;  // an operator makes another server Active first
-        env_.log(4, "the damage cannot be repaired piece by piece");
-        request_copy(*source);
-        return;
+        if (role_ != Role::active) {
+            env_.log(4, "the damage cannot be repaired piece by piece");
+            request_copy(*source);
+            return;
+        }
+        // An operator may make another server Active; piece by piece it is tried on, now and then.
+        health_.due_at = env_.mono_ms() + 2 * k_patience * timing_.repeat_ms;
+        if (!found.unreadable.empty()) return;
     }
     health_.asked = source->peer.mds;
     health_.asked_at = env_.mono_ms();

@@ -397,6 +397,8 @@ void Replica::on_position(PeerState& p, std::string_view payload) {
     if (p.copying && p.last.copy_percent == 255) {
         p.copying = false;
         env_.copy_ends(p.peer, p.last.failure);
+        // It came whole and was not what it should be: then it is not here either.
+        if (p.last.failure.starts_with("overwrite:")) health_.due_at = env_.mono_ms();
     }
     if (first) env_.send(p.peer.mds, Kind::position, my_position().encode());
     step_down_if_needed(p);

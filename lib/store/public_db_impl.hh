@@ -64,7 +64,8 @@ struct Live {
     std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
 };
 
-/// The digest of all rows of an open database, hashed anew from the documents (verify.cc).
+/// The digest of all rows of an open database, hashed anew from the documents (verify.cc). Throws
+/// Code::damaged when a row has another hash.
 Hash content_digest(SQLite::Database& database);
 /// `hash` of a record, computed from everything else in it.
 Hash chain_hash_of(Hasher& hasher, const Revision& record);

@@ -195,7 +195,13 @@ Position position_of(SQLite::Database& database) {
 
 Hash content_digest(SQLite::Database& database) {
     Digest digest;
-    each_row(database, [&](const Row& row) { digest.add(row.hash); });
+    each_row(database, [&](const Row& row) {
+        // The next change of the row would take the stored one out of the digest.
+        if (row.stored != raw(row.hash)) {
+            throw Error(Code::damaged, fmt::format("{} '{}' is damaged", row.type, row.name));
+        }
+        digest.add(row.hash);
+    });
     return digest.value();
 }
 

@@ -55,6 +55,7 @@ void BusObject::Revoke(const std::string& serial, const std::string& reason) {
     bus::guarded([&] {
         store_.revoke(serial, reason);
         log::notice("certificate " + serial + " revoked: " + reason);
+        emitRevoked(serial);
     });
 }
 

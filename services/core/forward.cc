@@ -11,8 +11,6 @@
 namespace mds::core {
 namespace {
 
-// Messages between cores on the channel "system" (repl::Kind::application and above).
-constexpr uint16_t k_heartbeat = 101, k_request = 102, k_reply = 103;
 constexpr int64_t k_request_ms = 15'000;
 constexpr int64_t k_keep_tasks_ms = 7LL * 24 * 3'600'000;
 
@@ -46,7 +44,13 @@ void Service::on_message(const Uid& mds, uint16_t kind, const std::string& paylo
     try {
         json::object message = json::parse_object(payload);
         if (kind == k_heartbeat) {
+            catch_up_revocations(mds, message);
             grid_->heard(mds, std::move(message));
+        } else if (kind == k_revocations) {
+            auto sender = find_mds(mds.text());
+            if (sender && sender->role == "primary") {
+                install_revocations(json::get_string(message, "lists"));
+            }
         } else if (kind == k_request) {
             answer_request(mds, message);
         } else if (kind == k_reply) {
@@ -73,6 +77,8 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
         if (op == "run") {
             run_in_domain(json::get_string(message, "domain"), json::get_string(message, "command"),
                           json::get_string(message, "body"), then);
+        } else if (op == "renew") {
+            sign_for(mds, message, then);
         } else if (op == "ha-action") {
             local_ha_action(json::get_string(message, "server"),
                             json::get_object(message, "request"), then);

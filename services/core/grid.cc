@@ -10,6 +10,8 @@ namespace {
 
 // A server that was not heard for this long is silent; its cells lose their state at once (P2).
 constexpr int64_t k_silent_ms = 5000;
+/// A certificate that ends so soon should have been renewed two months ago (K-13).
+constexpr int64_t k_certificate_alarm_ms = 7LL * 24 * 3'600'000;
 
 }  // namespace
 
@@ -39,6 +41,8 @@ void Grid::heard(const Uid& mds, json::object beat) {
     remote.heard_mono = mono_ms();
     remote.heard_wall = wall_ms();
     remote.version = json::get_string(beat, "version", "?");
+    remote.certificate_until = json::get_int(json::get_object(beat, "certificate"), "not-after");
+    remote.renewal_problem = json::get_string(beat, "renewal-problem");
     if (json::get_bool(beat, "whole")) remote.cells.clear();
     for (const json::value& gone : json::get_array(beat, "gone")) {
         if (auto domain = Uid::parse(std::string(gone.as_string()))) remote.cells.erase(*domain);
@@ -76,6 +80,8 @@ json::object Grid::beat(bool whole) {
             {"role", me.role},
             {"version", mds::version()},
             {"clock", wall_ms()},
+            {"certificate", service_.certificate()},
+            {"renewal-problem", service_.renewal_problem()},
             {"revision", service_.system().db().position().rev},
             {"whole", whole},
             {"domain-servers", std::move(servers)},
@@ -148,10 +154,14 @@ json::object Grid::json() {
         bool self = m.uid == me.uid;
         bool quiet = !self && silent(m.uid);
         std::string version = mds::version(), reason;
+        std::string renewal = service_.renewal_problem();
+        int64_t until = json::get_int(service_.certificate(), "not-after");
         uint32_t round_trip = 0;
         if (!self) {
             auto it = remote_.find(m.uid);
             version = it == remote_.end() ? "?" : it->second.version;
+            until = it == remote_.end() ? 0 : it->second.certificate_until;
+            renewal = it == remote_.end() ? "" : it->second.renewal_problem;
             if (quiet) reason = link_reason(m.uid);
             else if (it != remote_.end()) round_trip = it->second.round_trip_us;
         }
@@ -165,8 +175,18 @@ json::object Grid::json() {
                                        {"reason", reason},
                                        {"round-trip-us", round_trip},
                                        {"version", version},
+                                       {"certificate-until", until},
+                                       {"renewal-problem", renewal},
                                        {"active", counts[m.uid].first},
                                        {"standby", counts[m.uid].second}});
+        if (until != 0 && until - wall_ms() < k_certificate_alarm_ms) {
+            problems.push_back(json::object{
+                {"what", fmt::format("the certificate of {} {} on {}", m.name,
+                                     until < wall_ms() ? "ended" : "ends", rfc3339(until))},
+                {"why", renewal.empty() ? "it was not renewed in time" : "not renewed: " + renewal},
+                {"since", until},
+                {"next", json::array{"mdsctl server list"}}});
+        }
         if (quiet) {
             std::string when = last_contact(m.uid)
                                    ? "last contact " + rfc3339(last_contact(m.uid))

@@ -54,7 +54,8 @@ class Grid {
         std::unordered_map<Uid, json::object> cells;
     };
     struct Remote : Host {
-        std::string version = "?";
+        std::string version = "?", renewal_problem;
+        int64_t certificate_until = 0;
         int64_t heard_mono = 0, heard_wall = 0;
         std::string link_state, link_reason;
         uint32_t round_trip_us = 0;

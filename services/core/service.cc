@@ -99,6 +99,7 @@ Service::Service(app::Daemon& daemon)
         return k_beat_ms;
     });
     daemon.every(5000, [this] { ask_round_trips(); });
+    watch_certificates();
     daemon.ready("");
     update_status();
     if (identity_ && !identity_->joined() && identity_->role != "primary") {
@@ -275,7 +276,7 @@ void Service::heartbeat() {
     for (const repl::Peer& p : system_->config().peers) {
         bool everything = tell_whole_.erase(p.mds) > 0 || all_whole;
         if (everything && whole.empty()) whole = json::text(json::value(grid_->beat(true)));
-        system_->send(p.mds, 101, everything ? whole : part);
+        system_->send(p.mds, k_heartbeat, everything ? whole : part);
     }
     grid_->told();
     check_watches();

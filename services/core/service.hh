@@ -21,6 +21,9 @@ class BusObject;
 inline const char k_system_data_uid[] = "a0eebc99-afed-4ef8-bb6d-fedfedfedfed";
 inline const char k_global_uid[] = "1e294ce0-367a-11e3-aa6e-0800200c9a66";
 
+/// Messages between cores on the channel "system" (repl::Kind::application and above).
+inline constexpr uint16_t k_heartbeat = 101, k_request = 102, k_reply = 103, k_revocations = 104;
+
 /// The owner of mds-core's state. Everything runs on the loop thread unless it says "worker".
 class Service {
   public:
@@ -29,6 +32,9 @@ class Service {
 
     app::Daemon& daemon() { return daemon_; }
     const std::optional<Identity>& identity() const { return identity_; }
+    /// The certificate of this server (Sync1.Certificate), and why it was not renewed when it should be.
+    const json::object& certificate() const { return certificate_; }
+    const std::string& renewal_problem() const { return renewal_problem_; }
     /// The system data; throws Error(not_set_up) before there is one.
     server::Server& system();
     bool has_system() const { return system_ != nullptr; }
@@ -136,11 +142,31 @@ class Service {
     void local_ha_action(const std::string& server, const json::object& request, Then then);
     void check_watches();
     void confirm_trust();
+    // certificates.cc
+    void watch_certificates();
+    void check_certificate();
+    void renew_certificate();
+    /// Worker.
+    void install_certificates(const std::string& answer);
+    /// A member asks the Primary for certificates of its new keys.
+    void sign_for(const Uid& mds, const json::object& message, Then then);
+    void fetch_revocations();
+    /// Sends a member the lists when its heartbeat names older ones.
+    void catch_up_revocations(const Uid& mds, const json::object& beat);
+    void install_revocations(const std::string& lists);
     void register_administrator_commands();
     void change_password(const Uid& administrator, const std::string& password,
                          const std::string& hash);
     void add_login_message(json::object& reply);
     bool trust_confirmed_ = false;
+    /// Sync1.Certificate as last read.
+    json::object certificate_;
+    /// Mono ms before which renewal is not tried again; what was wrong the last time.
+    int64_t renew_after_ = 0, lists_after_ = 0;
+    std::string renewal_problem_;
+    /// On the Primary: the lists that every member should have, PEM.
+    std::string revocations_;
+    sdbus::Slot revoked_match_;
     /// The servers of a request in stored form, or every problem with them at once.
     json::array check_servers(const json::array& given, const std::string& domain,
                               const json::array& present);

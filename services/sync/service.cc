@@ -173,8 +173,16 @@ void Service::InstallIdentity(const std::string& identity_pem, const std::string
         issued.crl_pem = crl_pem;
         issued.deployment_id = json::get_string(deployment, "id");
         issued.deployment_name = json::get_string(deployment, "name");
+        issued.members_json = json::text(json::get_array(deployment, "members"));
         trust_.install(issued);
         load_trust();
+    });
+}
+
+void Service::InstallRevocations(const std::string& crl_pem) {
+    bus::guarded([&] {
+        callers_.require(current());
+        if (trust_.install_revocations(crl_pem)) load_trust();
     });
 }
 
@@ -215,6 +223,8 @@ void Service::load_trust() {
     }
     deployment_ = tls ? trust_.deployment() : "";
     announce("Deployment");
+    certificate_ = tls ? trust_.certificate() : "{}";
+    announce("Certificate");
     network_.set_trust(std::move(tls), why);
 }
 

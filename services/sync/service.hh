@@ -36,10 +36,12 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
     void InstallIdentity(const std::string& identity_pem, const std::string& sealing_pem,
                          const std::string& chain_pem, const std::string& root_pem,
                          const std::string& crl_pem, const std::string& deployment_json) override;
+    void InstallRevocations(const std::string& crl_pem) override;
     void ReloadTrust() override;
     std::vector<PeerRow> Peers() override;
     std::string Self() override { return self_; }
     std::string Deployment() override { return deployment_; }
+    std::string Certificate() override { return certificate_; }
     uint32_t Connected() override { return static_cast<uint32_t>(network_.connected()); }
     std::string State() override { return network_.state(); }
     uint64_t BytesSent() override { return network_.counters().sent; }
@@ -62,7 +64,7 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
     TrustFolder trust_;
     Network network_;
     sdbus::Slot names_;
-    std::string self_, deployment_;
+    std::string self_, deployment_, certificate_ = "{}";
     std::set<std::string> changed_;
     bool announcing_ = false;
 };

@@ -1,5 +1,6 @@
 #include "trust.hh"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -7,6 +8,8 @@
 #include "base/text.hh"
 #include "crypto/secret.hh"
 #include "json/json.hh"
+#include "pki/certificate.hh"
+#include "pki/crl.hh"
 
 namespace mds::sync {
 namespace {
@@ -41,6 +44,25 @@ std::shared_ptr<wire::Tls> TrustFolder::load() {
 
 std::string TrustFolder::deployment() const {
     return credentials_.present() ? read_file(folder_ + "/deployment.json") : "";
+}
+
+std::string TrustFolder::certificate() const {
+    auto identity = pki::Certificate::from_pem(read_file(folder_ + "/identity.pem"));
+    uint64_t number = 0;
+    if (fs::exists(folder_ + "/crl.pem")) {
+        auto authority = pki::Certificate::from_pem(read_file(folder_ + "/chain.pem"));
+        for (const pki::Crl& crl : pki::Crl::list_from_pem(read_file(folder_ + "/crl.pem"))) {
+            if (crl.is_from(authority)) number = std::max(number, crl.number());
+        }
+    }
+    return json::text(json::object{{"serial", identity.serial()},
+                                   {"not-before", identity.not_before()},
+                                   {"not-after", identity.not_after()},
+                                   {"revocations", number}});
+}
+
+bool TrustFolder::install_revocations(const std::string& crl_pem) {
+    return credentials_.install_revocations(crl_pem);
 }
 
 std::pair<std::string, std::string> TrustFolder::prepare(const std::string& name,

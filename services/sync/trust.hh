@@ -26,6 +26,10 @@ class TrustFolder {
     /// Installs everything or nothing, also across a power cut. Throws mds::Error when the parts do
     /// not fit each other (validation_failed) or no keys wait (ha_invalid).
     void install(const enrol::Issued& issued);
+    /// See enrol::Credentials.
+    bool install_revocations(const std::string& crl_pem);
+    /// Sync1.Certificate of the credentials in use.
+    std::string certificate() const;
 
   private:
     std::string folder_;

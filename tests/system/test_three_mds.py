@@ -1,9 +1,12 @@
 """Three Multi-Domain Servers: load sharing, one of two Standbys, all Domains moved at once (LS, MD)."""
 
+import json
 import re
+import time
 
 import pytest
 
+from clock import Clock
 from deployment import ADDRESSES, Deployment
 from rig import wait_until
 from test_ex1 import host, refused
@@ -78,3 +81,74 @@ def test_set_active_all_when_a_site_is_evacuated(three):
     three.wait_role("paris", "Global", "active")
     wait_until(lambda: three.ctl("paris", "--json status", check=False).returncode == 0, 30,
                "all to be well", lambda: three.ctl("paris", "status", check=False).stdout)
+
+
+# Last in order: what follows cannot be taken back.
+
+def certificate(deployment, name):
+    """The identity that a host's mds-sync uses."""
+    text = deployment.property(name, "org.openmds.Sync1", "/org/openmds/Sync1", "org.openmds.Sync1",
+                               "Certificate")
+    return json.loads(json.loads(text.split(" ", 1)[1]))
+
+
+def test_every_certificate_is_renewed_through_a_year_without_a_hand_on_it(three):
+    clocks = [Clock(three[name]) for name in CITIES]
+    for domain in "ABC":
+        three.wait_synchronized("london", domain, 60)
+    serials = {name: {certificate(three, name)["serial"]} for name in CITIES}
+    starts = {name: three[name].out("systemctl show -P ActiveEnterTimestampMonotonic mds-sync")
+              for name in CITIES}
+    api = three.api("paris", "A")
+    for days in (130, 260, 390):
+        for clock in clocks:
+            clock.set(days * 86400)
+        wait_until(lambda: all(certificate(three, n)["serial"] not in serials[n] for n in CITIES), 60,
+                   f"certificates of day {days}", lambda: str([certificate(three, n) for n in CITIES]))
+        for name in CITIES:
+            now = certificate(three, name)
+            serials[name].add(now["serial"])
+            assert now["not-after"] > (time.time() + (days + 170) * 86400) * 1000
+        # Nobody was restarted, and what is published arrives.
+        api.send("add-host", host(f"day-{days}", f"192.0.2.{days // 10}"))
+        api.publish()
+        three.wait_synchronized("paris", "A")
+    assert starts == {n: three[n].out("systemctl show -P ActiveEnterTimestampMonotonic mds-sync")
+                      for n in CITIES}
+    api.close()
+    # A connection of today takes them too.
+    three["tokyo"].sh("systemctl restart mds-sync")
+    for domain in "ABC":
+        three.wait_synchronized("paris", domain, 60)
+    screen = three.ctl("tokyo", "status").stdout
+    assert "is the first to end, on 20" in screen, screen
+
+
+def test_a_revoked_server_is_cut_off_everywhere_within_seconds(three):
+    serial = certificate(three, "paris")["serial"]
+    three["london"].sh(f"busctl call org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1 Revoke ss "
+                       f"{serial} key-compromise")
+    begin = time.monotonic()
+
+    def cut(name):
+        row = three.peer(name, "B", "paris")
+        return row.get("sync-status") == "trust-missing" and "revoked" in row["reason"]
+    wait_until(lambda: cut("london") and cut("tokyo"), 20, "Paris to be cut off")
+    assert time.monotonic() - begin < 10
+    # The others go on with each other.
+    assert three.peer("london", "B", "tokyo")["sync-status"] == "synchronized"
+    # A list that is older is not taken back, whoever gives it.
+    lists = json.loads(three["london"].out("busctl --json=short call org.openmds.Ca1 /org/openmds/Ca1 "
+                                           "org.openmds.Ca1 RevocationLists"))["data"][0]
+    three["tokyo"].write_file("/var/tmp/lists", lists)
+    install = ("busctl call org.openmds.Sync1 /org/openmds/Sync1 org.openmds.Sync1 "
+               "InstallRevocations s \"$(cat /var/tmp/lists)\"")
+    three["tokyo"].sh(install)
+    newer = json.loads(three["london"].out("busctl --json=short call org.openmds.Ca1 /org/openmds/Ca1 "
+                                           "org.openmds.Ca1 RevocationLists"))["data"][0]
+    three["tokyo"].write_file("/var/tmp/lists", newer)
+    three["tokyo"].sh(install)
+    three["tokyo"].write_file("/var/tmp/lists", lists)
+    refused_older = three["tokyo"].sh(install, check=False)
+    assert refused_older.returncode != 0 and "older" in refused_older.stderr, refused_older.stderr
+    assert cut("tokyo")

@@ -20,6 +20,20 @@ std::string trip_text(int64_t us) {
 }
 
 /// The other Multi-Domain Server that answers soonest (EX-4); nobody works on a log server.
+/// The certificate that ends first; all are renewed at two thirds of their time.
+void print_first_end(const json::array& servers) {
+    const json::object* first = nullptr;
+    for (const json::value& v : servers) {
+        const json::object& s = v.as_object();
+        int64_t until = json::get_int(s, "certificate-until");
+        if (until > 0 && (!first || until < json::get_int(*first, "certificate-until"))) first = &s;
+    }
+    if (!first) return;
+    std::printf("  Trust    the certificate of %s is the first to end, on %s\n",
+                safe(json::get_string(*first, "name")).c_str(),
+                rfc3339(json::get_int(*first, "certificate-until")).substr(0, 10).c_str());
+}
+
 void print_nearest(const json::array& servers) {
     const json::object* nearest = nullptr;
     for (const json::value& v : servers) {
@@ -84,6 +98,7 @@ int status(Client& client, const Options& options) {
     std::printf("  Tasks    %lld running, %lld failed\n",
                 static_cast<long long>(json::get_int(tasks, "running")),
                 static_cast<long long>(json::get_int(tasks, "failed")));
+    print_first_end(servers);
     for (const json::value& v : problems) {
         const json::object& p = v.as_object();
         std::printf("\n  %s %s\n", symbol(options, "problem").c_str(),

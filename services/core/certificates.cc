@@ -1,0 +1,180 @@
+// The certificates of this server through the years (security.md 3): renewed before they end, by the
+// authority on the Primary, without a restart; revocations reach every member at once.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/clock.hh"
+#include "blocking_bus.hh"
+#include "log/log.hh"
+#include "service.hh"
+
+namespace mds::core {
+namespace {
+
+constexpr int k_look_ms = 20'000;
+constexpr int64_t k_again_ms = 3'600'000;
+/// A list is valid for 7 days; a new one is made long before (K-16).
+constexpr int64_t k_lists_ms = 24LL * 3'600'000;
+
+/// Two thirds of the validity, a little earlier or later on each server (K-13), ms since 1970.
+int64_t due(const json::object& certificate, const Uid& uid) {
+    int64_t begin = json::get_int(certificate, "not-before");
+    int64_t whole = json::get_int(certificate, "not-after") - begin;
+    int64_t spread = whole / 20 * (uid.bytes[0] - 128) / 128;
+    return begin + whole / 3 * 2 + spread;
+}
+
+}  // namespace
+
+void Service::watch_certificates() {
+    revoked_match_ = daemon_.bus().raw().addMatch(
+        "type='signal',interface='org.openmds.Ca1',member='Revoked'",
+        [this](auto&&) { fetch_revocations(); });
+    daemon_.every(k_look_ms, [this] { check_certificate(); });
+    check_certificate();
+}
+
+void Service::check_certificate() {
+    if (!system_ || !identity_) return;
+    if (identity_->role == "primary" && mono_ms() >= lists_after_) fetch_revocations();
+    sync_->callMethodAsync(bus::MemberName{"Get"})
+        .onInterface(bus::InterfaceName{"org.freedesktop.DBus.Properties"})
+        .withArguments(std::string("org.openmds.Sync1"), std::string("Certificate"))
+        .uponReplyInvoke([this](bus::ReplyError failed, const sdbus::Variant& value) {
+            if (bus::error_ptr(failed)) return;
+            certificate_ = json::parse_object(value.get<std::string>());
+            if (certificate_.empty() || mono_ms() < renew_after_) return;
+            if (wall_ms() >= due(certificate_, identity_->uid)) renew_certificate();
+        });
+}
+
+void Service::renew_certificate() {
+    renew_after_ = mono_ms() + k_again_ms;
+    std::string name = identity_->name, uid = identity_->uid.text();
+    log::info("renewing the certificate of this server, which ends on " +
+              rfc3339(json::get_int(certificate_, "not-after")));
+    daemon_.work([this, name, uid] {
+        auto failed = [this](const std::string& why) {
+            daemon_.post([this, why] {
+                if (renewal_problem_ != why) log::warning("the certificate was not renewed: " + why);
+                renewal_problem_ = why;
+            });
+        };
+        try {
+            BlockingBus bus;
+            auto [identity, sealing] = bus.call<std::string, std::string>(
+                "org.openmds.Sync1", "PrepareIdentity", name, uid);
+            json::object asked{{"op", "renew"}, {"identity", identity}, {"sealing", sealing}};
+            Then then = [this, failed](mgmt::Reply reply) {
+                if (reply.status != 200) {
+                    return failed(json::get_string(json::parse_object(reply.body), "message"));
+                }
+                daemon_.work([this, failed, text = reply.body] {
+                    try {
+                        install_certificates(text);
+                    } catch (const std::exception& e) {
+                        failed(e.what());
+                    }
+                });
+            };
+            daemon_.post([this, failed, asked = std::move(asked), then]() mutable {
+                try {
+                    if (identity_->role == "primary") return sign_for(identity_->uid, asked, then);
+                    for (const MdsRow& row : all_mdss()) {
+                        if (row.role == "primary") return request(row.uid, std::move(asked), then);
+                    }
+                    failed("there is no Primary");
+                } catch (const Error& e) {
+                    failed(e.message());
+                }
+            });
+        } catch (const std::exception& e) {
+            failed(e.what());
+        }
+    });
+}
+
+void Service::install_certificates(const std::string& answer) {
+    json::object issued = json::parse_object(answer);
+    BlockingBus bus;
+    // The rest of deployment.json is what it was.
+    std::string deployment = bus.property("org.openmds.Sync1", "Deployment");
+    bus.call<>("org.openmds.Sync1", "InstallIdentity", json::get_string(issued, "identity"),
+               json::get_string(issued, "sealing"), json::get_string(issued, "chain"),
+               json::get_string(issued, "root"), json::get_string(issued, "crl"), deployment);
+    log::notice("the certificate of this server was renewed");
+    daemon_.post([this] {
+        renewal_problem_.clear();
+        renew_after_ = 0;
+        check_certificate();
+    });
+}
+
+void Service::sign_for(const Uid& mds, const json::object& message, Then then) {
+    require_primary("Renewing a certificate");
+    auto row = find_mds(mds.text());
+    if (!row) throw Error(Code::forbidden, "only members renew their certificates");
+    std::string identity = json::get_string(message, "identity"),
+                sealing = json::get_string(message, "sealing");
+    daemon_.work([this, row = *row, identity, sealing, then] {
+        try {
+            BlockingBus bus;
+            // mds-ca refuses requests that are for another server than this one.
+            auto [one, other, chain, root, crl] =
+                bus.call<std::string, std::string, std::string, std::string, std::string>(
+                    "org.openmds.Ca1", "IssueServer", identity, sealing, row.name, row.uid.text(),
+                    row.role);
+            json::object answer{{"identity", one}, {"sealing", other}, {"chain", chain},
+                                {"root", root}, {"crl", crl}};
+            daemon_.post([answer, then] { then(mgmt::ok_reply(answer)); });
+        } catch (const Error& e) {
+            daemon_.post([e, then] { then(mgmt::error_reply(e)); });
+        } catch (const std::exception& e) {
+            Error error(Code::internal, e.what());
+            daemon_.post([error, then] { then(mgmt::error_reply(error)); });
+        }
+    });
+}
+
+void Service::fetch_revocations() {
+    if (!system_ || identity_->role != "primary") return;
+    lists_after_ = mono_ms() + k_lists_ms;
+    daemon_.work([this] {
+        try {
+            BlockingBus bus;
+            auto [lists] = bus.call<std::string>("org.openmds.Ca1", "RevocationLists");
+            daemon_.post([this, lists = lists] {
+                install_revocations(lists);
+                json::value message = json::object{{"lists", lists}};
+                for (const repl::Peer& p : system_->config().peers) {
+                    system_->send(p.mds, k_revocations, json::text(message));
+                }
+                revocations_ = lists;
+            });
+        } catch (const std::exception& e) {
+            log::warning(std::string("revocation lists: ") + e.what());
+        }
+    });
+}
+
+void Service::catch_up_revocations(const Uid& mds, const json::object& beat) {
+    if (revocations_.empty() || identity_->role != "primary") return;
+    int64_t there = json::get_int(json::get_object(beat, "certificate"), "revocations", -1);
+    if (there < 0 || there >= json::get_int(certificate_, "revocations")) return;
+    system_->send(mds, k_revocations, json::text(json::object{{"lists", revocations_}}));
+}
+
+void Service::install_revocations(const std::string& lists) {
+    sync_->callMethodAsync(bus::MemberName{"InstallRevocations"})
+        .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
+        .withArguments(lists)
+        .uponReplyInvoke([this](bus::ReplyError failed) {
+            if (const sdbus::Error* e = bus::error_ptr(failed)) {
+                log::warning("revocation lists: " + bus::from_bus_error(*e).message());
+            }
+            check_certificate();
+        });
+}
+
+}  // namespace mds::core
