@@ -49,7 +49,7 @@ def main():
     d.install()
     d.setup()
     d.join()
-    api = d.api("london", **{"session_timeout": 3600})
+    api = d.api("london", **{"session-timeout": 3600})
     begin = time.monotonic()
     for n in range(DOMAINS):
         servers = [{"name": f"d{n}-{i}", "ip-address": f"10.{80 + i}.{n // 250}.{n % 250 + 1}",

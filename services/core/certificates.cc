@@ -12,7 +12,7 @@
 namespace mds::core {
 namespace {
 
-constexpr int k_look_ms = 20'000;
+constexpr int k_look_ms = 5000;
 constexpr int64_t k_again_ms = 3'600'000;
 /// A list is valid for 7 days; a new one is made long before (K-16).
 constexpr int64_t k_lists_ms = 24LL * 3'600'000;

@@ -99,23 +99,25 @@ def test_every_certificate_is_renewed_through_a_year_without_a_hand_on_it(three)
     serials = {name: {certificate(three, name)["serial"]} for name in CITIES}
     starts = {name: three[name].out("systemctl show -P ActiveEnterTimestampMonotonic mds-sync")
               for name in CITIES}
-    api = three.api("paris", "A")
     for days in (130, 260, 390):
         for clock in clocks:
             clock.set(days * 86400)
-        wait_until(lambda: all(certificate(three, n)["serial"] not in serials[n] for n in CITIES), 60,
+        # The authority may still have had the time of before when it signed the first one.
+        end = (time.time() + (days + 170) * 86400) * 1000
+        wait_until(lambda end=end: all(certificate(three, n)["not-after"] > end for n in CITIES), 60,
                    f"certificates of day {days}", lambda: str([certificate(three, n) for n in CITIES]))
         for name in CITIES:
             now = certificate(three, name)
+            assert now["serial"] not in serials[name]
             serials[name].add(now["serial"])
-            assert now["not-after"] > (time.time() + (days + 170) * 86400) * 1000
         # Nobody was restarted, and what is published arrives.
+        api = three.api("paris", "A")
         api.send("add-host", host(f"day-{days}", f"192.0.2.{days // 10}"))
         api.publish()
+        api.close()
         three.wait_synchronized("paris", "A")
     assert starts == {n: three[n].out("systemctl show -P ActiveEnterTimestampMonotonic mds-sync")
                       for n in CITIES}
-    api.close()
     # A connection of today takes them too.
     three["tokyo"].sh("systemctl restart mds-sync")
     for domain in "ABC":
@@ -141,7 +143,7 @@ def test_a_revoked_server_is_cut_off_everywhere_within_seconds(three):
     lists = json.loads(three["london"].out("busctl --json=short call org.openmds.Ca1 /org/openmds/Ca1 "
                                            "org.openmds.Ca1 RevocationLists"))["data"][0]
     three["tokyo"].write_file("/var/tmp/lists", lists)
-    install = ("busctl call org.openmds.Sync1 /org/openmds/Sync1 org.openmds.Sync1 "
+    install = ("busctl -- call org.openmds.Sync1 /org/openmds/Sync1 org.openmds.Sync1 "
                "InstallRevocations s \"$(cat /var/tmp/lists)\"")
     three["tokyo"].sh(install)
     newer = json.loads(three["london"].out("busctl --json=short call org.openmds.Ca1 /org/openmds/Ca1 "
