@@ -38,6 +38,7 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
     json::object deployment = json::parse_object(read_file(folder_ + "/deployment.json"));
     id_ = json::get_string(deployment, "id");
     name_ = json::get_string(deployment, "name");
+    replica_ = json::get_bool(deployment, "replica");
     for (const auto& entry : fs::directory_iterator(folder_)) {
         if (entry.path().extension() == ".cms") load(entry.path().stem());
     }
@@ -67,6 +68,7 @@ const pki::Issuer& AuthorityStore::issuer(const std::string& word) const {
 }
 
 std::string AuthorityStore::initialize(const std::string& name) {
+    require_authority();
     if (!id_.empty()) {
         if (name == name_) return id_;
         throw Error(Code::ha_invalid, "this server is the authority of deployment " + name_ + " already");
@@ -80,15 +82,15 @@ std::string AuthorityStore::initialize(const std::string& name) {
                                                   wall_ms()));
     record("root", issuer("servers").certificate(), "", "servers-ca");
     // Last: without this file the next Initialize begins anew.
-    replace_file(folder_ + "/deployment.json",
-                 json::text(json::object{{"id", id}, {"name", name}}), 0640);
     id_ = id;
     name_ = name;
+    write_deployment();
     return id;
 }
 
 std::string AuthorityStore::create_domain(const std::string& uid, const std::string& name) {
     if (!Uid::parse(uid)) throw Error(Code::invalid_parameter, uid + " is not a uid");
+    require_authority();
     if (!issuers_.count(uid)) {
         keep(uid, issuer("root").make_authority(pki::Kind::domain_ca, uid, name + " ICA", wall_ms()));
         record("root", issuer(uid).certificate(), uid, "domain-ca");
@@ -100,6 +102,7 @@ AuthorityStore::Server AuthorityStore::issue_server(const std::string& csr_ident
                                                     const std::string& csr_sealing,
                                                     const std::string& name,
                                                     const std::string& uuid) {
+    require_authority();
     const pki::Issuer& ca = issuer("servers");
     for (const std::string& csr : {csr_identity, csr_sealing}) {
         pki::Request request = pki::Request::from_pem(csr);
@@ -129,9 +132,11 @@ void AuthorityStore::record(const std::string& authority, const pki::Certificate
     s.bind(6, wall_ms());
     s.bind(7, certificate.not_after());
     s.exec();
+    count();
 }
 
 void AuthorityStore::revoke(const std::string& serial, const std::string& reason) {
+    require_authority();
     // Checked before it is stored: a list with an unknown reason could never be signed again.
     static const std::set<std::string> k_reasons = {"", "unspecified", "key-compromise",
                                                     "affiliation-changed", "superseded",
@@ -139,20 +144,27 @@ void AuthorityStore::revoke(const std::string& serial, const std::string& reason
     if (!k_reasons.count(reason)) {
         throw Error(Code::invalid_parameter, "Invalid parameter for [reason]. " + reason);
     }
-    SQLite::Statement find(*database_, "SELECT authority FROM issued WHERE serial=?");
+    SQLite::Statement find(*database_, "SELECT 1 FROM issued WHERE serial=?");
     find.bind(1, fold(serial));
     if (!find.executeStep()) {
         throw Error(Code::object_not_found, "no certificate with serial " + serial + " was issued here");
     }
-    SQLite::Statement s(*database_, "INSERT OR IGNORE INTO revoked VALUES(?,?,?,?)");
+    // A connection that is older than a renewal was made with an earlier one of the same server.
+    SQLite::Statement s(*database_,
+                        "INSERT OR IGNORE INTO revoked SELECT e.serial,e.authority,?2,?3 FROM issued i "
+                        "JOIN issued e ON e.serial=i.serial OR (i.uuid<>'' AND e.uuid=i.uuid AND "
+                        "e.authority=i.authority AND e.kind=i.kind AND e.issued_ms<=i.issued_ms) "
+                        "WHERE i.serial=?1");
     s.bind(1, fold(serial));
-    s.bind(2, find.getColumn(0).getString());
-    s.bind(3, wall_ms());
-    s.bind(4, reason.empty() ? "unspecified" : reason);
+    s.bind(2, wall_ms());
+    s.bind(3, reason.empty() ? "unspecified" : reason);
     s.exec();
+    count();
 }
 
 std::string AuthorityStore::revocation_lists() {
+    require_authority();
+    count();
     return crl("servers").pem() + crl("root").pem();
 }
 

@@ -34,6 +34,16 @@ class AuthorityStore {
     void revoke(const std::string& serial, const std::string& reason);
     /// Of the Servers CA and the root, PEM.
     std::string revocation_lists();
+
+    // replica.cc
+    /// Whether this is a copy of another server's authority that may not sign.
+    bool replica() const { return replica_; }
+    /// Grows with every change.
+    uint64_t number();
+    std::string sealing_certificate() const { return sealing_certificate_->pem(); }
+    std::string export_for(const std::string& recipient_pem);
+    void import(std::string_view sealed);
+    void activate();
     json::array list_authorities();
     json::array list_certificates(const std::string& authority);
 
@@ -41,11 +51,17 @@ class AuthorityStore {
     void load(const std::string& word);
     void keep(const std::string& word, const pki::Issuer& issuer);
     const pki::Issuer& issuer(const std::string& word) const;
+    /// Throws on a replica.
+    void require_authority() const;
+    /// Something was changed.
+    void count();
+    void write_deployment();
     void record(const std::string& authority, const pki::Certificate& certificate,
                 const std::string& uuid, const std::string& kind);
     pki::Crl crl(const std::string& authority);
 
     std::string folder_, id_, name_;
+    bool replica_ = false;
     std::unique_ptr<SQLite::Database> database_;
     std::optional<pki::Key> sealing_key_;
     std::optional<pki::Certificate> sealing_certificate_;

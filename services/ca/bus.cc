@@ -15,7 +15,8 @@ BusObject::~BusObject() { unregisterAdaptor(); }
 
 std::string BusObject::status_line() {
     if (store_.deployment_id().empty()) return "No deployment yet";
-    return std::to_string(store_.authorities()) + " authorities of " + store_.deployment_name();
+    return std::to_string(store_.authorities()) + " authorities of " + store_.deployment_name() +
+           (store_.replica() ? " (replica)" : "");
 }
 
 void BusObject::changed() {
@@ -63,6 +64,34 @@ std::string BusObject::RevocationLists() {
     return bus::guarded([&] { return store_.revocation_lists(); });
 }
 
+std::vector<uint8_t> BusObject::Export(const std::string& recipient) {
+    return bus::guarded([&] {
+        std::string sealed = store_.export_for(recipient);
+        return std::vector<uint8_t>(sealed.begin(), sealed.end());
+    });
+}
+
+void BusObject::Import(const std::vector<uint8_t>& sealed) {
+    bus::guarded([&] {
+        store_.import({reinterpret_cast<const char*>(sealed.data()), sealed.size()});
+        changed();
+    });
+}
+
+void BusObject::Activate() {
+    bus::guarded([&] {
+        store_.activate();
+        log::notice("this server signs for deployment " + store_.deployment_name() + " from now on");
+        changed();
+    });
+}
+
+std::string BusObject::Authority() {
+    return json::text(json::object{{"state", State()},
+                                   {"number", store_.number()},
+                                   {"sealing", store_.sealing_certificate()}});
+}
+
 std::string BusObject::ListAuthorities() {
     return bus::guarded([&] { return json::text(store_.list_authorities()); });
 }
@@ -73,6 +102,9 @@ std::string BusObject::ListCertificates(const std::string& authority) {
 
 std::string BusObject::Deployment() { return store_.deployment_name(); }
 uint32_t BusObject::Authorities() { return static_cast<uint32_t>(store_.authorities()); }
-std::string BusObject::State() { return store_.deployment_id().empty() ? "no deployment" : "ready"; }
+std::string BusObject::State() {
+    if (store_.deployment_id().empty()) return "no deployment";
+    return store_.replica() ? "replica" : "ready";
+}
 
 }  // namespace mds::ca

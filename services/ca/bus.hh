@@ -27,6 +27,10 @@ class BusObject final
     void Revoke(const std::string& serial, const std::string& reason) override;
     std::string ListAuthorities() override;
     std::string RevocationLists() override;
+    std::vector<uint8_t> Export(const std::string& recipient) override;
+    void Import(const std::vector<uint8_t>& sealed) override;
+    void Activate() override;
+    std::string Authority() override;
     std::string ListCertificates(const std::string& authority) override;
     std::string Deployment() override;
     uint32_t Authorities() override;

@@ -37,6 +37,7 @@ void Service::watch_certificates() {
 
 void Service::check_certificate() {
     if (!system_ || !identity_) return;
+    look_at_authority();
     if (identity_->role == "primary" && mono_ms() >= lists_after_) fetch_revocations();
     sync_->callMethodAsync(bus::MemberName{"Get"})
         .onInterface(bus::InterfaceName{"org.freedesktop.DBus.Properties"})

@@ -42,8 +42,14 @@ void Service::request(const Uid& mds, json::object body, Then then) {
 
 void Service::on_message(const Uid& mds, uint16_t kind, const std::string& payload) {
     try {
+        if (kind == k_authority) {
+            auto sender = find_mds(mds.text());
+            if (!sender || sender->role != "primary" || identity_->log_server()) return;
+            return daemon_.work([this, payload] { keep_authority(payload); });
+        }
         json::object message = json::parse_object(payload);
         if (kind == k_heartbeat) {
+            catch_up_authority(mds, message);
             catch_up_revocations(mds, message);
             grid_->heard(mds, std::move(message));
         } else if (kind == k_revocations) {

@@ -75,12 +75,15 @@ json::object Grid::beat(bool whole) {
         }
     }
     const Identity& me = *service_.identity();
+    json::object authority = service_.authority();
+    if (!whole) authority.erase("sealing");  // it never changes
     return {{"uid", me.uid.text()},
             {"name", me.name},
             {"role", me.role},
             {"version", mds::version()},
             {"clock", wall_ms()},
             {"certificate", service_.certificate()},
+            {"authority", std::move(authority)},
             {"renewal-problem", service_.renewal_problem()},
             {"revision", service_.system().db().position().rev},
             {"whole", whole},

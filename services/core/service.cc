@@ -49,6 +49,8 @@ Service::Service(app::Daemon& daemon)
         .onInterface(bus::InterfaceName{"org.openmds.Sic1"})
         .call([this](const std::string&) { daemon_.work([this] { take_over_trust(); }); });
     bus::finish(*sic_);
+    ca_ = proxy_to(daemon.bus(), "org.openmds.Ca1", "/org/openmds/Ca1");
+    bus::finish(*ca_);
     // Only names of this suite: on a busy host others come and go all the time.
     names_match_ = daemon.bus().raw().addMatch(
         "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"

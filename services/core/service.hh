@@ -22,7 +22,8 @@ inline const char k_system_data_uid[] = "a0eebc99-afed-4ef8-bb6d-fedfedfedfed";
 inline const char k_global_uid[] = "1e294ce0-367a-11e3-aa6e-0800200c9a66";
 
 /// Messages between cores on the channel "system" (repl::Kind::application and above).
-inline constexpr uint16_t k_heartbeat = 101, k_request = 102, k_reply = 103, k_revocations = 104;
+inline constexpr uint16_t k_heartbeat = 101, k_request = 102, k_reply = 103, k_revocations = 104,
+                          k_authority = 105;
 
 /// The owner of mds-core's state. Everything runs on the loop thread unless it says "worker".
 class Service {
@@ -35,6 +36,8 @@ class Service {
     /// The certificate of this server (Sync1.Certificate), and why it was not renewed when it should be.
     const json::object& certificate() const { return certificate_; }
     const std::string& renewal_problem() const { return renewal_problem_; }
+    /// Ca1.Authority of this host.
+    const json::object& authority() const { return authority_; }
     /// The system data; throws Error(not_set_up) before there is one.
     server::Server& system();
     bool has_system() const { return system_ != nullptr; }
@@ -154,6 +157,13 @@ class Service {
     /// Sends a member the lists when its heartbeat names older ones.
     void catch_up_revocations(const Uid& mds, const json::object& beat);
     void install_revocations(const std::string& lists);
+    // authority.cc
+    /// Reads what the mds-ca of this host is.
+    void look_at_authority();
+    /// Sends a member the authority, sealed for it, when its heartbeat names an older state.
+    void catch_up_authority(const Uid& mds, const json::object& beat);
+    /// Worker: keeps what the Primary has sent.
+    void keep_authority(const std::string& sealed);
     void register_administrator_commands();
     void change_password(const Uid& administrator, const std::string& password,
                          const std::string& hash);
@@ -164,6 +174,11 @@ class Service {
     /// Mono ms before which renewal is not tried again; what was wrong the last time.
     int64_t renew_after_ = 0, lists_after_ = 0;
     std::string renewal_problem_;
+    /// Ca1.Authority as last read; when a member was last sent the authority (mono ms).
+    json::object authority_;
+    std::map<Uid, int64_t> authority_sent_;
+    /// Sealing certificates of the mds-ca of the members.
+    std::map<Uid, std::string> authority_recipients_;
     /// On the Primary: the lists that every member should have, PEM.
     std::string revocations_;
     sdbus::Slot revoked_match_;
@@ -178,7 +193,7 @@ class Service {
     std::unique_ptr<Grid> grid_;
     std::unique_ptr<UnitControl> units_;
     std::unique_ptr<BusObject> bus_;
-    std::unique_ptr<sdbus::IProxy> sync_, sic_;
+    std::unique_ptr<sdbus::IProxy> sync_, sic_, ca_;
     sdbus::Slot status_match_, names_match_;
     std::map<std::string, std::unique_ptr<sdbus::IProxy>> domain_proxies_;
     std::map<std::string, std::string> local_sessions_;

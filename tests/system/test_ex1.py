@@ -196,6 +196,13 @@ def test_SM_1_trust_is_established(ex1):
     api.close()
 
 
+def test_a_secondary_has_a_replica_of_the_authority_and_a_log_server_never(ex1):
+    def state(name):
+        return ex1.property(name, "org.openmds.Ca1", "/org/openmds/Ca1", "org.openmds.Ca1", "State")
+    wait_until(lambda: "replica" in state("tokyo"), 30, "the replica")
+    assert "ready" in state("london") and "no deployment" in state("logs")
+
+
 def test_SM_2_refusals_of_add_mds_leave_nothing_behind(ex1):
     api = ex1.api("london")
     before = [m["name"] for m in api.all("show-mdss")]

@@ -1,0 +1,162 @@
+// The authority of a deployment outlives its host: every Multi-Domain Server keeps a replica, its keys
+// sealed for that server's mds-ca alone (security.md 4, K-21 to K-23).
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "authority_store.hh"
+#include "base/error.hh"
+#include "base/text.hh"
+#include "crypto/secret.hh"
+#include "pki/seal.hh"
+
+namespace mds::ca {
+namespace {
+
+constexpr char k_state[] = "state";
+/// Numbers of revocation lists are epoch x 2^32 + counter (K-16).
+constexpr int k_epoch_bits = 32;
+
+/// Rows of a table as JSON arrays, every column as text or number.
+json::array rows_of(SQLite::Database& database, const std::string& table) {
+    SQLite::Statement s(database, "SELECT * FROM " + table);
+    json::array rows;
+    while (s.executeStep()) {
+        json::array row;
+        for (int i = 0; i < s.getColumnCount(); ++i) {
+            if (s.getColumn(i).isInteger()) {
+                row.push_back(json::value(s.getColumn(i).getInt64()));
+            } else {
+                row.push_back(json::value(s.getColumn(i).getString()));
+            }
+        }
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+void replace_rows(SQLite::Database& database, const std::string& table, const json::array& rows) {
+    database.exec("DELETE FROM " + table);
+    for (const json::value& v : rows) {
+        const json::array& row = v.as_array();
+        std::string marks = "?";
+        for (size_t i = 1; i < row.size(); ++i) marks += ",?";
+        SQLite::Statement s(database, "INSERT INTO " + table + " VALUES(" + marks + ")");
+        for (size_t i = 0; i < row.size(); ++i) {
+            int place = static_cast<int>(i) + 1;
+            if (row[i].is_string()) {
+                s.bind(place, std::string(row[i].as_string()));
+            } else {
+                s.bind(place, row[i].to_number<int64_t>());
+            }
+        }
+        s.exec();
+    }
+}
+
+}  // namespace
+
+void AuthorityStore::require_authority() const {
+    if (!replica_) return;
+    throw Error(Code::ha_invalid,
+                "the authority of deployment " + name_ + " is on its Primary; this is a replica");
+}
+
+void AuthorityStore::count() {
+    SQLite::Statement s(*database_, "INSERT INTO counter VALUES(?,1) ON CONFLICT(authority) DO UPDATE "
+                                    "SET number=number+1");
+    s.bind(1, k_state);
+    s.exec();
+}
+
+uint64_t AuthorityStore::number() {
+    SQLite::Statement s(*database_, "SELECT number FROM counter WHERE authority=?");
+    s.bind(1, k_state);
+    return s.executeStep() ? static_cast<uint64_t>(s.getColumn(0).getInt64()) : 0;
+}
+
+void AuthorityStore::write_deployment() {
+    json::object text{{"id", id_}, {"name", name_}};
+    if (replica_) text["replica"] = true;
+    replace_file(folder_ + "/deployment.json", json::text(text), 0640);
+}
+
+std::string AuthorityStore::export_for(const std::string& recipient_pem) {
+    require_authority();
+    if (id_.empty()) throw Error(Code::ha_invalid, "there is no deployment to export");
+    json::array authorities;
+    for (const auto& [word, issuer] : issuers_) {
+        authorities.push_back(json::object{{"word", word},
+                                           {"certificate", issuer.certificate().pem()},
+                                           {"key", issuer.key().pem()}});
+    }
+    std::string text = json::text(json::object{{"id", id_},
+                                               {"name", name_},
+                                               {"authorities", std::move(authorities)},
+                                               {"issued", rows_of(*database_, "issued")},
+                                               {"revoked", rows_of(*database_, "revoked")},
+                                               {"counter", rows_of(*database_, "counter")}});
+    crypto::WipeAtEnd wipe(text);
+    return pki::seal(text, {pki::Certificate::from_pem(recipient_pem)});
+}
+
+void AuthorityStore::import(std::string_view sealed) {
+    if (!id_.empty() && !replica_) {
+        throw Error(Code::ha_invalid, "this server is the authority of deployment " + name_ + " itself");
+    }
+    std::string text = pki::open_sealed(sealed, *sealing_certificate_, *sealing_key_);
+    crypto::WipeAtEnd wipe(text);
+    json::object state = json::parse_object(text);
+    std::string id = json::get_string(state, "id");
+    if (!id_.empty() && id != id_) {
+        throw Error(Code::forbidden, "that is the authority of another deployment");
+    }
+    uint64_t number_there = 0;
+    for (const json::value& v : json::get_array(state, "counter")) {
+        const json::array& row = v.as_array();
+        if (row.at(0).as_string() == k_state) number_there = row.at(1).to_number<uint64_t>();
+    }
+    if (number_there < number()) {
+        throw Error(Code::forbidden, fmt::format("state {} of the authority is older than the one here, {}",
+                                                 number_there, number()));
+    }
+    // First that this is a replica: whatever ends this half way, it does not sign.
+    id_ = id;
+    name_ = json::get_string(state, "name");
+    replica_ = true;
+    write_deployment();
+    for (const json::value& v : json::get_array(state, "authorities")) {
+        const json::object& a = v.as_object();
+        std::string word = json::get_string(a, "word"), key = json::get_string(a, "key");
+        crypto::WipeAtEnd wipe_key(key);
+        auto certificate = pki::Certificate::from_pem(json::get_string(a, "certificate"));
+        auto known = issuers_.find(word);
+        if (known != issuers_.end() && known->second.certificate().serial() == certificate.serial()) {
+            continue;
+        }
+        if (known != issuers_.end()) issuers_.erase(known);
+        keep(word, pki::Issuer(std::move(certificate), pki::Key::from_pem(key)));
+    }
+    SQLite::Transaction transaction(*database_);
+    for (const char* table : {"issued", "revoked", "counter"}) {
+        replace_rows(*database_, table, json::get_array(state, table));
+    }
+    transaction.commit();
+}
+
+void AuthorityStore::activate() {
+    if (id_.empty()) throw Error(Code::ha_invalid, "there is no replica of an authority here");
+    if (!replica_) return;
+    SQLite::Transaction transaction(*database_);
+    // The lists of the old one, should it come back, are behind these for ever.
+    SQLite::Statement s(*database_, "UPDATE counter SET number=((number>>?1)+1)<<?1 WHERE authority<>?2");
+    s.bind(1, k_epoch_bits);
+    s.bind(2, k_state);
+    s.exec();
+    count();
+    transaction.commit();
+    replica_ = false;
+    write_deployment();
+}
+
+}  // namespace mds::ca

@@ -1,0 +1,68 @@
+// The authority of the deployment, kept by every Multi-Domain Server: IC-3, IC-4; mds-ca seals and opens,
+// this only carries.
+#include "base/clock.hh"
+#include "blocking_bus.hh"
+#include "log/log.hh"
+#include "service.hh"
+
+namespace mds::core {
+namespace {
+
+/// A member that does not confirm what it was sent gets it again after this time.
+constexpr int64_t k_again_ms = 10'000;
+
+}  // namespace
+
+void Service::look_at_authority() {
+    if (identity_->log_server()) return;
+    ca_->callMethodAsync(bus::MemberName{"Get"})
+        .onInterface(bus::InterfaceName{"org.freedesktop.DBus.Properties"})
+        .withArguments(std::string("org.openmds.Ca1"), std::string("Authority"))
+        .uponReplyInvoke([this](bus::ReplyError failed, const sdbus::Variant& value) {
+            if (bus::error_ptr(failed)) return;
+            if (authority_.empty()) {
+                // Its sealing certificate is in whole rows only.
+                for (const repl::Peer& p : system_->config().peers) tell_whole_.insert(p.mds);
+            }
+            authority_ = json::parse_object(value.get<std::string>());
+        });
+}
+
+void Service::catch_up_authority(const Uid& mds, const json::object& beat) {
+    if (json::get_string(authority_, "state") != "ready") return;
+    const json::object& there = json::get_object(beat, "authority");
+    std::string& recipient = authority_recipients_[mds];
+    recipient = json::get_string(there, "sealing", recipient);
+    if (recipient.empty() || there.empty() || json::get_string(there, "state") == "ready" ||
+        json::get_int(there, "number") >= json::get_int(authority_, "number")) {
+        return;
+    }
+    auto member = find_mds(mds.text());
+    if (!member || member->log_server()) return;  // K-22: never
+    int64_t& sent = authority_sent_[mds];
+    if (sent != 0 && mono_ms() - sent < k_again_ms) return;
+    sent = mono_ms();
+    daemon_.work([this, mds, recipient = recipient, name = member->name] {
+        try {
+            BlockingBus bus;
+            auto [sealed] = bus.call<std::vector<uint8_t>>("org.openmds.Ca1", "Export", recipient);
+            daemon_.post([this, mds, text = std::string(sealed.begin(), sealed.end())] {
+                system_->send(mds, k_authority, text);
+            });
+        } catch (const std::exception& e) {
+            log::warning("the authority cannot be copied to " + name + ": " + e.what());
+        }
+    });
+}
+
+void Service::keep_authority(const std::string& sealed) {
+    try {
+        BlockingBus bus;
+        bus.call<>("org.openmds.Ca1", "Import", std::vector<uint8_t>(sealed.begin(), sealed.end()));
+        daemon_.post([this] { look_at_authority(); });
+    } catch (const std::exception& e) {
+        log::warning(std::string("the authority of the Primary cannot be kept: ") + e.what());
+    }
+}
+
+}  // namespace mds::core
