@@ -1,0 +1,140 @@
+"""Two mds-ca, each on a private bus: what one exports the other keeps, and signs nothing with it until it
+is made the authority (security.md 4; IC-3, IC-5)."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import uuid
+
+import dbus
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from private_bus import PrivateBus  # noqa: E402
+
+CA, PATH = "org.openmds.Ca1", "/org/openmds/Ca1"
+
+
+class Host:
+    """A host with mds-ca and nothing else."""
+
+    def __init__(self, bus, folder):
+        self.bus, self.folder = bus, folder
+        self.daemon = bus.start("mds-ca", "--state", str(folder))
+        self.look()
+
+    def look(self):
+        self.bus.wait_for_name(CA)
+        self.ca = self.bus.proxy(CA, PATH)
+
+    @property
+    def authority(self):
+        """Ca1.Authority."""
+        return json.loads(self.ca.Get(CA, "Authority", dbus_interface="org.freedesktop.DBus.Properties"))
+
+    def certificates(self, authority="servers"):
+        return json.loads(self.ca.ListCertificates(authority))
+
+    def export(self, other):
+        """What this one seals for another."""
+        return bytes(bytearray(self.ca.Export(other.authority["sealing"])))
+
+    def keep(self, sealed):
+        self.ca.Import(dbus.Array(sealed, signature="y"))
+
+    def issue(self, name):
+        """Certificates for a new server."""
+        who = str(uuid.uuid4())
+        subject = f"/CN={name}/serialNumber={who}"
+        requests = []
+        for _ in range(2):
+            requests.append(subprocess.run(
+                ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                 "-nodes", "-keyout", "/dev/null", "-subj", subject], check=True,
+                capture_output=True, text=True).stdout)
+        return self.ca.IssueServer(*requests, name, who, "secondary")
+
+    def list_number(self):
+        """Number of the newest revocation list of the Servers CA."""
+        pem = str(self.ca.RevocationLists())
+        text = subprocess.run(["openssl", "crl", "-noout", "-crlnumber"], input=pem, check=True,
+                              capture_output=True, text=True).stdout
+        return int(re.search(r"0x([0-9A-Fa-f]+)", text)[1], 16)
+
+
+@pytest.fixture(name="hosts")
+def two_hosts(tmp_path):
+    with PrivateBus("one") as first, PrivateBus("two") as second:
+        one, two = Host(first, tmp_path / "one"), Host(second, tmp_path / "two")
+        one.ca.Initialize("acme")
+        yield one, two
+
+
+def refused(action, word):
+    with pytest.raises(dbus.DBusException, match=word):
+        action()
+
+
+def test_a_replica_knows_everything_and_signs_nothing(hosts):
+    one, two = hosts
+    one.issue("tokyo")
+    one.ca.CreateDomainAuthority(str(uuid.uuid4()), "London")
+    assert two.authority["state"] == "no deployment"
+    two.keep(one.export(two))
+    assert two.authority["state"] == "replica"
+    assert two.authority["number"] == one.authority["number"]
+    for authority in ("servers", "root"):
+        assert two.certificates(authority) == one.certificates(authority)
+    refused(lambda: two.issue("paris"), "replica")
+    refused(two.ca.RevocationLists, "replica")
+    refused(lambda: two.ca.CreateDomainAuthority(str(uuid.uuid4()), "Paris"), "replica")
+    refused(lambda: two.ca.Revoke(one.certificates()[0]["serial"], ""), "replica")
+    refused(lambda: two.ca.Initialize("acme"), "replica")
+    refused(lambda: two.export(one), "replica")
+    # Also from its disk, where every key is sealed.
+    two.daemon.kill()
+    two.daemon.start()
+    two.look()
+    assert two.authority["state"] == "replica" and two.certificates() == one.certificates()
+    plain = [p.name for p in two.folder.iterdir() if p.is_file() and b"PRIVATE KEY" in p.read_bytes()]
+    assert plain == ["sealing.key"]
+
+
+def test_what_is_damaged_old_or_of_others_is_not_kept(hosts, tmp_path):
+    one, two = hosts
+    first = one.export(two)
+    one.issue("tokyo")
+    second = one.export(two)
+    damaged = bytearray(second)
+    damaged[len(damaged) // 2] ^= 1
+    refused(lambda: two.keep(bytes(damaged)), "")
+    assert two.authority["state"] == "no deployment"
+    two.keep(second)
+    refused(lambda: two.keep(first), "older")
+    assert len(two.certificates()) == 2
+    refused(lambda: one.keep(second), "")
+    with PrivateBus("three") as bus:
+        three = Host(bus, tmp_path / "three")
+        refused(lambda: three.keep(second), "")
+        three.ca.Initialize("another")
+        refused(lambda: two.keep(three.export(two)), "another deployment")
+
+
+def test_IC_5_the_promoted_authority_is_ahead_and_no_serial_comes_twice(hosts):
+    one, two = hosts
+    one.issue("tokyo")
+    two.keep(one.export(two))
+    before = one.list_number()
+    # The old one goes on for a while without the other: a lost site.
+    for _ in range(3):
+        one.issue("late")
+    late = one.list_number()
+    two.ca.Activate()
+    two.ca.Activate()
+    assert two.authority["state"] == "ready"
+    two.issue("paris")
+    assert two.list_number() > max(before, late, 2**32)
+    refused(lambda: two.keep(one.export(two)), "itself")
+    serials = [c["serial"] for h in hosts for c in h.certificates() if c["subject"].find("tokyo") < 0]
+    assert len(serials) == len(set(serials)) and len(serials) >= 8
