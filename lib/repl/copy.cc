@@ -38,11 +38,17 @@ void Replica::request_copy(PeerState& from, const Uid& order, const std::string&
     env_.status_changed();
 }
 
+void Replica::stop_serving() {
+    if (!serving_) return;
+    env_.drop_copy(serving_->id);
+    serving_.reset();
+}
+
 void Replica::ask_copy() {
     // Nothing older than what is here already.
     auto rev = static_cast<uint32_t>(std::min<uint64_t>(db_.position().rev, UINT32_MAX));
     receiving_->asked_at = env_.mono_ms();
-    env_.send(receiving_->from, Kind::copy_request, NoteMessage{Uid{}, rev, ""}.encode());
+    env_.send(receiving_->from, Kind::copy_request, NoteMessage{refused_copy_, rev, ""}.encode());
 }
 
 bool Replica::serves(uint64_t wanted_rev) const {
@@ -63,7 +69,13 @@ void Replica::on_copy_request(PeerState& p, std::string_view payload) {
         p.pace = {};
         env_.copy_begins(p.peer, p.last.history.terms.empty());
     }
-    if (serves(NoteMessage::decode(payload).number)) {
+    NoteMessage wish = NoteMessage::decode(payload);
+    if (serving_ && serving_->id == wish.id) {
+        // It came whole and was not what it should be: then it is not here either.
+        stop_serving();
+        health_.due_at = env_.mono_ms();
+    }
+    if (serves(wish.number)) {
         env_.send(mds, Kind::copy_offer, serving_->encode());
         return;
     }
@@ -234,6 +246,7 @@ void Replica::prove_copy() {
     compute<Outcome>(std::move(prove), [this, attempt = r.attempt](Outcome outcome) {
         if (!receiving_ || receiving_->attempt != attempt) return;
         if (outcome.copy) return finish_copy(*outcome.copy);
+        refused_copy_ = receiving_->offer->id;
         fail_copy("overwrite: " + outcome.problem);
     });
 }

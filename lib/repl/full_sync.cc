@@ -46,10 +46,7 @@ void Replica::full_sync(const Uid& mds, const Uid& id, const std::string& by, Sy
     int64_t now = env_.mono_ms();
     orders_[mds] = {id, by, now, now, std::move(done)};
     // A stale copy would be correct but slow to follow: make a new one for an ordered sync.
-    if (serving_) {
-        env_.drop_copy(serving_->id);
-        serving_.reset();
-    }
+    stop_serving();
     env_.send(mds, Kind::full_sync, NoteMessage{id, 0, by}.encode());
 }
 

@@ -106,6 +106,7 @@ void Replica::on_verified(store::Verification found) {
     }
     health_.damage = std::move(text);
     health_.last = found;
+    stop_serving();  // what was copied of it is no better
     // Until it was repaired, or if nobody can be asked: again a little later.
     health_.due_at = env_.mono_ms() + 5 * timing_.repeat_ms;
     send_positions();

@@ -195,10 +195,7 @@ void Replica::tick() {
             ask_copy();
         }
     }
-    if (serving_ && now - serving_used_at_ > 120'000) {
-        env_.drop_copy(serving_->id);
-        serving_.reset();
-    }
+    if (now - serving_used_at_ > 120'000) stop_serving();
     progress_pending();
     progress_health();
     progress_orders();
@@ -397,8 +394,6 @@ void Replica::on_position(PeerState& p, std::string_view payload) {
     if (p.copying && p.last.copy_percent == 255) {
         p.copying = false;
         env_.copy_ends(p.peer, p.last.failure);
-        // It came whole and was not what it should be: then it is not here either.
-        if (p.last.failure.starts_with("overwrite:")) health_.due_at = env_.mono_ms();
     }
     if (first) env_.send(p.peer.mds, Kind::position, my_position().encode());
     step_down_if_needed(p);

@@ -345,6 +345,10 @@ class Replica {
     // copy.cc
     void request_copy(PeerState& from, const Uid& order = {}, const std::string& by = {});
     void ask_copy();
+    /// The last copy that came whole and was not what its sender said.
+    Uid refused_copy_;
+    /// The copy that was made for others is of no more use.
+    void stop_serving();
     void on_copy_request(PeerState& p, std::string_view payload);
     void on_copy_offer(PeerState& p, std::string_view payload);
     void on_copy_get(PeerState& p, std::string_view payload);
