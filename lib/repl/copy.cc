@@ -157,8 +157,10 @@ void Replica::Pace::piece(int64_t now) {
 void Replica::on_copy_get(PeerState& p, std::string_view payload) {
     NoteMessage get = NoteMessage::decode(payload);
     std::optional<std::string> bytes;
-    if (serving_ && serving_->id == get.id) bytes = env_.read_copy(get.id, get.number);
+    bool served = serving_ && serving_->id == get.id;
+    if (served) bytes = env_.read_copy(get.id, get.number);
     if (!bytes) {
+        if (served) stop_serving();  // it cannot be read here: another one is made
         env_.send(p.peer.mds, Kind::copy_gone, NoteMessage{get.id, 0, ""}.encode());
         return;
     }
