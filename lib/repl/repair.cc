@@ -118,14 +118,15 @@ void Replica::on_verified(store::Verification found) {
 Replica::PeerState* Replica::repair_source() {
     PeerState* best = nullptr;
     for (PeerState& p : peers_) {
-        if (!reachable(p) || !p.last.damage.empty() || p.last.copy_percent != 255) continue;
+        if (!reachable(p) || !p.last.damage.empty()) continue;
         Relation relation = compare(history(), p.last.history).relation;
         if (relation != Relation::same && relation != Relation::behind &&
             relation != Relation::ahead) {
             continue;
         }
         auto rank = [](const PeerState& s) {
-            return std::tuple(s.last.role == Role::active, s.last.verified,
+            // One that takes a full copy still has what it had; the copy may be waiting for the repair.
+            return std::tuple(s.last.copy_percent == 255, s.last.role == Role::active, s.last.verified,
                               s.last.history.position.rev);
         };
         if (!best || rank(p) > rank(*best)) best = &p;
@@ -181,7 +182,7 @@ void Replica::repair(const store::Verification& found) {
 }
 
 void Replica::on_buckets(PeerState& p, std::string_view payload) {
-    if (!db_.has_history() || receiving_) return;
+    if (!db_.has_history()) return;
     auto theirs = std::make_shared<BucketsMessage>(BucketsMessage::decode(payload));
     if (theirs->sums.at.incarnation != db_.position().incarnation) return;
     std::string path = db_.file();
@@ -242,7 +243,7 @@ void Replica::on_marks(PeerState& p, std::string_view payload) {
 }
 
 void Replica::on_lost(PeerState& p, std::string_view payload) {
-    if (!db_.has_history() || receiving_) return;
+    if (!db_.has_history()) return;
     LostMessage lost = LostMessage::decode(payload);
     if (lost.rows.size() > k_most_rows) lost.rows.resize(k_most_rows);
     if (lost.records.size() > k_most_rows) lost.records.resize(k_most_rows);

@@ -229,7 +229,8 @@ class PublicDb {
     /// Replaces damaged rows and records in one transaction with those of a replica that is at
     /// revision `seen` of this history. Only what cannot be a matter of different positions is
     /// taken: a row with the revision that the row here has; a row that is missing here when the
-    /// other is not behind; the absence of a row when the other is not ahead; a record whose hash
+    /// other is not behind, or when the log here has not touched it since; the absence of a row when the
+    /// other is not ahead; a record whose hash
     /// is the one that the chain demands. Position, digest and chain stay as they are: verify()
     /// tells whether the content fits them again.
     void repair(const Repair& repair, uint64_t seen);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -156,6 +157,9 @@ struct PublicDb::Impl {
     Hash chain_hash(const Revision& record) { return chain_hash_of(hasher, record); }
     std::string describe(const Uid& uid);
     void replace_row(const Image& image);
+    /// The changes of the revisions after `after`, newest first. False when the log does not have all of
+    /// them; some have been told then.
+    bool last_changes(uint64_t after, const std::function<void(const Image&)>& with);
     void rebuild_indexes();
 
     /// The newest revision here that a copy has too, as far as its log and its terms tell (the newest

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 #include "base/error.hh"
 #include "base/text.hh"
@@ -345,6 +346,24 @@ void PublicDb::Impl::rebuild_indexes() {
     }
 }
 
+bool PublicDb::Impl::last_changes(uint64_t after, const std::function<void(const Image&)>& with) {
+    for (uint64_t rev = position.rev; rev > after; --rev) {
+        Use s(sql("SELECT kind,codec,payload FROM revision WHERE rev=?"));
+        s->bind(1, static_cast<int64_t>(rev));
+        if (!s->executeStep()) return false;
+        // Such a record names no documents: every server has changed its own.
+        if (s->getColumn(0).getString() == "schema") return false;
+        auto codec = static_cast<uint8_t>(s->getColumn(1).getInt());
+        std::string payload = blob(*s, 2);
+        if (payload.empty()) continue;
+        for (Image& image : decode(decompress(payload, codec))) {
+            image.rev = rev;
+            with(image);
+        }
+    }
+    return true;
+}
+
 void PublicDb::repair(const Repair& repair, uint64_t seen) {
     Impl& db = *impl_;
     db.make_way();
@@ -362,10 +381,20 @@ void PublicDb::repair(const Repair& repair, uint64_t seen) {
             if (!s->executeStep()) return std::nullopt;
             return static_cast<uint64_t>(s->getColumn(0).getInt64());
         };
+        // The other one is behind: what it has and is missing here was lost, or deleted since. The log
+        // tells, and has the newest content of what was changed since.
+        std::set<Uid> changed_since;
+        bool log_tells = seen < db.position.rev && db.last_changes(seen, [&](const Image& newest) {
+            const Uid& uid = newest.change.uid;
+            if (!changed_since.insert(uid).second) return;
+            if (newest.change.op == Change::Op::put && !rev_here(uid)) db.replace_row(newest);
+        });
         for (const Image& image : repair.rows) {
-            auto here = rev_here(image.change.uid);
-            bool take = here ? *here == image.rev
-                             : image.rev <= db.position.rev && seen >= db.position.rev;
+            const Uid& uid = image.change.uid;
+            auto here = rev_here(uid);
+            bool lost = image.rev <= db.position.rev &&
+                        (seen >= db.position.rev || (log_tells && !changed_since.count(uid)));
+            bool take = here ? *here == image.rev : lost;
             if (image.change.op == Change::Op::put && take) db.replace_row(image);
         }
         for (const Uid& uid : repair.extra) {

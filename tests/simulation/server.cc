@@ -157,7 +157,10 @@ std::optional<std::string> Server::read_copy(const Uid& id, uint32_t chunk) {
     std::string bytes(k_chunk, '\0');
     ssize_t n = pread(it->second, bytes.data(), bytes.size(),
                       static_cast<off_t>(chunk) * static_cast<off_t>(k_chunk));
-    if (n <= 0) return std::nullopt;
+    if (n <= 0) {
+        world.trace(*this, fmt::format("cannot read chunk {} of a copy: {} {}", chunk, n, errno));
+        return std::nullopt;
+    }
     bytes.resize(static_cast<size_t>(n));
     return bytes;
 }

@@ -161,6 +161,24 @@ TEST_F(Verify, LostAndInventedRowsAreFoundByBuckets) {
     EXPECT_TRUE(check().good()) << check().text();
 }
 
+TEST_F(Verify, WhatIsMissingIsToldFromWhatWasDeletedByTheLog) {
+    // The only other server is behind: it has host-5, which was deleted here since.
+    Change gone{Change::Op::remove, uids[5], "host", "network", "host-5", ""};
+    db->publish({Uid::make(), "", "anna", "", {gone}}, {});
+    publish_host("host-6-newer", uids[6]);
+    Uid late = publish_host("late");
+    test::tamper(db->file(), "DELETE FROM object WHERE name IN ('host-6-newer','host-7','late')");
+    ASSERT_FALSE(check().good());
+    Repair repair;
+    repair.rows = other->images_of({uids[5], uids[6], uids[7]});
+    db->repair(repair, other->position().rev);
+    EXPECT_TRUE(check().good()) << check().text();
+    EXPECT_FALSE(db->get(uids[5]));
+    EXPECT_EQ(db->get(uids[6])->name, "host-6-newer");
+    EXPECT_TRUE(db->get(uids[7]));
+    EXPECT_EQ(db->get(late)->name, "late");
+}
+
 TEST_F(Verify, WhatIsAMatterOfPositionsIsNotTaken) {
     // Published here and not there yet: the other one's older row must not come back.
     publish_host("newer", uids[3]);
