@@ -127,7 +127,9 @@ void Credentials::install(const Issued& issued) {
 
 bool Credentials::install_revocations(const std::string& crl_pem) {
     if (!present()) throw Error(Code::ha_invalid, "there are no credentials to put lists to");
-    std::string path = folder_ + "/current/crl.pem";
+    // Not through the link: it would become a file.
+    bool sets = fs::exists(folder_ + "/current");
+    std::string path = folder_ + (sets ? "/current/crl.pem" : "/crl.pem");
     std::string before = fs::exists(path) ? read_file(path) : "";
     if (before == crl_pem) return false;
     std::vector<pki::Certificate> authorities =

@@ -97,7 +97,10 @@ class TestCa:
         work.mkdir(exist_ok=True)
         (work / "index").touch()
         (work / "conf").write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase={work}/index\n"
-                                   "default_md=sha256\ndefault_crl_days=7\n")
+                                   f"crlnumber={work}/number\ndefault_md=sha256\n"
+                                   "default_crl_days=7\n")
+        if not (work / "number").exists():
+            (work / "number").write_text("01\n")
         authority = ["-config", work / "conf", "-cert", self._path("chain.pem"),
                      "-keyfile", self._path("chain.key")]
         openssl("ca", *authority, "-revoke", certificate)

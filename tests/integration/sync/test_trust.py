@@ -6,6 +6,7 @@ import dbus
 import pytest
 
 from conftest import Owner, pump, wait_connected, wait_state, wait_until
+from test_ca import TestCa
 
 
 def wait_no_trust(host, other, word):
@@ -94,6 +95,24 @@ def test_a_revoked_server_is_disconnected_when_the_list_is_read(site):
     one.sync.ReloadTrust()
     wait_no_trust(one, two, "revoked")
     wait_until(lambda: two.state_of(one) != "connected", what="two noticed")
+
+
+def test_lists_of_the_authority_take_effect_at_once_and_those_of_strangers_are_refused(site, tmp_path):
+    one, two = site.connected_pair()
+    assert json.loads(one.get("Certificate"))["revocations"] == 0
+    stranger = TestCa(tmp_path / "stranger")
+    stranger.issue(tmp_path / "nobody", "nobody", two.uid)
+    with pytest.raises(dbus.DBusException, match="stranger"):
+        one.sync.InstallRevocations(stranger.revoke(tmp_path / "nobody" / "identity.pem"))
+    assert one.state_of(two) == "connected"
+    lists = site.ca().revoke(two.trust / "identity.pem")
+    one.sync.InstallRevocations(lists)
+    wait_no_trust(one, two, "revoked")
+    assert json.loads(one.get("Certificate"))["revocations"] > 0
+    # Taking them back would trust again what was revoked.
+    with pytest.raises(dbus.DBusException, match="older"):
+        one.sync.InstallRevocations("")
+    one.sync.InstallRevocations(lists)
 
 
 def test_a_renewed_certificate_needs_no_restart(site):
