@@ -168,14 +168,24 @@ void WorkspaceImpl::wait_replicated(const Uid& task, uint64_t rev, const json::a
     hooks.replicate(
         rev,
         [this, task, answer, over] {
-            if (!*over) self.update_task(task, 90, "waiting until a Standby has it");
+            // Called from a timer: a disk that takes no task is no reason to end, or not to answer.
+            try {
+                if (!*over) self.update_task(task, 90, "waiting until a Standby has it");
+            } catch (const std::exception& e) {
+                log::warning(std::string("the task of a publish: ") + e.what());
+            }
             answer();
         },
         [this, task, details, over](const std::string& problem) {
             *over = true;
-            // Never "failed": it is published here and will be replicated.
-            self.finish_task(task, problem.empty() ? "succeeded" : "succeeded with warnings", details,
-                             problem.empty() ? "" : "PUBLISHED, NOT REPLICATED: " + problem);
+            try {
+                // Never "failed": it is published here and will be replicated.
+                self.finish_task(task, problem.empty() ? "succeeded" : "succeeded with warnings",
+                                 details,
+                                 problem.empty() ? "" : "PUBLISHED, NOT REPLICATED: " + problem);
+            } catch (const std::exception& e) {
+                log::warning(std::string("the task of a publish: ") + e.what());
+            }
         });
 }
 

@@ -158,6 +158,7 @@ void Replica::on_copy_get(PeerState& p, std::string_view payload) {
     NoteMessage get = NoteMessage::decode(payload);
     std::optional<std::string> bytes;
     bool served = serving_ && serving_->id == get.id;
+    if (served && get.number >= serving_->chunks.size()) return;
     if (served) bytes = env_.read_copy(get.id, get.number);
     if (!bytes) {
         if (served) stop_serving();  // it cannot be read here: another one is made
@@ -233,6 +234,7 @@ void Replica::prove_copy() {
     struct Outcome {
         std::optional<store::ProvenCopy> copy;
         std::string problem;
+        bool no_space = false;
     };
     Receiving& r = *receiving_;
     r.proving = true;
@@ -240,6 +242,9 @@ void Replica::prove_copy() {
         Outcome outcome;
         try {
             outcome.copy = store::ProvenCopy::prove(path, position);
+        } catch (const Error& e) {
+            outcome.problem = e.what();
+            outcome.no_space = e.code() == Code::disk_full;
         } catch (const std::exception& e) {
             outcome.problem = e.what();
         }
@@ -248,7 +253,8 @@ void Replica::prove_copy() {
     compute<Outcome>(std::move(prove), [this, attempt = r.attempt](Outcome outcome) {
         if (!receiving_ || receiving_->attempt != attempt) return;
         if (outcome.copy) return finish_copy(*outcome.copy);
-        refused_copy_ = receiving_->offer->id;
+        // Space is a matter of this server alone.
+        if (!outcome.no_space) refused_copy_ = receiving_->offer->id;
         fail_copy("overwrite: " + outcome.problem);
     });
 }

@@ -115,6 +115,7 @@ int Replica::next_ms() const {
 }
 
 void Replica::gone(PeerState& p) {
+    p.foreign = false;
     if (p.heard_at == 0) return;
     p.heard_at = 0;
     p.pulled_at = 0;
@@ -217,8 +218,8 @@ void Replica::progress_schema() {
                                 raised.rev));
         env_.content_changed({}, true);
         committed();
-    } catch (const Error& e) {
-        trouble("the documents cannot be brought to a newer version: " + e.message());
+    } catch (const std::exception& e) {
+        trouble(std::string("the documents cannot be brought to a newer version: ") + e.what());
     }
 }
 

@@ -377,8 +377,6 @@ std::vector<Image> PublicDb::Impl::write_changes(const std::vector<Change>& chan
         image.change.uid = c.uid;
         auto old = take_row(c.uid);
         if (c.base_rev != 0 && problems && (!old || old->rev != c.base_rev)) {
-            // Mostly somebody else has deleted it; the disk may have lost it too.
-            if (!old) damage_noticed = true;
             conflicts.push_back(fmt::format(
                 "Object '{}' was {} since this session edited it.", old ? old->name : c.name,
                 old ? fmt::format("changed by revision {}", old->rev) : "deleted"));

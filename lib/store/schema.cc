@@ -46,6 +46,13 @@ void PublicDb::Impl::write_schema(uint32_t version) {
 
 std::vector<Image> PublicDb::Impl::migrate(const Revision& record) {
     Range range = range_of(record);
+    // It comes from another server: what it names must be what is here.
+    if (range.from != schema_of(*live->database) || range.to <= range.from) {
+        throw Error(Code::internal, fmt::format("revision {} raises the documents from version {} to {}; "
+                                                "they are of version {}",
+                                                record.rev, range.from, range.to,
+                                                schema_of(*live->database)));
+    }
     if (range.to > steps.size() + 1) {
         throw Error(Code::internal, fmt::format("revision {} needs a release that knows documents of "
                                                 "version {}; this one knows up to {}",

@@ -348,15 +348,16 @@ void PublicDb::Impl::rebuild_indexes() {
 
 bool PublicDb::Impl::last_changes(uint64_t after, const std::function<void(const Image&)>& with) {
     for (uint64_t rev = position.rev; rev > after; --rev) {
-        Use s(sql("SELECT kind,codec,payload FROM revision WHERE rev=?"));
+        Use s(sql("SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,session_name,author,"
+                  "time_ms,changes,meta,codec,payload FROM revision WHERE rev=?"));
         s->bind(1, static_cast<int64_t>(rev));
         if (!s->executeStep()) return false;
-        // Such a record names no documents: every server has changed its own.
-        if (s->getColumn(0).getString() == "schema") return false;
-        auto codec = static_cast<uint8_t>(s->getColumn(1).getInt());
-        std::string payload = blob(*s, 2);
-        if (payload.empty()) continue;
-        for (Image& image : decode(decompress(payload, codec))) {
+        Revision record = read_revision(*s, true, false);
+        // The record itself may be damaged; and one that raises the schema names no documents: every
+        // server has changed its own.
+        if (chain_hash(record) != record.hash || record.kind == "schema") return false;
+        if (record.payload.empty()) continue;
+        for (Image& image : decode(decompress(record.payload, record.codec))) {
             image.rev = rev;
             with(image);
         }

@@ -131,8 +131,10 @@ void AuthorityStore::record(const std::string& authority, const pki::Certificate
     s.bind(5, kind);
     s.bind(6, wall_ms());
     s.bind(7, certificate.not_after());
+    SQLite::Transaction transaction(*database_);
     s.exec();
     count();
+    transaction.commit();
 }
 
 void AuthorityStore::revoke(const std::string& serial, const std::string& reason) {
@@ -158,8 +160,10 @@ void AuthorityStore::revoke(const std::string& serial, const std::string& reason
     s.bind(1, fold(serial));
     s.bind(2, wall_ms());
     s.bind(3, reason.empty() ? "unspecified" : reason);
+    SQLite::Transaction transaction(*database_);
     s.exec();
     count();
+    transaction.commit();
 }
 
 std::string AuthorityStore::revocation_lists() {

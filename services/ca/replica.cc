@@ -6,6 +6,7 @@
 
 #include "authority_store.hh"
 #include "base/error.hh"
+#include "base/ids.hh"
 #include "base/text.hh"
 #include "crypto/secret.hh"
 #include "pki/seal.hh"
@@ -120,22 +121,33 @@ void AuthorityStore::import(std::string_view sealed) {
         throw Error(Code::forbidden, fmt::format("state {} of the authority is older than the one here, {}",
                                                  number_there, number()));
     }
+    // All of it is read before anything is changed. Words become names of files.
+    std::vector<std::pair<std::string, pki::Issuer>> authorities;
+    for (const json::value& v : json::get_array(state, "authorities")) {
+        const json::object& a = v.as_object();
+        std::string word = json::get_string(a, "word"), key = json::get_string(a, "key");
+        crypto::WipeAtEnd wipe_key(key);
+        if (word != "root" && word != "servers" && !Uid::parse(word)) {
+            throw Error(Code::forbidden, "an authority of an unknown kind");
+        }
+        authorities.emplace_back(
+            word, pki::Issuer(pki::Certificate::from_pem(json::get_string(a, "certificate")),
+                              pki::Key::from_pem(key)));
+    }
+    if (id.empty() || authorities.empty()) throw Error(Code::forbidden, "an authority without content");
     // First that this is a replica: whatever ends this half way, it does not sign.
     id_ = id;
     name_ = json::get_string(state, "name");
     replica_ = true;
     write_deployment();
-    for (const json::value& v : json::get_array(state, "authorities")) {
-        const json::object& a = v.as_object();
-        std::string word = json::get_string(a, "word"), key = json::get_string(a, "key");
-        crypto::WipeAtEnd wipe_key(key);
-        auto certificate = pki::Certificate::from_pem(json::get_string(a, "certificate"));
+    for (const auto& [word, issuer] : authorities) {
         auto known = issuers_.find(word);
-        if (known != issuers_.end() && known->second.certificate().serial() == certificate.serial()) {
+        if (known != issuers_.end() &&
+            known->second.certificate().serial() == issuer.certificate().serial()) {
             continue;
         }
         if (known != issuers_.end()) issuers_.erase(known);
-        keep(word, pki::Issuer(std::move(certificate), pki::Key::from_pem(key)));
+        keep(word, issuer);
     }
     SQLite::Transaction transaction(*database_);
     for (const char* table : {"issued", "revoked", "counter"}) {
@@ -149,9 +161,9 @@ void AuthorityStore::activate() {
     if (!replica_) return;
     SQLite::Transaction transaction(*database_);
     // The lists of the old one, should it come back, are behind these for ever.
-    SQLite::Statement s(*database_, "UPDATE counter SET number=((number>>?1)+1)<<?1 WHERE authority<>?2");
+    // So is its state: a replica that had heard of a newer one than this takes what comes from here.
+    SQLite::Statement s(*database_, "UPDATE counter SET number=((number>>?1)+1)<<?1");
     s.bind(1, k_epoch_bits);
-    s.bind(2, k_state);
     s.exec();
     count();
     transaction.commit();

@@ -13,7 +13,7 @@ namespace mds::core {
 namespace {
 
 constexpr int k_look_ms = 5000;
-constexpr int64_t k_again_ms = 3'600'000;
+constexpr int64_t k_again_ms = 3'600'000, k_soon_ms = 10'000;
 /// A list is valid for 7 days; a new one is made long before (K-16).
 constexpr int64_t k_lists_ms = 24LL * 3'600'000;
 
@@ -29,7 +29,7 @@ int64_t due(const json::object& certificate, const Uid& uid) {
 
 void Service::watch_certificates() {
     revoked_match_ = daemon_.bus().raw().addMatch(
-        "type='signal',interface='org.openmds.Ca1',member='Revoked'",
+        "type='signal',sender='org.openmds.Ca1',interface='org.openmds.Ca1',member='Revoked'",
         [this](auto&&) { fetch_revocations(); });
     daemon_.every(k_look_ms, [this] { check_certificate(); });
     check_certificate();
@@ -106,8 +106,8 @@ void Service::install_certificates(const std::string& answer) {
                json::get_string(issued, "root"), json::get_string(issued, "crl"), deployment);
     log::notice("the certificate of this server was renewed");
     daemon_.post([this] {
+        // Not sooner than after an hour again, whatever the clocks say.
         renewal_problem_.clear();
-        renew_after_ = 0;
         check_certificate();
     });
 }
@@ -140,18 +140,20 @@ void Service::sign_for(const Uid& mds, const json::object& message, Then then) {
 
 void Service::fetch_revocations() {
     if (!system_ || identity_->role != "primary") return;
-    lists_after_ = mono_ms() + k_lists_ms;
+    // Until it is done; what failed is tried again soon.
+    lists_after_ = mono_ms() + k_soon_ms;
     daemon_.work([this] {
         try {
             BlockingBus bus;
             auto [lists] = bus.call<std::string>("org.openmds.Ca1", "RevocationLists");
             daemon_.post([this, lists = lists] {
+                lists_after_ = mono_ms() + k_lists_ms;
+                revocations_ = lists;
                 install_revocations(lists);
                 json::value message = json::object{{"lists", lists}};
                 for (const repl::Peer& p : system_->config().peers) {
                     system_->send(p.mds, k_revocations, json::text(message));
                 }
-                revocations_ = lists;
             });
         } catch (const std::exception& e) {
             log::warning(std::string("revocation lists: ") + e.what());
@@ -163,6 +165,9 @@ void Service::catch_up_revocations(const Uid& mds, const json::object& beat) {
     if (revocations_.empty() || identity_->role != "primary") return;
     int64_t there = json::get_int(json::get_object(beat, "certificate"), "revocations", -1);
     if (there < 0 || there >= json::get_int(certificate_, "revocations")) return;
+    int64_t& sent = revocations_sent_[mds];
+    if (sent != 0 && mono_ms() - sent < k_soon_ms) return;
+    sent = mono_ms();
     system_->send(mds, k_revocations, json::text(json::object{{"lists", revocations_}}));
 }
 
@@ -173,6 +178,7 @@ void Service::install_revocations(const std::string& lists) {
         .uponReplyInvoke([this](bus::ReplyError failed) {
             if (const sdbus::Error* e = bus::error_ptr(failed)) {
                 log::warning("revocation lists: " + bus::from_bus_error(*e).message());
+                lists_after_ = mono_ms() + k_soon_ms;
             }
             check_certificate();
         });

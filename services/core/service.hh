@@ -176,7 +176,7 @@ class Service {
     std::string renewal_problem_;
     /// Ca1.Authority as last read; when a member was last sent the authority (mono ms).
     json::object authority_;
-    std::map<Uid, int64_t> authority_sent_;
+    std::map<Uid, int64_t> authority_sent_, revocations_sent_;
     /// Sealing certificates of the mds-ca of the members.
     std::map<Uid, std::string> authority_recipients_;
     /// On the Primary: the lists that every member should have, PEM.

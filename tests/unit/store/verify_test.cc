@@ -7,6 +7,7 @@
 
 #include "base/error.hh"
 #include "flip.hh"
+#include "store/public_db_impl.hh"
 
 namespace mds::store {
 namespace {
@@ -159,6 +160,26 @@ TEST_F(Verify, LostAndInventedRowsAreFoundByBuckets) {
     ASSERT_EQ(repair.extra.size(), 1u);
     db->repair(repair, other->position().rev);
     EXPECT_TRUE(check().good()) << check().text();
+}
+
+TEST_F(Verify, ARecordThatRaisesTheDocumentsFromWhatTheyAreNotIsRefused) {
+    Position at = db->position();
+    for (const char* meta : {R"({"from":0,"to":1})", R"({"from":1000,"to":1})",
+                             R"({"from":1,"to":1})", R"({"from":1,"to":2})", R"({"from":1})"}) {
+        Revision r;
+        r.rev = at.rev + 1;
+        r.kind = "schema";
+        r.term_id = at.term_id;
+        r.term_no = at.term_no;
+        r.prev_hash = at.hash;
+        r.digest = at.digest;
+        r.meta = meta;
+        Hasher hasher;
+        r.hash = chain_hash_of(hasher, r);
+        EXPECT_THROW(db->apply({r}), Error) << meta;
+    }
+    EXPECT_EQ(db->position().hash, at.hash);
+    EXPECT_EQ(db->schema(), 1u);
 }
 
 TEST_F(Verify, WhatIsMissingIsToldFromWhatWasDeletedByTheLog) {
