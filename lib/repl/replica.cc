@@ -327,6 +327,8 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::delta: on_delta(*p, payload); break;
             case Kind::refused: {
                 NoteMessage note = NoteMessage::decode(payload);
+                // The answer to a pull of long ago is no reason for a copy now.
+                if (note.number != 0 && note.number != db_.position().rev) break;
                 env_.log(5, p->peer.name + ": " + note.text + "; asking for a full copy");
                 if (role_ != Role::active && !receiving_) request_copy(*p);
                 break;
@@ -426,7 +428,7 @@ void Replica::serve_pull(PeerState& p) {
         // Either trimmed, or their last record is not in this history; a diverged server finds out
         // by the term tables and does not get here again.
         if (base) return;
-        NoteMessage note{Uid{}, 0,
+        NoteMessage note{Uid{}, static_cast<uint32_t>(theirs.rev),
                          fmt::format("revision {} is no longer in the log, it was purged (oldest kept: {})",
                                      theirs.rev, db_.oldest_record())};
         env_.send(p.peer.mds, Kind::refused, note.encode());

@@ -168,6 +168,18 @@ repl::Replica::Done World::told(Server& server, const std::string& what, bool be
     };
 }
 
+void World::force(Server& server) {
+    try {
+        server.replica->force_active("olga");
+    } catch (const Error&) {
+        throw;  // refused
+    } catch (...) {
+        forced_ = true;  // a disk that fails may have kept it
+        throw;
+    }
+    forced_ = true;
+}
+
 void World::operate() {
     if (healing_) return;
     at(now_ + random.between(1, 2 * plan.operator_every_ms), [this] { operate(); });
@@ -183,8 +195,7 @@ void World::operate() {
     }
     if (plan.forcing && !alone.empty() && random.percent(60)) {
         act(*alone[random.below(alone.size())], "force-active", [&](Server& s) {
-            s.replica->force_active("olga");
-            forced_ = true;
+            force(s);
         });
         return;
     }
@@ -210,8 +221,7 @@ void World::operate() {
         case 4:
             if (!plan.forcing) break;
             act(server, "force-active", [&](Server& s) {
-                s.replica->force_active("olga");
-                forced_ = true;
+                force(s);
             });
             break;
         case 5:
@@ -265,8 +275,7 @@ void World::choose() {
     });
     if (refused && s.up()) {
         act(s, "force-active", [&](Server& x) {
-            x.replica->force_active("olga");
-            forced_ = true;
+            force(x);
         });
     }
 }

@@ -123,6 +123,7 @@ class World {
     std::vector<store::Change> some_changes(const State& state);
     void purge(Server& server);
     void operate();
+    void force(Server& server);
     void act(Server& server, const std::string& what, const std::function<void(Server&)>& how);
     repl::Replica::Done told(Server& server, const std::string& what, bool becomes_active);
     void choose();
