@@ -19,6 +19,8 @@ constexpr char k_core[] = "org.openmds.Core1";
 constexpr char k_domain_prefix[] = "org.openmds.Domain1.";
 // How long a request waits for the owner of its session to come back from a restart.
 constexpr int64_t k_wait_ms = 5000;
+// So long after its start it may not know every owner of sessions on this host.
+constexpr int64_t k_young_ms = 60'000;
 
 std::string quote(const std::string& text) {
     std::string out;
@@ -37,6 +39,11 @@ http::Response wrong_session() {
     return error(401, "generic_err_wrong_session_id",
                  "Wrong session id [***]. Session may be expired. Please check session id and resend "
                  "the request.");
+}
+
+http::Response starting() {
+    return error(500, "generic_server_initializing",
+                 "The server is starting; try again in a few seconds");
 }
 
 /// The tag that session ids of this owner begin with (docs/architecture.md).
@@ -76,7 +83,7 @@ Path Path::parse(const std::string& target) {
     return path;
 }
 
-Router::Router(app::Daemon& daemon) : daemon_(daemon) {}
+Router::Router(app::Daemon& daemon) : daemon_(daemon), started_ms_(mono_ms()) {}
 
 void Router::start() {
     // Only names of this suite: on a busy host others come and go all the time.
@@ -168,7 +175,14 @@ void Router::handle(http::Request request, std::function<void(http::Response)> t
                           "Missing header: [X-chkp-sid]"));
     }
     std::string sid = request.sid;
-    if (tags_.find(sid.substr(0, 8)) == tags_.end()) return then(wrong_session());
+    if (tags_.find(sid.substr(0, 8)) == tags_.end()) {
+        // After a start of the host its owner may not have appeared yet: "wrong session" would make the
+        // client begin another one, and what is in this one would be left behind.
+        if (mono_ms() - started_ms_ > k_young_ms) return then(wrong_session());
+        unknown_.push_back({std::move(request), std::move(path), std::move(then),
+                            mono_ms() + 2 * k_wait_ms});
+        return;
+    }
     Lane& lane = lanes_[sid];
     lane.jobs.push_back({std::move(request), std::move(path), std::move(then), 0});
     if (!lane.busy) next(sid);
@@ -243,14 +257,28 @@ void Router::send(const std::string& owner, Job job, std::function<void()> done)
 
 void Router::retry_waiting() {
     int64_t now = mono_ms();
+    std::deque<Job> unknown;
+    unknown.swap(unknown_);
+    for (Job& job : unknown) {
+        const std::string sid = job.request.sid;
+        if (tags_.count(sid.substr(0, 8))) {
+            job.deadline = 0;
+            Lane& lane = lanes_[sid];
+            lane.jobs.push_back(std::move(job));
+            if (!lane.busy) next(sid);
+        } else if (now > job.deadline) {
+            job.then(starting());
+        } else {
+            unknown_.push_back(std::move(job));
+        }
+    }
     std::deque<std::pair<std::string, Job>> again;
     again.swap(waiting_);
     for (auto& [owner, job] : again) {
         if (present_.count(owner)) {
             send(owner, std::move(job), [] {});
         } else if (now > job.deadline) {
-            job.then(error(500, "generic_server_initializing",
-                           "The server is starting; try again in a few seconds"));
+            job.then(starting());
         } else {
             waiting_.emplace_back(owner, std::move(job));
         }

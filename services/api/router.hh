@@ -56,6 +56,9 @@ class Router {
     std::map<std::string, Lane> lanes_;
     /// Requests whose owner is restarting.
     std::deque<std::pair<std::string, Job>> waiting_;
+    /// Requests of sessions whose owner was not seen since the start, while that is young.
+    std::deque<Job> unknown_;
+    int64_t started_ms_ = 0;
 };
 
 }  // namespace mds::api

@@ -45,8 +45,8 @@ void Service::check_certificate() {
         .uponReplyInvoke([this](bus::ReplyError failed, const sdbus::Variant& value) {
             if (bus::error_ptr(failed)) return;
             certificate_ = json::parse_object(value.get<std::string>());
-            if (certificate_.empty() || mono_ms() < renew_after_) return;
-            if (wall_ms() >= due(certificate_, identity_->uid)) renew_certificate();
+            if (certificate_.empty() || wall_ms() < due(certificate_, identity_->uid)) return;
+            if (mono_ms() >= renew_after_) renew_certificate();
         });
 }
 
@@ -106,8 +106,9 @@ void Service::install_certificates(const std::string& answer) {
                json::get_string(issued, "root"), json::get_string(issued, "crl"), deployment);
     log::notice("the certificate of this server was renewed");
     daemon_.post([this] {
-        // Not sooner than after an hour again, whatever the clocks say.
+        // Not at once again, whatever the clocks say.
         renewal_problem_.clear();
+        renew_after_ = mono_ms() + k_soon_ms;
         check_certificate();
     });
 }
