@@ -295,7 +295,7 @@ class Bench:
             self.figures.add("logical", "full_copy", time.monotonic() - begin, "s")
             other.stop()
             self.primary.unsubscribe(55436)
-        self.alternate(3, ours, physical, logical)
+        self.alternate(int(os.environ.get("COPIES", "3")), ours, physical, logical)
         memory = self.d["tokyo"].out("ps -C mds-domain -o rss= | sort -n | tail -1")
         self.figures.add("ours", "domain_server_rss", int(memory) / 1024, "MiB")
 
