@@ -120,13 +120,14 @@ Replica::PeerState* Replica::repair_source() {
     for (PeerState& p : peers_) {
         if (!reachable(p) || !p.last.damage.empty()) continue;
         Relation relation = compare(history(), p.last.history).relation;
-        if (relation != Relation::same && relation != Relation::behind &&
-            relation != Relation::ahead) {
-            continue;
-        }
-        auto rank = [](const PeerState& s) {
+        // Where the histories part, what is older than that is the same on both.
+        if (relation == Relation::foreign || relation == Relation::no_history) continue;
+        auto rank = [this](const PeerState& s) {
             // One that takes a full copy still has what it had; the copy may be waiting for the repair.
-            return std::tuple(s.last.copy_percent == 255, s.last.role == Role::active, s.last.verified,
+            Relation r = compare(history(), s.last.history).relation;
+            bool same_line =
+                r == Relation::same || r == Relation::behind || r == Relation::ahead;
+            return std::tuple(same_line, s.last.copy_percent == 255, s.last.role == Role::active, s.last.verified,
                               s.last.history.position.rev);
         };
         if (!best || rank(p) > rank(*best)) best = &p;
@@ -263,7 +264,12 @@ void Replica::on_found(PeerState& p, std::string_view payload) {
     health_.asked = {};
     health_.due_at = env_.mono_ms();
     store::Repair repair;
+    Comparison c = compare(history(), p.last.history);
+    bool parted = c.relation == Relation::collision || c.relation == Relation::diverged;
     for (store::Image& image : found.rows) {
+        if (parted && (image.rev > c.common_rev || image.change.op == store::Change::Op::remove)) {
+            continue;
+        }
         if (image.change.op == store::Change::Op::remove) {
             repair.extra.push_back(image.change.uid);
         } else {
@@ -273,7 +279,7 @@ void Replica::on_found(PeerState& p, std::string_view payload) {
     repair.records = std::move(found.records);
     repair.indexes = !health_.last.indexes.empty();
     try {
-        db_.repair(repair, found.at.rev);
+        db_.repair(repair, parted ? c.common_rev : found.at.rev);
     } catch (const std::exception& e) {
         env_.log(4, "what " + p.peer.name + " sent does not repair the damage: " + e.what());
         return;

@@ -30,6 +30,7 @@ void World::check(Server& server) {
             chronicle_.check_content(server.name, *server.db, now);
         }
         check_tail(server, before);
+        server.oldest = server.db->oldest_record();
     }
     check_damaged(server);
     check_confirmed(server);
@@ -45,6 +46,8 @@ void World::check_tail(Server& server, const Entry* before) {
     const Entry* base = Chronicle::common(before, server.head);
     for (const Entry* e = before; e && e != base; e = e->parent) {
         if (e->record.kind != "publish") continue;
+        // Purged, because the others had it; then the disk of one of them went back in time.
+        if (chronicle_.disk_went_back && e->record.rev < server.oldest) continue;
         auto it = server.parked.find({e->record.term_id, e->record.rev});
         if (it == server.parked.end()) {
             throw Violation(14, fmt::format("{} gives up revision {} and does not park it",

@@ -87,6 +87,8 @@ class Server : public repl::Env {
     /// Those that the Active has said to keep; forgotten at a restart, so that they are sent again.
     std::set<ParkedKey> handed;
     bool content_replaced = false;
+    /// The oldest record of its log when it was last looked at.
+    uint64_t oldest = 0;
     /// When a byte on its disk was altered, while that is not repaired; -1 otherwise.
     int64_t altered_at = -1;
     /// Publishes of this process that no Standby has confirmed yet: places in World's list.
