@@ -21,6 +21,11 @@ constexpr int k_patience = 15;
 // What is asked for at once.
 constexpr size_t k_most_rows = 2000;
 
+/// Whether both have revisions that the other one lacks.
+bool parted(const Comparison& c) {
+    return c.relation == Relation::collision || c.relation == Relation::diverged;
+}
+
 }  // namespace
 
 bool Replica::verified() const {
@@ -124,10 +129,9 @@ Replica::PeerState* Replica::repair_source() {
         if (relation == Relation::foreign || relation == Relation::no_history) continue;
         auto rank = [this](const PeerState& s) {
             // One that takes a full copy still has what it had; the copy may be waiting for the repair.
-            Relation r = compare(history(), s.last.history).relation;
-            bool same_line =
-                r == Relation::same || r == Relation::behind || r == Relation::ahead;
-            return std::tuple(same_line, s.last.copy_percent == 255, s.last.role == Role::active, s.last.verified,
+            bool same_line = !parted(compare(history(), s.last.history));
+            return std::tuple(same_line, s.last.copy_percent == 255, s.last.role == Role::active,
+                              s.last.verified,
                               s.last.history.position.rev);
         };
         if (!best || rank(p) > rank(*best)) best = &p;
@@ -265,9 +269,9 @@ void Replica::on_found(PeerState& p, std::string_view payload) {
     health_.due_at = env_.mono_ms();
     store::Repair repair;
     Comparison c = compare(history(), p.last.history);
-    bool parted = c.relation == Relation::collision || c.relation == Relation::diverged;
+    bool other_line = parted(c);
     for (store::Image& image : found.rows) {
-        if (parted && (image.rev > c.common_rev || image.change.op == store::Change::Op::remove)) {
+        if (other_line && (image.rev > c.common_rev || image.change.op == store::Change::Op::remove)) {
             continue;
         }
         if (image.change.op == store::Change::Op::remove) {
@@ -279,7 +283,7 @@ void Replica::on_found(PeerState& p, std::string_view payload) {
     repair.records = std::move(found.records);
     repair.indexes = !health_.last.indexes.empty();
     try {
-        db_.repair(repair, parted ? c.common_rev : found.at.rev);
+        db_.repair(repair, other_line ? c.common_rev : found.at.rev);
     } catch (const std::exception& e) {
         env_.log(4, "what " + p.peer.name + " sent does not repair the damage: " + e.what());
         return;
