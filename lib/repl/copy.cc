@@ -188,7 +188,7 @@ void Replica::on_copy_gone(PeerState& p, std::string_view payload) {
 void Replica::on_copy_chunk(PeerState& p, std::string_view payload) {
     if (!receiving_ || receiving_->from != p.peer.mds || !receiving_->offer) return;
     Receiving& r = *receiving_;
-    p.heard_at = env_.mono_ms();
+    heard(p);
     CopyChunk chunk = CopyChunk::decode(payload);
     if (chunk.id != r.offer->id || chunk.index >= r.have.size() || r.have[chunk.index]) return;
     r.have[chunk.index] = true;

@@ -27,7 +27,7 @@ std::string PositionMessage::encode() const {
     out.u32(static_cast<uint32_t>(history.terms.size()));
     for (const store::Term& term : history.terms) store::write_term(out, term);
     out.u64(oldest_record).u8(copy_percent).u32(parked).text(version).text(failure).text(work);
-    out.u8(verified).text(damage).u32(schema).u32(schema_known);
+    out.u8(verified).text(damage).u32(schema).u32(schema_known).u8(asks);
     return out.take();
 }
 
@@ -53,6 +53,7 @@ PositionMessage PositionMessage::decode(std::string_view bytes) {
     if (in.done()) return m;
     m.schema = in.u32();
     m.schema_known = in.u32();
+    if (!in.done()) m.asks = in.u8();
     return m;
 }
 

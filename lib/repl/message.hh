@@ -59,6 +59,8 @@ struct PositionMessage {
     bool collision = false;
     /// What an overwrite or a change of the Active would cost there, as JSON (Env::open_work).
     std::string work;
+    /// The sender does not hear the receiver and wants its position at once.
+    bool asks = false;
 
     std::string encode() const;
     static PositionMessage decode(std::string_view bytes);

@@ -11,6 +11,9 @@ namespace {
 // One answer to a pull; larger publishes travel alone.
 constexpr size_t k_delta_bytes = 4 << 20;
 
+// A peer whose host is connected but which is not heard is called every second for this long.
+constexpr int64_t k_calling_ms = 60'000;
+
 }  // namespace
 
 Replica::Replica(store::PublicDb& db, Env& env, Identity self, std::vector<Peer> peers,
@@ -68,7 +71,8 @@ void Replica::set_link(const Uid& mds, const std::string& state, const std::stri
     p->link_state = state;
     p->link_reason = reason;
     if (state == "connected") {
-        env_.send(mds, Kind::position, my_position().encode());
+        p->linked_at = env_.mono_ms();
+        send_position(*p);
     } else {
         p->waiting_pull.reset();
         p->pulled_at = 0;
@@ -88,7 +92,9 @@ int64_t Replica::patience(const PeerState& p) const {
 bool Replica::quiet(const PeerState& p) const {
     // Not connected: what is sent goes nowhere, and mds-sync tells when it is again.
     if (p.link_state != "connected") return !p.link_state.empty();
-    return p.shown == SyncStatus::synchronized || p.heard_at == 0;
+    if (p.shown == SyncStatus::synchronized) return true;
+    // Nobody may be there; but what was asked of one that is starting may have gone nowhere.
+    return p.heard_at == 0 && env_.mono_ms() - std::max(started_at_, p.linked_at) > k_calling_ms;
 }
 
 bool Replica::all_quiet() const {
@@ -154,8 +160,30 @@ PositionMessage Replica::my_position() const {
 
 void Replica::send_positions() {
     beat_at_ = env_.mono_ms();
-    std::string bytes = my_position().encode();
-    for (PeerState& p : peers_) env_.send(p.peer.mds, Kind::position, bytes);
+    PositionMessage m = my_position();
+    std::string tells = m.encode(), asks;
+    for (PeerState& p : peers_) {
+        if (reachable(p)) {
+            env_.send(p.peer.mds, Kind::position, tells);
+            continue;
+        }
+        if (asks.empty()) {
+            m.asks = true;
+            asks = m.encode();
+        }
+        env_.send(p.peer.mds, Kind::position, asks);
+    }
+}
+
+void Replica::send_position(const PeerState& p) {
+    PositionMessage m = my_position();
+    m.asks = !reachable(p);
+    env_.send(p.peer.mds, Kind::position, m.encode());
+}
+
+void Replica::heard(PeerState& p) {
+    p.heard_at = env_.mono_ms();
+    p.contact_wall = env_.wall_ms();
 }
 
 void Replica::set_role(Role role, const std::string& why) {
@@ -387,18 +415,17 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
 }
 
 void Replica::on_position(PeerState& p, std::string_view payload) {
-    bool first = !reachable(p);
     PositionMessage m = PositionMessage::decode(payload);
     if (p.heard_at && m.server != p.last.server) p.waiting_pull.reset();
     p.last = std::move(m);
     p.foreign = false;
-    p.heard_at = p.told_at = env_.mono_ms();
-    p.contact_wall = env_.wall_ms();
+    heard(p);
+    p.told_at = p.heard_at;
     if (p.copying && p.last.copy_percent == 255) {
         p.copying = false;
         env_.copy_ends(p.peer, p.last.failure);
     }
-    if (first) env_.send(p.peer.mds, Kind::position, my_position().encode());
+    if (p.last.asks) send_position(p);
     step_down_if_needed(p);
     if (role_ == Role::starting) {
         tick();
@@ -476,7 +503,7 @@ void Replica::follow() {
 }
 
 void Replica::on_delta(PeerState& p, std::string_view payload) {
-    p.heard_at = env_.mono_ms();
+    heard(p);
     if (role_ == Role::active || receiving_) return;
     DeltaMessage m = DeltaMessage::decode(payload);
     if (m.records.empty()) return;

@@ -230,7 +230,8 @@ class Replica {
         std::string link_state, link_reason;
         int64_t heard_at = 0;       // mono, 0 = never since start
         int64_t told_at = 0;        // mono, when it last said where it is
-        int64_t contact_wall = 0;   // wall
+        int64_t contact_wall = 0;   // wall, when it was last heard
+        int64_t linked_at = 0;      // mono, when mds-sync last connected with its host
         PositionMessage last;
         std::optional<store::Position> waiting_pull;
         SyncStatus shown = SyncStatus::unreachable;
@@ -280,7 +281,7 @@ class Replica {
         enum class What { none, become_active, hand_over } what = What::none;
         Uid target;
         std::string by;
-        int64_t deadline = 0, asked_at = 0;
+        int64_t since = 0, deadline = 0, asked_at = 0;
         Done done;
     };
 
@@ -310,6 +311,12 @@ class Replica {
     void gone(PeerState& p);
     void send_positions();
     PositionMessage my_position() const;
+    /// Whether a peer that was asked for the role at a time (mono) is heard, or may still be.
+    bool may_answer(const PeerState* p, int64_t asked_since) const;
+    Error not_responding(const PeerState* p) const;
+    void send_position(const PeerState& p);
+    /// Something came from it.
+    void heard(PeerState& p);
     void set_role(Role role, const std::string& why);
     void resolve_start();
     void follow();

@@ -101,6 +101,22 @@ uint64_t Replica::held_by_all() const {
     return held;
 }
 
+bool Replica::may_answer(const PeerState* p, int64_t asked_since) const {
+    if (!p) return false;
+    if (reachable(*p)) return true;
+    // One of the two may have started a moment ago: while there is a way to it, it has its time.
+    int64_t since = p->link_state == "connected" ? std::max(started_at_, asked_since) : started_at_;
+    return env_.mono_ms() - since < timing_.silent_ms;
+}
+
+Error Replica::not_responding(const PeerState* p) const {
+    std::string last = p && p->contact_wall ? "last contact " + rfc3339(p->contact_wall)
+                                            : "no contact since this server started";
+    return Error(Code::ha_invalid, fmt::format("Active not responding: {} does not answer ({})",
+                                               p ? p->peer.name : "the Active server", last))
+        .refusal("RF-21", "mdsctl ha force-active " + self_.domain + " " + self_.mds_name);
+}
+
 void Replica::set_active(const std::string& by, Done done) {
     if (self_.log_server) {
         throw Error(Code::ha_invalid, self_.name + " is a log server; log servers are never Active");
@@ -120,21 +136,12 @@ void Replica::set_active(const std::string& by, Done done) {
         if (active ? p.peer.mds == active->mds : p.peer.server == giver()) state = &p;
     }
     bool mine = !active && gives_role();
-    // A server that has just started may not have heard the Active yet: it waits for it.
-    bool young = state && env_.mono_ms() - started_at_ < timing_.silent_ms;
-    if (!mine && !young && (!state || !reachable(*state))) {
-        std::string last = state && state->contact_wall
-                               ? "last contact " + rfc3339(state->contact_wall)
-                               : "no contact since this server started";
-        throw Error(Code::ha_invalid,
-                    fmt::format("Active not responding: {} does not answer ({})",
-                                state ? state->peer.name : "the Active server", last))
-            .refusal("RF-21", "mdsctl ha force-active " + self_.domain + " " + self_.mds_name);
-    }
+    if (!mine && !may_answer(state, env_.mono_ms())) throw not_responding(state);
     pending_ = {};
     pending_.what = Pending::What::become_active;
     pending_.by = by;
-    pending_.deadline = env_.mono_ms() + 2 * timing_.handover_ms;
+    pending_.since = env_.mono_ms();
+    pending_.deadline = pending_.since + 2 * timing_.handover_ms;
     pending_.done = std::move(done);
     pending_.target = mine ? Uid{} : state->peer.mds;
     progress_pending();
@@ -248,10 +255,8 @@ void Replica::progress_pending() {
         return;
     }
     const PeerState* target = find(pending_.target);
-    if (now - started_at_ >= timing_.silent_ms && (!target || !reachable(*target))) {
-        finish_pending(Error(Code::ha_invalid, "Active not responding: " +
-                                                   (target ? target->peer.name : "the Active server") +
-                                                   " does not answer"));
+    if (!may_answer(target, pending_.since)) {
+        finish_pending(not_responding(target));
     } else if (now > pending_.deadline) {
         finish_pending(Error(Code::ha_invalid, "the Active server did not hand over in time"));
     } else if (now - pending_.asked_at >= timing_.repeat_ms) {

@@ -7,6 +7,7 @@
 #include "base/clock.hh"
 #include "base/ids.hh"
 #include "bus/blob.hh"
+#include "bus/property.hh"
 #include "json/json.hh"
 #include "log/log.hh"
 
@@ -178,9 +179,10 @@ void Router::handle(http::Request request, std::function<void(http::Response)> t
     if (tags_.find(sid.substr(0, 8)) == tags_.end()) {
         // After a start of the host its owner may not have appeared yet: "wrong session" would make the
         // client begin another one, and what is in this one would be left behind.
-        if (mono_ms() - started_ms_ > k_young_ms) return then(wrong_session());
+        if (all_appeared_ || mono_ms() - started_ms_ > k_young_ms) return then(wrong_session());
         unknown_.push_back({std::move(request), std::move(path), std::move(then),
                             mono_ms() + 2 * k_wait_ms});
+        look_for_owners();
         return;
     }
     Lane& lane = lanes_[sid];
@@ -255,7 +257,19 @@ void Router::send(const std::string& owner, Job job, std::function<void()> done)
     }
 }
 
+void Router::look_for_owners() {
+    if (!present_.count(k_core)) return;
+    bus::get_property<uint32_t>(proxy(k_core), "org.openmds.Core1", "DomainServers",
+                                [this](const uint32_t* expected) {
+                                    // mds-core is present too.
+                                    if (!expected || present_.size() <= *expected) return;
+                                    all_appeared_ = true;
+                                    retry_waiting();
+                                });
+}
+
 void Router::retry_waiting() {
+    if (!unknown_.empty() && !all_appeared_) look_for_owners();
     int64_t now = mono_ms();
     std::deque<Job> unknown;
     unknown.swap(unknown_);
@@ -266,6 +280,8 @@ void Router::retry_waiting() {
             Lane& lane = lanes_[sid];
             lane.jobs.push_back(std::move(job));
             if (!lane.busy) next(sid);
+        } else if (all_appeared_) {
+            job.then(wrong_session());
         } else if (now > job.deadline) {
             job.then(starting());
         } else {

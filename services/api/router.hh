@@ -40,6 +40,8 @@ class Router {
     void next(const std::string& sid);
     void send(const std::string& owner, Job job, std::function<void()> done);
     void retry_waiting();
+    /// Asks mds-core whether every Domain Server of this host was seen.
+    void look_for_owners();
     sdbus::IProxy& proxy(const std::string& owner);
 
     app::Daemon& daemon_;
@@ -59,6 +61,8 @@ class Router {
     /// Requests of sessions whose owner was not seen since the start, while that is young.
     std::deque<Job> unknown_;
     int64_t started_ms_ = 0;
+    /// Every Domain Server of this host was seen since the start: who owns no session now never will.
+    bool all_appeared_ = false;
 };
 
 }  // namespace mds::api

@@ -2,6 +2,7 @@
 // this only carries.
 #include "base/clock.hh"
 #include "blocking_bus.hh"
+#include "bus/property.hh"
 #include "log/log.hh"
 #include "service.hh"
 
@@ -15,16 +16,14 @@ constexpr int64_t k_again_ms = 10'000;
 
 void Service::look_at_authority() {
     if (identity_->log_server()) return;
-    ca_->callMethodAsync(bus::MemberName{"Get"})
-        .onInterface(bus::InterfaceName{"org.freedesktop.DBus.Properties"})
-        .withArguments(std::string("org.openmds.Ca1"), std::string("Authority"))
-        .uponReplyInvoke([this](bus::ReplyError failed, const sdbus::Variant& value) {
-            if (bus::error_ptr(failed)) return;
+    bus::get_property<std::string>(
+        *ca_, "org.openmds.Ca1", "Authority", [this](const std::string* value) {
+            if (!value) return;
             if (authority_.empty()) {
                 // Its sealing certificate is in whole rows only.
                 for (const repl::Peer& p : system_->config().peers) tell_whole_.insert(p.mds);
             }
-            authority_ = json::parse_object(value.get<std::string>());
+            authority_ = json::parse_object(*value);
         });
 }
 

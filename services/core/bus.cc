@@ -198,8 +198,14 @@ uint32_t BusObject::Domains() {
 
 uint32_t BusObject::DomainServers() {
     if (!service_.has_system() || !service_.system().db().has_history()) return 0;
-    return static_cast<uint32_t>(
-        service_.grid().local_count());
+    // Those that belong here, whether they run or not.
+    uint32_t count = 0;
+    for (const auto& domain : service_.all_domains()) {
+        for (const json::value& server : domain.servers) {
+            count += json::get_string(server.as_object(), "mds") == Uid();
+        }
+    }
+    return count;
 }
 
 void BusObject::changed() {

@@ -6,6 +6,7 @@
 
 #include "base/clock.hh"
 #include "blocking_bus.hh"
+#include "bus/property.hh"
 #include "log/log.hh"
 #include "service.hh"
 
@@ -39,12 +40,10 @@ void Service::check_certificate() {
     if (!system_ || !identity_) return;
     look_at_authority();
     if (identity_->role == "primary" && mono_ms() >= lists_after_) fetch_revocations();
-    sync_->callMethodAsync(bus::MemberName{"Get"})
-        .onInterface(bus::InterfaceName{"org.freedesktop.DBus.Properties"})
-        .withArguments(std::string("org.openmds.Sync1"), std::string("Certificate"))
-        .uponReplyInvoke([this](bus::ReplyError failed, const sdbus::Variant& value) {
-            if (bus::error_ptr(failed)) return;
-            certificate_ = json::parse_object(value.get<std::string>());
+    bus::get_property<std::string>(
+        *sync_, "org.openmds.Sync1", "Certificate", [this](const std::string* value) {
+            if (!value) return;
+            certificate_ = json::parse_object(*value);
             if (certificate_.empty() || wall_ms() < due(certificate_, identity_->uid)) return;
             if (mono_ms() >= renew_after_) renew_certificate();
         });

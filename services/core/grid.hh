@@ -20,8 +20,6 @@ class Grid {
     /// Status JSON of a Domain Server on this host; null when it is not there.
     void local(const std::string& server, json::value status);
     json::value local(const std::string& server) const;
-    /// How many Domain Servers of this host are known.
-    size_t local_count() const { return own_.cells.size(); }
     /// Heartbeat of another server: beat() of its grid.
     void heard(const Uid& mds, json::object beat);
     /// What this server tells the others every second: itself, and its Domain Servers whose status

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,7 +12,10 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <thread>
 
@@ -79,6 +83,7 @@ class Door {
     /// A connection after its handshake. On a machine that lets us wait for longer than the server
     /// waits for a handshake it is tried again.
     std::pair<int, SSL*> connected() {
+        std::string why;
         for (int attempt = 0; attempt < 5; ++attempt) {
             int fd = socket(AF_INET, SOCK_STREAM, 0);
             int on = 1;
@@ -86,14 +91,26 @@ class Door {
             // Without TIME_WAIT the ports last for millions of visits.
             linger hard{1, 0};
             setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-            if (connect(fd, reinterpret_cast<sockaddr*>(&address_), sizeof address_) != 0) abort();
+            if (connect(fd, reinterpret_cast<sockaddr*>(&address_), sizeof address_) != 0) {
+                fail(std::string("connect: ") + strerror(errno));
+            }
             SSL* ssl = SSL_new(context_);
             SSL_set_fd(ssl, fd);
             if (session_) SSL_set_session(ssl, session_);
-            if (SSL_connect(ssl) == 1) return {fd, ssl};
+            errno = 0;
+            int rc = SSL_connect(ssl);
+            if (rc == 1) return {fd, ssl};
+            char text[256];
+            ERR_error_string_n(ERR_get_error(), text, sizeof text);
+            why += "\nSSL error " + std::to_string(SSL_get_error(ssl, rc)) + ", " + strerror(errno) +
+                   ", " + text;
             SSL_free(ssl);
             close(fd);
         }
+        fail("no handshake in five attempts:" + why);
+    }
+    [[noreturn]] static void fail(const std::string& why) {
+        std::fprintf(stderr, "the visit failed: %s\n", why.c_str());
         abort();
     }
     /// Whole answers with JSON bodies, nothing else.
@@ -102,7 +119,9 @@ class Door {
             size_t head = answers.find("\r\n\r\n");
             if (head == std::string_view::npos || !answers.starts_with("HTTP/1.1 ")) return;
             size_t at = answers.find("Content-Length: ");
-            if (at == std::string_view::npos || at > head) abort();
+            if (at == std::string_view::npos || at > head) {
+                fail("an answer without a length: " + std::string(answers.substr(0, head)));
+            }
             size_t length = std::strtoull(answers.data() + at + 16, nullptr, 10);
             std::string_view body = answers.substr(head + 4, length);
             if (body.size() < length) return;

@@ -39,8 +39,9 @@ class Import(threading.Thread):
 class Watch:
     """Follows the session of an import from another connection: [(seconds, changes)]."""
 
-    def __init__(self, deployment, name):
+    def __init__(self, deployment, name, job=None):
         self.api, self.name, self.seen = deployment.api("london", "London"), name, []
+        self.job = job
 
     def changes(self):
         """Changes of the session now; None while, or when, there is no such open session."""
@@ -52,7 +53,10 @@ class Watch:
 
     def wait(self, count):
         """Until the session has so many changes."""
-        wait_until(lambda: (self.changes() or 0) >= count, 120, f"{count} changes")
+        def there():
+            assert self.job.is_alive(), self.job.output[-3000:]
+            return (self.changes() or 0) >= count
+        wait_until(there, 120, f"{count} changes")
 
     def at(self, moment):
         """Changes that it certainly had at a moment."""
@@ -71,7 +75,8 @@ def rules(deployment, host, name):
 def test_power_cut_of_the_active_during_an_import_of_10000(ex1, tmp_path, moment):
     chance = random.Random()
     name = f"import-{moment}"
-    job, watch = Import(ex1, tmp_path, name), Watch(ex1, name)
+    job = Import(ex1, tmp_path, name)
+    watch = Watch(ex1, name, job)
     job.start()
     if moment == "import":
         watch.wait(chance.randint(2, BATCHES - 2) * RULES)
@@ -112,7 +117,8 @@ def test_power_cut_of_the_active_during_an_import_of_10000(ex1, tmp_path, moment
 
 def test_power_cut_of_the_standby_during_an_import_of_10000(ex1, tmp_path):
     name = "import-standby"
-    job, watch = Import(ex1, tmp_path, name), Watch(ex1, name)
+    job = Import(ex1, tmp_path, name)
+    watch = Watch(ex1, name, job)
     job.start()
     watch.wait(random.randint(1, BATCHES) * RULES)
     time.sleep(random.uniform(0, 1))

@@ -397,6 +397,60 @@ TEST(Replica, AConnectionToldBeforeThePeerIsKnownCounts) {
     EXPECT_TRUE(idle());
 }
 
+TEST(Replica, CA_1_AServerThatHasJustStartedAsksUntilItIsTold) {
+    Net net(2);
+    for (size_t i : {0, 1}) net[i].replica->set_link(net[1 - i].mds, "connected", "");
+    net.run(60'000);  // the Active beats every ten seconds only
+    net[1].power_off();
+    net[1].boot(false);
+    net[1].replica->set_link(net[0].mds, "connected", "");
+    // What the Active said first came before anybody listened here.
+    net.lose = [&](const Net::Message& m) { return m.to == net[1].mds; };
+    net.run(500);
+    net.lose = nullptr;
+    net.run(1500);
+    EXPECT_EQ(status_of(net[1], net[0]), SyncStatus::synchronized);
+}
+
+TEST(Replica, CA_1_RF_21_AnActiveThatCanBeReachedHasItsTimeToAnswer) {
+    Net net(2);
+    auto link = [&](const std::string& state) { net[1].replica->set_link(net[0].mds, state, ""); };
+    link("connected");
+    net.run(1000);
+    net[0].replica->set_link(net[1].mds, "connected", "");
+    net.partition(0, 1);
+    net.run(40'000);
+    ASSERT_EQ(status_of(net[1], net[0]), SyncStatus::unreachable);
+    std::optional<Error> failed;
+    bool done = false;
+    auto then = [&](std::optional<Error> e) {
+        failed = std::move(e);
+        done = true;
+    };
+    // It was silent, but its host is there: a moment later it answers.
+    net[1].replica->set_active("anna", then);
+    net.run(1000);
+    EXPECT_FALSE(done);
+    net.cut.clear();
+    net.run(3000);
+    ASSERT_TRUE(done);
+    EXPECT_FALSE(failed) << failed->message();
+    EXPECT_EQ(net[1].replica->role(), Role::active);
+    // It stays silent: refused after the time that silence takes, with what helps.
+    net.partition(0, 1);
+    net[0].replica->set_link(net[1].mds, "connected", "");
+    net.run(40'000);
+    done = false;
+    net[0].replica->set_active("anna", then);
+    net.run(7000);
+    ASSERT_TRUE(done && failed);
+    EXPECT_EQ(failed->refusal_id(), "RF-21");
+    EXPECT_NE(failed->message().find("B does not answer (last contact "), std::string::npos);
+    // No way to its host: refused at once.
+    net[0].replica->set_link(net[1].mds, "unreachable", "");
+    EXPECT_THROW(net[0].replica->set_active("anna", then), Error);
+}
+
 TEST(Replica, NeverOkWhenItCouldNotCompare) {
     Net net(2);
     EXPECT_EQ(status_of(net[0], net[1]), SyncStatus::synchronized);
