@@ -597,8 +597,12 @@ void Replica::yield(uint64_t common_rev, const PeerState& to) {
     size_t publishes = static_cast<size_t>(
         std::count_if(tail.begin(), tail.end(),
                       [](const store::Revision& r) { return r.kind == "publish"; }));
-    set_role(Role::standby, to.peer.name + " became Active after revision " +
-                                std::to_string(common_rev));
+    // Who follows the new Active tells of it too.
+    std::string active = to.peer.name;
+    for (const PeerState& p : peers_) {
+        if (p.peer.server == to.last.history.terms.back().active) active = p.peer.name;
+    }
+    set_role(Role::standby, active + " became Active after revision " + std::to_string(common_rev));
     try {
         env_.park(tail);
         db_.undo_to(common_rev);
@@ -613,7 +617,7 @@ void Replica::yield(uint64_t common_rev, const PeerState& to) {
     failure_.clear();
     if (publishes) {
         env_.log(4, fmt::format("{} publish{} that {} never received {} parked; following from "
-                                "revision {}", publishes, publishes == 1 ? "" : "es", to.peer.name,
+                                "revision {}", publishes, publishes == 1 ? "" : "es", active,
                                 publishes == 1 ? "is" : "are", common_rev));
     }
     env_.content_changed({}, true);

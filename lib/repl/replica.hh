@@ -157,6 +157,8 @@ class Replica {
     int next_ms() const;
     void receive(const Uid& mds, Kind kind, std::string_view payload);
     void set_peers(std::vector<Peer> peers);
+    /// Why this server changes nothing and never becomes Active, though it follows; empty: it may (FR-3).
+    void set_fence(std::string why) { fence_ = std::move(why); }
     /// What mds-sync says about the link to a peer ("connected", "unreachable", "no-trust", ...).
     void set_link(const Uid& mds, const std::string& state, const std::string& reason);
     /// Something was committed here: ship it.
@@ -312,6 +314,8 @@ class Replica {
     void send_positions();
     PositionMessage my_position() const;
     /// Whether a peer that was asked for the role at a time (mono) is heard, or may still be.
+    /// Throws when this server is fenced.
+    void require_no_fence() const;
     bool may_answer(const PeerState* p, int64_t asked_since) const;
     Error not_responding(const PeerState* p) const;
     void send_position(const PeerState& p);
@@ -395,6 +399,7 @@ class Replica {
     Role role_ = Role::starting;
     bool collision_ = false;
     uint64_t collision_rev_ = 0;
+    std::string fence_;
     std::string failure_;
     int64_t started_at_ = 0, beat_at_ = 0;
     bool handing_over_ = false;

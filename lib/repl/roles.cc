@@ -37,7 +37,13 @@ std::string Replica::domain_state() const {
     return servers == 1 ? "single" : "normal";
 }
 
+void Replica::require_no_fence() const {
+    if (fence_.empty()) return;
+    throw Error(Code::standby, fence_);
+}
+
 void Replica::require_writable() const {
+    require_no_fence();
     if (collision_) {
         throw Error(Code::standby, fmt::format("Domain {} has two Active servers since revision {}; "
                                                "publishing stops until one is set Standby",
@@ -121,6 +127,7 @@ void Replica::set_active(const std::string& by, Done done) {
     if (self_.log_server) {
         throw Error(Code::ha_invalid, self_.name + " is a log server; log servers are never Active");
     }
+    require_no_fence();
     if (role_ == Role::active && !collision_) return done(std::nullopt);
     if (pending_.what != Pending::What::none) {
         throw Error(Code::ha_invalid, "a change of the Active server is running already");
@@ -292,6 +299,7 @@ void Replica::force_active(const std::string& by) {
     if (self_.log_server) {
         throw Error(Code::ha_invalid, self_.name + " is a log server; log servers are never Active");
     }
+    require_no_fence();
     if (role_ == Role::active) return;
     if (!db_.has_history()) {
         throw Error(Code::ha_invalid, self_.name + " was never synchronized; it has nothing to serve");

@@ -43,7 +43,7 @@ json::object Config::to_json() const {
                                     {"type", type_word(p.log_server)},
                                     {"primary", p.primary}});
     }
-    return json::object{
+    json::object out{
         {"domain", json::object{{"uid", domain_uid.text()},
                                 {"name", domain_name},
                                 {"type", domain_type}}},
@@ -59,6 +59,8 @@ json::object Config::to_json() const {
                                 {"interface", interface}}},
         {"peers", std::move(rows)},
         {"deployment", deployment}};
+    if (!fence.empty()) out["fence"] = fence;
+    return out;
 }
 
 Config Config::from_json(const json::object& o) {
@@ -93,6 +95,7 @@ Config Config::from_json(const json::object& o) {
         c.peers.push_back(std::move(peer));
     }
     c.deployment = json::get_string(o, "deployment");
+    c.fence = json::get_string(o, "fence");
     return c;
 }
 

@@ -14,7 +14,8 @@ namespace mds::server {
 ///  "server":{"uid","name","address","mds","mds-name","type","primary","founder","beside",
 ///            "interface"},                             type: "management server" | "log server"
 ///  "peers":[{"uid","name","address","mds","mds-name","type","primary"}],
-///  "deployment":"<id>"}
+///  "deployment":"<id>",
+///  "fence":"<why this server is read-only>"}             absent: it is not
 struct Config {
     Uid domain_uid;
     std::string domain_name, domain_type;
@@ -27,6 +28,8 @@ struct Config {
     bool primary = false;
     std::vector<repl::Peer> peers;
     std::string deployment;
+    /// Another server was promoted in place of this host's (FR-3): repl::Replica::set_fence.
+    std::string fence;
 
     json::object to_json() const;
     /// Throws mds::Error(invalid_parameter) naming what is missing.

@@ -256,6 +256,7 @@ const Config& Server::config() const { return impl_->options.config; }
 
 void Server::start() {
     impl_->link.start();
+    impl_->replica.set_fence(impl_->options.config.fence);
     impl_->replica.start();
     std::weak_ptr<Impl> weak = impl_;
     impl_->alarm = impl_->daemon.alarm([weak] {
@@ -275,6 +276,7 @@ void Server::start() {
 void Server::reload(Config config) {
     impl_->options.config = std::move(config);
     impl_->replica.set_peers(impl_->options.config.peers);
+    impl_->replica.set_fence(impl_->options.config.fence);
     impl_->workspace.update_settings(impl_->settings());
 }
 

@@ -24,6 +24,7 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
         " uuid TEXT, kind TEXT, issued_ms INTEGER, not_after INTEGER);"
         "CREATE TABLE IF NOT EXISTS revoked(serial TEXT PRIMARY KEY, authority TEXT, at_ms INTEGER,"
         " reason TEXT);"
+        "CREATE TABLE IF NOT EXISTS barred(uuid TEXT PRIMARY KEY, at_ms INTEGER);"
         "CREATE TABLE IF NOT EXISTS counter(authority TEXT PRIMARY KEY, number INTEGER)");
     if (!fs::exists(folder_ + "/sealing.key")) {
         pki::Key key = pki::Key::generate();
@@ -110,6 +111,11 @@ AuthorityStore::Server AuthorityStore::issue_server(const std::string& csr_ident
             throw Error(Code::forbidden, "the certificate request is for another server than " + name);
         }
     }
+    SQLite::Statement barred(*database_, "SELECT 1 FROM barred WHERE uuid=?");
+    barred.bind(1, uuid);
+    if (barred.executeStep()) {
+        throw Error(Code::forbidden, name + " was taken out of the deployment; set it up anew to join again");
+    }
     pki::Subject subject;
     subject.name = name;
     subject.uuid = uuid;
@@ -137,15 +143,23 @@ void AuthorityStore::record(const std::string& authority, const pki::Certificate
     transaction.commit();
 }
 
-void AuthorityStore::revoke(const std::string& serial, const std::string& reason) {
-    require_authority();
-    // Checked before it is stored: a list with an unknown reason could never be signed again.
+namespace {
+
+/// Checked before it is stored: a list with an unknown reason could never be signed again.
+void check_reason(const std::string& reason) {
     static const std::set<std::string> k_reasons = {"", "unspecified", "key-compromise",
                                                     "affiliation-changed", "superseded",
                                                     "cessation-of-operation"};
     if (!k_reasons.count(reason)) {
         throw Error(Code::invalid_parameter, "Invalid parameter for [reason]. " + reason);
     }
+}
+
+}  // namespace
+
+void AuthorityStore::revoke(const std::string& serial, const std::string& reason) {
+    require_authority();
+    check_reason(reason);
     SQLite::Statement find(*database_, "SELECT 1 FROM issued WHERE serial=?");
     find.bind(1, fold(serial));
     if (!find.executeStep()) {
@@ -162,6 +176,26 @@ void AuthorityStore::revoke(const std::string& serial, const std::string& reason
     s.bind(3, reason.empty() ? "unspecified" : reason);
     SQLite::Transaction transaction(*database_);
     s.exec();
+    count();
+    transaction.commit();
+}
+
+void AuthorityStore::revoke_server(const std::string& uuid, const std::string& reason) {
+    require_authority();
+    if (!Uid::parse(uuid)) throw Error(Code::invalid_parameter, uuid + " is not a uid");
+    check_reason(reason);
+    SQLite::Transaction transaction(*database_);
+    SQLite::Statement s(*database_, "INSERT OR IGNORE INTO revoked SELECT serial,authority,?2,?3 FROM "
+                                    "issued WHERE uuid=?1 AND not_after>?2");
+    s.bind(1, uuid);
+    s.bind(2, wall_ms());
+    s.bind(3, reason.empty() ? "cessation-of-operation" : reason);
+    s.exec();
+    // Also a server that never had a certificate of ours gets none.
+    SQLite::Statement barred(*database_, "INSERT OR IGNORE INTO barred VALUES(?,?)");
+    barred.bind(1, uuid);
+    barred.bind(2, wall_ms());
+    barred.exec();
     count();
     transaction.commit();
 }

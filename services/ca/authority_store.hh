@@ -32,6 +32,8 @@ class AuthorityStore {
     Server issue_server(const std::string& csr_identity, const std::string& csr_sealing,
                         const std::string& name, const std::string& uuid);
     void revoke(const std::string& serial, const std::string& reason);
+    /// Every certificate of a server; none is issued to it any more.
+    void revoke_server(const std::string& uuid, const std::string& reason);
     /// Of the Servers CA and the root, PEM.
     std::string revocation_lists();
 
@@ -44,6 +46,7 @@ class AuthorityStore {
     std::string export_for(const std::string& recipient_pem);
     void import(std::string_view sealed);
     void activate();
+    void retire();
     json::array list_authorities();
     json::array list_certificates(const std::string& authority);
 

@@ -23,6 +23,7 @@ void BusObject::changed() {
     daemon_.status(status_line());
     getObject().emitPropertiesChangedSignal("org.openmds.Ca1",
                                             {"Deployment", "Authorities", "State"});
+    emitChanged(store_.number());
 }
 
 std::string BusObject::Initialize(const std::string& deployment_name) {
@@ -48,6 +49,7 @@ BusObject::Five BusObject::IssueServer(const std::string& csr_identity,
     return bus::guarded([&] {
         auto s = store_.issue_server(csr_identity, csr_sealing, name, uuid);
         log::notice("certificates issued for " + role + " " + name, {{"MDS_SERVER", name}});
+        changed();
         return Five{s.identity, s.sealing, s.chain, s.root, s.crl};
     });
 }
@@ -57,6 +59,16 @@ void BusObject::Revoke(const std::string& serial, const std::string& reason) {
         store_.revoke(serial, reason);
         log::notice("certificate " + serial + " revoked: " + reason);
         emitRevoked(serial);
+        changed();
+    });
+}
+
+void BusObject::RevokeServer(const std::string& uuid, const std::string& reason) {
+    bus::guarded([&] {
+        store_.revoke_server(uuid, reason);
+        log::notice("every certificate of server " + uuid + " is revoked: " + reason);
+        emitRevoked("");
+        changed();
     });
 }
 
@@ -82,6 +94,15 @@ void BusObject::Activate() {
     bus::guarded([&] {
         store_.activate();
         log::notice("this server signs for deployment " + store_.deployment_name() + " from now on");
+        changed();
+    });
+}
+
+void BusObject::Retire() {
+    bus::guarded([&] {
+        store_.retire();
+        log::notice("this server does not sign for deployment " + store_.deployment_name() +
+                    " any more");
         changed();
     });
 }

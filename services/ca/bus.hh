@@ -25,11 +25,13 @@ class BusObject final
                      const std::string& name, const std::string& uuid,
                      const std::string& role) override;
     void Revoke(const std::string& serial, const std::string& reason) override;
+    void RevokeServer(const std::string& uuid, const std::string& reason) override;
     std::string ListAuthorities() override;
     std::string RevocationLists() override;
     std::vector<uint8_t> Export(const std::string& recipient) override;
     void Import(const std::vector<uint8_t>& sealed) override;
     void Activate() override;
+    void Retire() override;
     std::string Authority() override;
     std::string ListCertificates(const std::string& authority) override;
     std::string Deployment() override;

@@ -96,6 +96,7 @@ std::string AuthorityStore::export_for(const std::string& recipient_pem) {
                                                {"authorities", std::move(authorities)},
                                                {"issued", rows_of(*database_, "issued")},
                                                {"revoked", rows_of(*database_, "revoked")},
+                                               {"barred", rows_of(*database_, "barred")},
                                                {"counter", rows_of(*database_, "counter")}});
     crypto::WipeAtEnd wipe(text);
     return pki::seal(text, {pki::Certificate::from_pem(recipient_pem)});
@@ -150,10 +151,16 @@ void AuthorityStore::import(std::string_view sealed) {
         keep(word, issuer);
     }
     SQLite::Transaction transaction(*database_);
-    for (const char* table : {"issued", "revoked", "counter"}) {
+    for (const char* table : {"issued", "revoked", "barred", "counter"}) {
         replace_rows(*database_, table, json::get_array(state, table));
     }
     transaction.commit();
+}
+
+void AuthorityStore::retire() {
+    if (id_.empty() || replica_) return;
+    replica_ = true;
+    write_deployment();
 }
 
 void AuthorityStore::activate() {

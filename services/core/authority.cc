@@ -10,7 +10,7 @@ namespace mds::core {
 namespace {
 
 /// A member that does not confirm what it was sent gets it again after this time.
-constexpr int64_t k_again_ms = 10'000;
+constexpr int64_t k_again_ms = 2000;
 
 }  // namespace
 
@@ -24,6 +24,18 @@ void Service::look_at_authority() {
                 for (const repl::Peer& p : system_->config().peers) tell_whole_.insert(p.mds);
             }
             authority_ = json::parse_object(*value);
+            // Who may sign follows from who is Primary, also when a promotion was interrupted (K-28).
+            std::string state = json::get_string(authority_, "state");
+            bool primary = identity_->role == "primary";
+            if (primary ? state != "replica" : state != "ready") return;
+            ca_->callMethodAsync(bus::MemberName{primary ? "Activate" : "Retire"})
+                .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
+                .uponReplyInvoke([this](bus::ReplyError problem) {
+                    if (const sdbus::Error* e = bus::error_ptr(problem)) {
+                        log::warning("mds-ca: " + bus::from_bus_error(*e).message());
+                    }
+                    check_certificate();
+                });
         });
 }
 

@@ -32,6 +32,11 @@ void Service::watch_certificates() {
     revoked_match_ = daemon_.bus().raw().addMatch(
         "type='signal',sender='org.openmds.Ca1',interface='org.openmds.Ca1',member='Revoked'",
         [this](auto&&) { fetch_revocations(); });
+    authority_match_ = daemon_.bus().raw().addMatch(
+        "type='signal',sender='org.openmds.Ca1',interface='org.openmds.Ca1',member='Changed'",
+        [this](auto&&) {
+            if (system_ && identity_) look_at_authority();
+        });
     daemon_.every(k_look_ms, [this] { check_certificate(); });
     check_certificate();
 }
@@ -39,6 +44,7 @@ void Service::watch_certificates() {
 void Service::check_certificate() {
     if (!system_ || !identity_) return;
     look_at_authority();
+    revoke_departed();
     if (identity_->role == "primary" && mono_ms() >= lists_after_) fetch_revocations();
     bus::get_property<std::string>(
         *sync_, "org.openmds.Sync1", "Certificate", [this](const std::string* value) {
@@ -136,6 +142,31 @@ void Service::sign_for(const Uid& mds, const json::object& message, Then then) {
             daemon_.post([error, then] { then(mgmt::error_reply(error)); });
         }
     });
+}
+
+void Service::revoke_departed() {
+    if (identity_->role != "primary") return;
+    std::vector<std::string> servers;
+    SQLite::Statement s(system_->workspace().work().db(), "SELECT uuid FROM departing");
+    while (s.executeStep()) {
+        std::string uuid = s.getColumn(0).getString();
+        if (!find_mds(uuid)) servers.push_back(uuid);
+    }
+    for (const std::string& uuid : servers) {
+        ca_->callMethodAsync(bus::MemberName{"RevokeServer"})
+            .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
+            .withArguments(uuid, std::string("cessation-of-operation"))
+            .uponReplyInvoke([this, uuid](bus::ReplyError failed) {
+                if (const sdbus::Error* e = bus::error_ptr(failed)) {
+                    return log::warning("revoking the certificates of a deleted server: " +
+                                        bus::from_bus_error(*e).message());
+                }
+                SQLite::Statement done(system_->workspace().work().db(),
+                                       "DELETE FROM departing WHERE uuid=?");
+                done.bind(1, uuid);
+                done.exec();
+            });
+    }
 }
 
 void Service::fetch_revocations() {

@@ -270,6 +270,11 @@ void Service::register_mds_commands() {
 }
 
 void Service::remove_mds(mgmt::Call& call, const mgmt::View& view) {
+    // First on the list of whose certificates are to be revoked: nothing that happens in between makes
+    // one that has left keep them (DS-4).
+    SQLite::Statement leaving(system_->workspace().work().db(), "INSERT OR REPLACE INTO departing VALUES(?)");
+    leaving.bind(1, view.uid.text());
+    leaving.exec();
     system_->workspace().transact({call.user(), "delete-mds", "Delete server " + view.name, ""},
                                   [&](mgmt::Call& c) {
         for (const DomainRow& d : all_domains()) {
@@ -288,6 +293,7 @@ void Service::remove_mds(mgmt::Call& call, const mgmt::View& view) {
         }
         c.remove(*c.get(view.uid));
     });
+    revoke_departed();
 }
 
 }  // namespace mds::core

@@ -16,6 +16,7 @@ void require_local(mgmt::Call& call) {
 
 void Service::register_commands() {
     register_mds_commands();
+    register_promotion_commands();
     register_domain_commands();
     register_other_commands();
     register_list_commands();

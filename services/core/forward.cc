@@ -88,6 +88,14 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
         } else if (op == "ha-action") {
             local_ha_action(json::get_string(message, "server"),
                             json::get_object(message, "request"), then);
+        } else if (op == "hears") {
+            auto asked = Uid::parse(json::get_string(message, "mds"));
+            bool hears = asked && (*asked == identity_->uid || !grid_->silent(*asked));
+            then(mgmt::ok_reply(json::object{{"hears", hears}}));
+        } else if (op == "promote-domain-server") {
+            promote_domain_server(json::get_string(message, "domain"), mds,
+                                  json::get_string(message, "user"));
+            then(mgmt::ok_reply(json::object{{"message", "OK"}}));
         } else if (op == "task") {
             call_domain(json::get_string(message, "server"), "Task",
                         json::get_string(message, "task"),
@@ -244,6 +252,8 @@ void Service::load_tasks_elsewhere() {
     db.exec(
         "CREATE TABLE IF NOT EXISTS task_elsewhere(id TEXT PRIMARY KEY, mds TEXT NOT NULL, "
         "server TEXT NOT NULL, time_ms INTEGER NOT NULL)");
+    // Deleted servers whose certificates are not revoked yet (certificates.cc).
+    db.exec("CREATE TABLE IF NOT EXISTS departing(uuid TEXT PRIMARY KEY)");
     SQLite::Statement old(db, "DELETE FROM task_elsewhere WHERE time_ms<?");
     old.bind(1, wall_ms() - k_keep_tasks_ms);
     old.exec();

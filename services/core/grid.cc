@@ -43,6 +43,7 @@ void Grid::heard(const Uid& mds, json::object beat) {
     remote.version = json::get_string(beat, "version", "?");
     remote.certificate_until = json::get_int(json::get_object(beat, "certificate"), "not-after");
     remote.renewal_problem = json::get_string(beat, "renewal-problem");
+    remote.revision = static_cast<uint64_t>(json::get_int(beat, "revision"));
     if (json::get_bool(beat, "whole")) remote.cells.clear();
     for (const json::value& gone : json::get_array(beat, "gone")) {
         if (auto domain = Uid::parse(std::string(gone.as_string()))) remote.cells.erase(*domain);
@@ -112,6 +113,11 @@ bool Grid::silent(const Uid& mds) const {
 int64_t Grid::last_contact(const Uid& mds) const {
     auto it = remote_.find(mds);
     return it == remote_.end() ? 0 : it->second.heard_wall;
+}
+
+uint64_t Grid::system_revision(const Uid& mds) const {
+    auto it = remote_.find(mds);
+    return it == remote_.end() ? 0 : it->second.revision;
 }
 
 const json::object* Grid::cell(const Uid& mds, const Uid& domain) const {
@@ -190,7 +196,17 @@ json::object Grid::json() {
                 {"since", until},
                 {"next", json::array{"mdsctl server list"}}});
         }
-        if (quiet) {
+        if (!m.replaced.empty()) {
+            std::string by = json::get_string(m.replaced, "by-name");
+            problems.push_back(json::object{
+                {"what", fmt::format("{} was replaced by {}{}", m.name, by,
+                                     quiet ? "" : " and is back, read-only")},
+                {"why", quiet ? "it does not answer; when it is lost for good it is deleted"
+                              : "it is readmitted as Secondary, or set up anew"},
+                {"since", json::get_int(m.replaced, "at")},
+                {"next", json::array{quiet ? "mdsctl server delete " + m.name
+                                           : "mdsctl server readmit " + m.name}}});
+        } else if (quiet) {
             std::string when = last_contact(m.uid)
                                    ? "last contact " + rfc3339(last_contact(m.uid))
                                    : std::string("no contact since this server started");
@@ -200,6 +216,15 @@ json::object Grid::json() {
                 {"since", last_contact(m.uid)},
                 {"next", json::array{"mdsctl server list"}}});
         }
+    }
+    if (std::vector<std::string> missing = service_.promotion_missing(); !missing.empty()) {
+        json::array next;
+        for (const std::string& command : missing) next.push_back(json::value(command));
+        problems.push_back(json::object{
+            {"what", "the promotion of " + me.name + " is half done; it is a Secondary still"},
+            {"why", fmt::format("{} of the five commands are missing", missing.size())},
+            {"since", 0},
+            {"next", std::move(next)}});
     }
     for (const Service::DomainRow& d : rows) {
         json::array cells;

@@ -32,6 +32,8 @@ class Grid {
     /// Whether another server was heard lately; its age in ms (-1 never).
     bool silent(const Uid& mds) const;
     int64_t last_contact(const Uid& mds) const;
+    /// Revision of the system data that it named last; 0 = none since this server started.
+    uint64_t system_revision(const Uid& mds) const;
     /// What mds-sync says about the link.
     void link(const Uid& mds, const std::string& state, const std::string& reason);
     std::string link_reason(const Uid& mds) const;
@@ -54,6 +56,7 @@ class Grid {
     struct Remote : Host {
         std::string version = "?", renewal_problem;
         int64_t certificate_until = 0;
+        uint64_t revision = 0;
         int64_t heard_mono = 0, heard_wall = 0;
         std::string link_state, link_reason;
         uint32_t round_trip_us = 0;

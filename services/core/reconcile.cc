@@ -24,6 +24,7 @@ std::vector<Service::MdsRow> Service::all_mdss() {
             row.address = json::get_string(v.document, "ipv4-address",
                                            json::get_string(v.document, "ipv6-address"));
             row.role = json::get_string(v.document, "role");
+            row.replaced = json::get_object(v.document, "replaced");
             if (json::get_string(v.document, "server-type") == "multi-domain log server") {
                 row.role = "log-server";
             }
@@ -149,9 +150,11 @@ void Service::reconcile() {
     const Identity& me = *identity_;
     std::map<std::string, std::string> addresses;
     for (const MdsRow& row : all_mdss()) addresses[row.uid.text()] = row.address;
+    const std::string why = fence();
     std::set<std::string> wanted;
     for (const DomainRow& domain : all_domains()) {
         server::Config config = domain_config(me, domain, addresses);
+        config.fence = why;
         if (config.self.server.is_nil()) continue;
         const std::string server = config.self.name;
         wanted.insert(server);

@@ -27,7 +27,7 @@ std::unique_ptr<sdbus::IProxy> proxy_to(bus::Connection& connection, const char*
 
 Service::Service(app::Daemon& daemon)
     : daemon_(daemon), identity_(Identity::load(daemon.state_folder())),
-      grid_(std::make_unique<Grid>(*this)) {
+      grid_(std::make_unique<Grid>(*this)), started_ms_(mono_ms()) {
     std::filesystem::create_directories(daemon.state_folder());
     units_ = UnitControl::make(daemon.bus(), root() + "/servers");
     bus_ = std::make_unique<BusObject>(daemon.bus(), *this);
@@ -160,6 +160,7 @@ server::Config Service::system_config() {
     };
     if (system_ && system_->db().has_history()) {
         for (const MdsRow& row : all_mdss()) peer(row.uid, row.name, row.address, row.role);
+        c.fence = fence();
     } else {
         for (const json::value& v : me.members) {
             const json::object& m = v.as_object();
@@ -188,11 +189,16 @@ void Service::open_system() {
         on_message(mds, kind, payload);
     };
     // What the database already holds decides the peers before the replica speaks.
-    if (system_->db().has_history()) system_->reload(system_config());
+    if (system_->db().has_history()) {
+        adopt_role();
+        system_->reload(system_config());
+    }
     load_tasks_elsewhere();
     register_commands();
     system_->start();
     content_changed();
+    // The members send a new one the authority as soon as they know its key.
+    daemon_.post([this] { check_certificate(); });
 }
 
 void Service::content_changed() {
@@ -205,6 +211,7 @@ void Service::content_changed() {
             set_members();
             return;
         }
+        adopt_role();
         system_->reload(system_config());
         set_members();
         reconcile();

@@ -74,6 +74,14 @@ class Service {
     /// The path below which the state of the suite lies ("/var/lib/mds").
     std::string root() const;
 
+    // promotion.cc
+    /// Makes this Secondary the Primary, or says what that would do (mdsctl promote).
+    void promote(const json::object& options, const std::string& user, Then then);
+    /// The classic commands of a promotion that were not given yet, when some were (PR-3).
+    std::vector<std::string> promotion_missing();
+    /// Why this server is fenced (FR-3); empty: it is not.
+    std::string fence();
+
     // forward.cc
     /// Runs a command in a Domain as the local superuser, here or on the server that has it.
     void run_in_domain(const std::string& domain, const std::string& command, std::string body,
@@ -88,6 +96,9 @@ class Service {
     struct MdsRow {
         Uid uid;
         std::string name, address, role;
+        /// Of a server that was Primary until another one was promoted, until it is readmitted (FR-3):
+        /// {"by" uid,"by-name","at" ms,"reason"}.
+        json::object replaced;
         bool log_server() const { return role == "log-server"; }
     };
     std::vector<MdsRow> all_mdss();
@@ -154,6 +165,8 @@ class Service {
     /// A member asks the Primary for certificates of its new keys.
     void sign_for(const Uid& mds, const json::object& message, Then then);
     void fetch_revocations();
+    /// Has the certificates of deleted servers revoked, as long as that is not done.
+    void revoke_departed();
     /// Sends a member the lists when its heartbeat names older ones.
     void catch_up_revocations(const Uid& mds, const json::object& beat);
     void install_revocations(const std::string& lists);
@@ -164,6 +177,27 @@ class Service {
     void catch_up_authority(const Uid& mds, const json::object& beat);
     /// Worker: keeps what the Primary has sent.
     void keep_authority(const std::string& sealed);
+    // registry.cc
+    void register_registry_commands();
+    /// Every value as the classic tools know it: {"<path>":{"<name>":value}}.
+    json::object registry();
+    void change_registry(mgmt::Call& call, Then then);
+
+    // promotion.cc
+    struct Promotion;
+    void register_promotion_commands();
+    /// What this server is follows from the system data.
+    void adopt_role();
+    /// What a promotion would do and what is against it; `still_heard`: members that hear the Primary.
+    Promotion plan_promotion(const json::object& options, const std::vector<std::string>& still_heard);
+    /// Worker.
+    json::object run_promotion(const Promotion& plan, const Uid& task, const std::string& user);
+    /// Worker: starts a request on the loop and waits for its answer.
+    mgmt::Reply ask(const std::function<void(Then)>& start);
+    void readmit_mds(mgmt::Call& call);
+    /// Marks the server of a Domain on `mds` as its Primary Domain Server.
+    void make_domain_primary(const std::map<Uid, Uid>& mds_of, const std::string& user);
+    void promote_domain_server(const std::string& domain, const Uid& mds, const std::string& user);
     void register_administrator_commands();
     void change_password(const Uid& administrator, const std::string& password,
                          const std::string& hash);
@@ -181,7 +215,7 @@ class Service {
     std::map<Uid, std::string> authority_recipients_;
     /// On the Primary: the lists that every member should have, PEM.
     std::string revocations_;
-    sdbus::Slot revoked_match_;
+    sdbus::Slot revoked_match_, authority_match_;
     /// The servers of a request in stored form, or every problem with them at once.
     json::array check_servers(const json::array& given, const std::string& domain,
                               const json::array& present);
@@ -221,6 +255,7 @@ class Service {
     std::shared_ptr<app::Daemon::Alarm> beat_;
     uint64_t beats_ = 0;
     bool reconcile_again_ = false;
+    const int64_t started_ms_;
 };
 
 }  // namespace mds::core

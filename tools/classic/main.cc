@@ -1,4 +1,5 @@
-// mdsstart, mdsstop, mdsstat: classic names, thin fronts of the service manager.
+// Classic names: mdsstart, mdsstop and mdsstat are thin fronts of the service manager, the others of
+// mdsctl.
 #include <unistd.h>
 
 #include <cstdio>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hh"
+#include "registry.hh"
 #include "units.hh"
 
 namespace {
@@ -56,6 +58,9 @@ int main(int argc, char** argv) {
         if (name == "mdsstart") return start(arguments);
         if (name == "mdsstop") return stop(arguments);
         if (name == "mdsstat") return mds::classic::mdsstat(arguments);
+        if (name == "promote_util") return mds::classic::promote_util(arguments);
+        if (name == "cpprod_util") return mds::classic::cpprod_util(arguments);
+        if (name == "ckp_regedit") return mds::classic::ckp_regedit(arguments);
     } catch (const mds::Error& e) {
         std::fprintf(stderr, "Error: %s\n", e.message().c_str());
         return exit_code(e.code());
@@ -63,6 +68,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "Error: %s\n", e.what());
         return 1;
     }
-    std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstat\n", name.c_str());
+    std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstat promote_util cpprod_util "
+                         "ckp_regedit\n", name.c_str());
     return 2;
 }

@@ -97,13 +97,27 @@ int domain_show(Client& client, const Options& options, const std::string& name)
     }
     std::printf("%s   %s\n\n", safe(json::get_string(d, "name")).c_str(),
                 json::get_string(d, "domain-type").c_str());
-    Table table({"SERVER", "ON", "ADDRESS", "TYPE", "ACTIVE"});
+    // The grid knows which one is the Primary Domain Server.
+    std::string primary;
+    for (const json::value& v : json::get_array(client.grid(), "domains")) {
+        const json::object& row = v.as_object();
+        if (json::get_string(row, "uid") != json::get_string(d, "uid")) continue;
+        for (const json::value& c : json::get_array(row, "cells")) {
+            const json::object& cell = c.as_object();
+            if (json::get_bool(cell, "primary")) primary = json::get_string(cell, "mds-name");
+        }
+    }
+    Table table({"SERVER", "ON", "ADDRESS", "TYPE", "ACTIVE", "PRIMARY"});
     for (const json::value& v : json::get_array(d, "servers")) {
         const json::object& s = v.as_object();
         table.row({safe(json::get_string(s, "name", "-")),
                    safe(json::get_string(s, "multi-domain-server")),
                    json::get_string(s, "ipv4-address", json::get_string(s, "ipv6-address", "-")),
-                   json::get_string(s, "type"), json::get_bool(s, "active") ? "yes" : "no"});
+                   json::get_string(s, "type"), json::get_bool(s, "active") ? "yes" : "no",
+                   json::get_string(s, "multi-domain-server") == primary &&
+                           json::get_string(s, "type") != "log server"
+                       ? "yes"
+                       : "no"});
     }
     table.print(options, "  ");
     return 0;

@@ -127,6 +127,10 @@ int main(int argc, char** argv) {
     ds_drop->add_option("DOMAIN", name)->required();
     ds_drop->add_option("SERVER", target)->required();
 
+    leaf(ds, "promote", "the Active server here becomes Primary when the Primary one is lost",
+         [&](Client& c) { return ds_promote(c, o, name); })
+        ->add_option("DOMAIN", name)->required();
+
     CLI::App* server = app.add_subcommand("server", "Multi-Domain Servers and log servers")
                            ->alias("servers");
     server->require_subcommand(0, 1);
@@ -142,6 +146,40 @@ int main(int argc, char** argv) {
     add->add_option("--ip", address, "its address; default: what DNS says");
     add->add_flag("--log", log_server, "it is a log server");
     add->add_option("--key-file", key_file, "file with the activation key; default: asked");
+
+    leaf(server, "delete", "takes a server that is stopped or lost out of the deployment",
+         [&](Client& c) { return server_delete(c, o, name); })
+        ->add_option("SERVER", name)->required();
+    leaf(server, "readmit", "takes a server that was replaced by a promotion back as Secondary",
+         [&](Client& c) { return server_readmit(c, o, name); })
+        ->add_option("SERVER", name)->required();
+
+    mds::ctl::Promote promotion;
+    CLI::App* promote = leaf(&app, "promote", "makes this Secondary the Primary when that one is lost",
+                             [&](Client& c) { return mds::ctl::promote(c, o, promotion); });
+    promote->add_flag("--plan", promotion.plan, "only shows what would happen");
+    promote->add_option("--domains", promotion.domains,
+                        "all (default), none, or the Domains that are taken over")->delimiter(',');
+    promote->add_flag("--ignore-silent", promotion.ignore_silent,
+                      "also when other servers do not answer");
+
+    // For the classic registry tools; no verb of its own.
+    std::string path, value;
+    CLI::App* registry = app.add_subcommand("registry", "values of the classic registry")->group("");
+    registry->require_subcommand(1);
+    leaf(registry, "show", "all values", [&](Client& c) { return registry_show(c, o); });
+    leaf(registry, "is-primary", "1 on the Primary, else 0",
+         [&](Client& c) { return registry_is_primary(c); });
+    auto entry = [&](const char* word, const char* text, const std::string* given) {
+        CLI::App* sub = leaf(registry, word, text, [&, given](Client& c) {
+            return registry_set(c, o, path, name, given);
+        });
+        sub->add_option("PATH", path)->required();
+        sub->add_option("NAME", name)->required();
+        return sub;
+    };
+    entry("set", "sets a value", &value)->add_option("VALUE", value)->required();
+    entry("delete", "deletes a value", nullptr);
 
     CLI::App* trust = app.add_subcommand("trust", "trust between servers");
     trust->require_subcommand(1);

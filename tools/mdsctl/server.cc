@@ -92,6 +92,35 @@ int server_add(Client& client, const Options& options, const std::string& name,
     return 0;
 }
 
+int server_delete(Client& client, const Options& options, const std::string& name) {
+    json::object shown = client.run("", "show-mds", {{"name", name}});
+    std::string question = "Delete " + safe(name) + " from the deployment";
+    std::vector<std::string> servers;
+    for (const char* list : {"domains", "global-domains"}) {
+        for (const json::value& v : json::get_array(shown, list)) {
+            servers.push_back(safe(json::get_string(v.as_object(), "name")));
+        }
+    }
+    if (!servers.empty()) question += ", with its servers of " + join(servers, ", ");
+    if (!confirm(options, question + "? Its certificates are revoked.")) {
+        throw Error(Code::unconfirmed, "not confirmed, nothing was changed: " + question +
+                                           "? Its certificates are revoked.")
+            .refusal("", "mdsctl server delete " + name + " --yes");
+    }
+    client.run("", "delete-mds", {{"name", name}});
+    if (!options.quiet) std::printf("%s %s is deleted\n", symbol(options, "done").c_str(), safe(name).c_str());
+    return 0;
+}
+
+int server_readmit(Client& client, const Options& options, const std::string& name) {
+    client.run("", "readmit-mds", {{"name", name}});
+    if (!options.quiet) {
+        std::printf("%s %s is a Secondary of the deployment\n", symbol(options, "done").c_str(),
+                    safe(name).c_str());
+    }
+    return 0;
+}
+
 int trust_set_key(Client& client, const Options& options, bool generate) {
     std::string key;
     if (generate) {

@@ -28,6 +28,24 @@ int server_list(Client& client, const Options& options);
 int server_show(Client& client, const Options& options, const std::string& name);
 int server_add(Client& client, const Options& options, const std::string& name,
                const std::string& address, bool log_server, const std::string& key_file);
+/// Takes a server out of the deployment; asks first, with the Domain Servers that go with it (DS-3).
+int server_delete(Client& client, const Options& options, const std::string& name);
+/// Takes a server that was replaced by a promotion back as Secondary (FR-3).
+int server_readmit(Client& client, const Options& options, const std::string& name);
+struct Promote {
+    bool plan = false, ignore_silent = false;
+    /// "all", "none", or names.
+    std::vector<std::string> domains;
+};
+/// Makes this Secondary the Primary (PR-4). Exit 10 when some Domains could not be taken over.
+int promote(Client& client, const Options& options, const Promote& what);
+/// The Domain Server on this host becomes the Primary server of its Domain (RD-4).
+int ds_promote(Client& client, const Options& options, const std::string& domain);
+/// What the classic registry tools do (PR-2): shows all; sets a value, or deletes it without one.
+int registry_show(Client& client, const Options& options);
+int registry_is_primary(Client& client);
+int registry_set(Client& client, const Options& options, const std::string& path,
+                 const std::string& name, const std::string* value);
 int trust_set_key(Client& client, const Options& options, bool generate);
 
 int ha_status(Client& client, const Options& options, const std::string& domain);

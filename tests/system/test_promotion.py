@@ -1,0 +1,351 @@
+"""The day the Primary is lost (FR, CS, PR, RD, FP): four hosts, the Primary's plug is pulled, a Secondary
+takes its place; the old one returns, is fenced, readmitted, and deleted in the end (DS)."""
+
+import json
+import time
+
+import pytest
+
+from api import ApiError
+from deployment import ADDRESSES, Deployment
+from rig import wait_until
+from test_ex1 import host, refused
+from test_three_mds import certificates
+
+HOSTS = ["london", "tokyo", "paris", "logs"]
+# Domain: (first octet of its servers' addresses, hosts of its servers). C is on the Primary alone.
+DOMAINS = {"A": (60, ["london", "tokyo", "paris", "logs"]), "B": (70, ["london", "tokyo"]),
+           "C": (80, ["london"]), "D": (90, ["london", "paris"])}
+
+
+def built(prefix, hosts, domains):
+    """Hosts with Domains, all synchronized, the authority on every Multi-Domain Server."""
+    deployment = Deployment(prefix, {name: ADDRESSES[name] for name in hosts})
+    deployment.boot()
+    deployment.install()
+    deployment.setup()
+    deployment.join()
+    api = deployment.api("london")
+    for domain in domains:
+        number, cities = DOMAINS[domain]
+        servers = [{"name": f"{domain}-{i + 1}", "ip-address": f"10.77.0.{number + i}",
+                    "multi-domain-server": city,
+                    "type": "log server" if city == "logs" else "management server"}
+                   for i, city in enumerate(c for c in cities if c in hosts)]
+        api.wait(api.call("add-domain", name=domain, servers=servers), timeout=90)
+    api.close()
+    well(deployment, "london")
+    wait_until(lambda: all(certificates(deployment, n, "root") == certificates(deployment, "london", "root")
+                           for n in hosts if n in ("tokyo", "paris")), 30, "the authority everywhere")
+    return deployment
+
+
+def well(deployment, name):
+    """Everything runs and is synchronized, as a host sees it."""
+    wait_until(lambda: deployment.ctl(name, "--json status", check=False).returncode == 0, 60,
+               "all to be well", lambda: deployment.ctl(name, "status", check=False).stdout)
+
+
+@pytest.fixture(name="four", scope="module")
+def four_hosts():
+    """Primary london, Secondaries tokyo and paris, log server logs; D is Active on paris."""
+    deployment = built("promo", HOSTS, DOMAINS)
+    deployment.ctl("london", "ha set-active D paris")
+    yield deployment
+    deployment.down()
+
+
+def role(deployment, name):
+    """Role of a host as its own mds-core says."""
+    return json.loads(deployment.property(name, "org.openmds.Core1", "/org/openmds/Core1",
+                                          "org.openmds.Core1", "Role").split(" ", 1)[1])
+
+
+def fails(deployment, name, words, refusal=None, said=(), code=1):
+    """The command is refused with this id, its message has the words, and it exits with the code."""
+    done = deployment[name].sh(words, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    if refusal:
+        assert f"[{refusal}]" in done.stderr, done.stderr
+    for word in said:
+        assert word in done.stderr, done.stderr
+    return done
+
+
+def lost(deployment, name):
+    """Pulls the plug and waits until the others have noticed."""
+    deployment[name].kill()
+    others = [n for n in deployment.wanted if n != name and deployment[n].running()]
+    wait_until(lambda: all(
+        s["state"] == "silent" for n in others
+        for s in deployment.ctl_json(n, "server list") if s["name"] == name), 30, f"{name} to be missed")
+
+
+def trust_files(deployment, name):
+    """Digests of what a host trusts."""
+    folder = deployment[name].out("d=$(find /var/lib/mds /etc/mds -type d -name trust | head -1); "
+                                  "test -d $d/current && echo $d/current || echo $d")
+    return deployment[name].out(f"cd {folder} && sha256sum chain.pem root.pem identity.pem")
+
+
+def test_FR_2_RF_22_promotion_is_refused_while_the_primary_answers(four):
+    fails(four, "tokyo", "mdsctl -y promote", "RF-22", ["hears the Primary london", "only for recovery"])
+    plan = four.ctl("tokyo", "promote --plan", check=False)
+    assert plan.returncode == 3 and "RF-22" in plan.stdout, plan.stdout
+    api = four.api("tokyo")
+    refused(lambda: api.call("promote-mds"), "RF-22", "err_ha_invalid_operation")
+    api.close()
+    # Cut off from it alone: the others still hear it.
+    four.rig.network.cut("london", "tokyo")
+    wait_until(lambda: [s["state"] for s in four.ctl_json("tokyo", "server list")
+                        if s["name"] == "london"] == ["silent"], 30, "London to be missed")
+    fails(four, "tokyo", "mdsctl -y promote", "RF-22", ["paris"])
+    four.rig.network.heal("london", "tokyo")
+    fails(four, "london", "mdsctl -y promote", said=["is the Primary already"])
+    fails(four, "logs", "mdsctl -y promote", said=["log server"])
+    assert role(four, "tokyo") == "secondary"
+    well(four, "london")
+
+
+def test_PR_4_RD_1_FR_1_the_primary_dies_and_one_command_puts_another_in_its_place(four):
+    # A publish that no other server receives, and then the plug.
+    api = four.api("london", "A")
+    for name in ("tokyo", "paris", "logs"):
+        four.rig.network.cut("london", name)
+    api.send("add-host", host("only-on-london", "192.0.2.9"))
+    api.publish()
+    api.close()
+    before = {n: trust_files(four, n) for n in ("tokyo", "paris", "logs")}
+    lost(four, "london")
+    four.rig.network.heal()
+
+    # CS-3: the usual credentials. PR-9: nothing has promoted itself.
+    api = four.api("tokyo")
+    assert role(four, "tokyo") == role(four, "paris") == "secondary"
+    # PR-1, CS-2.
+    fails(four, "tokyo", "mdsctl -y promote --domains none", "RF-24",
+          ["mdsctl ha force-active Global tokyo"])
+    refused(lambda: api.call("promote-mds", domains="none"), "RF-24", "err_ha_invalid_operation")
+    api.close()
+    # CS-1.
+    lost(four, "paris")
+    fails(four, "tokyo", "mdsctl -y promote", "RF-23", ["paris does not answer either", "--ignore-silent"])
+    four.power_back("paris")
+    wait_until(lambda: four.ctl_json("tokyo", "promote --plan")["checks"] and all(
+        c["state"] == "good" for c in four.ctl_json("tokyo", "promote --plan")["checks"]), 30,
+        "Paris to be heard", lambda: four.ctl("tokyo", "promote --plan", check=False).stdout)
+    four.wait_role("paris", "D", "active")
+
+    plan = {d["domain"]: (d["action"], d["server"])
+            for d in four.ctl_json("tokyo", "promote --plan")["domains"]}
+    assert plan["Global"] == ("take-over", "tokyo") and plan["B"] == ("take-over", "tokyo")
+    assert plan["A"][0] == "take-over" and plan["C"] == ("left", "") and plan["D"] == ("primary", "paris")
+    # Without -y and without a terminal nothing is done.
+    assert four.ctl("tokyo", "promote", check=False).returncode == 9
+    assert role(four, "tokyo") == "secondary"
+
+    begin = time.monotonic()
+    done = four.ctl("tokyo", "-y --reason 'London is lost' promote", check=False)
+    took = time.monotonic() - begin
+    assert done.returncode == 10 and "C: no other server has it" in done.stdout, done.stdout + done.stderr
+    holder = plan["A"][1]
+    for name, domain in (("tokyo", "Global"), (holder, "A"), ("tokyo", "B"), ("paris", "D")):
+        four.wait_role(name, domain, "active", 10)
+    assert time.monotonic() - begin < 60, took
+    assert role(four, "tokyo") == "primary"
+    wait_until(lambda: all([s["role"] for s in four.ctl_json(n, "server list") if s["name"] == "tokyo"]
+                           == ["primary"] for n in ("tokyo", "paris", "logs")), 10, "all to know")
+    # Everything is writable: Domains, the Global Domain, the system data.
+    for name, domain in (("tokyo", "Global"), (holder, "A"), ("tokyo", "B"), ("paris", "D"), ("tokyo", None)):
+        api = four.api(name, domain)
+        if domain:
+            api.send("add-host", host(f"after-{domain}", "192.0.2.10"))
+        else:
+            api.send("add-tag", {"name": "after"})
+        api.publish()
+        api.close()
+    # RD-4: the Primary Domain Servers are where the Domains are.
+    primary = {d["name"]: [c["mds-name"] for c in d["cells"] if c["primary"]]
+               for d in four.ctl_json("tokyo", "domain list")}
+    assert primary == {"Global": ["tokyo"], "A": [holder], "B": ["tokyo"], "C": ["london"],
+                       "D": ["paris"]}
+    # PR-6: trust is what it was; the authority signs here.
+    assert before == {n: trust_files(four, n) for n in ("tokyo", "paris", "logs")}
+    assert "No trust has to be re-established" in done.stdout
+    wait_until(lambda: four["tokyo"].sh("busctl call org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1 "
+                                        "RevocationLists", check=False).returncode == 0, 10,
+               "the authority on Tokyo")
+    fails(four, "tokyo", "mdsctl -y promote", said=["is the Primary already"])
+
+
+def test_FP_1_the_promoted_server_is_restarted_and_is_the_primary(four):
+    four["tokyo"].stop()
+    four["tokyo"].boot()
+    four["tokyo"].wait_up()
+    assert role(four, "tokyo") == "primary"
+    for domain in ("Global", "B"):
+        four.wait_role("tokyo", domain, "active")
+    table = four["tokyo"].out("mdsstat")
+    assert " 0 down" in table, table
+    api = four.api("tokyo")
+    task = api.wait(api.call("add-domain", name="E", servers=[
+        {"name": "E-1", "ip-address": "10.77.0.50", "multi-domain-server": "tokyo"},
+        {"name": "E-2", "ip-address": "10.77.0.51", "multi-domain-server": "paris"}]), timeout=90)
+    assert task["status"] == "succeeded", task
+    api.close()
+
+
+def test_FR_3_CA_10_the_old_primary_returns_hands_over_what_only_it_has_and_is_fenced(four):
+    four.power_back("london")
+    wait_until(lambda: role(four, "london") == "secondary", 30, "London to hear of it")
+    holder = next(n for n in ("tokyo", "paris") if four.ha(n, "A").get("role") == "active")
+    wait_until(lambda: "1 change of admin" in four.ctl(holder, "ha status A", check=False).stdout, 30,
+               "what only London had", lambda: four.ctl(holder, "ha status A", check=False).stdout)
+    for name in ("london", "tokyo"):
+        screen = four.ctl(name, "status", check=False).stdout
+        assert "london was replaced by tokyo and is back, read-only" in screen
+        assert "mdsctl server readmit london" in screen
+    # It follows, and changes nothing: not as a Standby, not where it is the only server.
+    four.wait_synchronized(holder, "A")
+    fails(four, "london", "mdsctl ha set-active A london", said=["replaced by tokyo", "read-only"])
+    fails(four, "london", "mdsctl -y ha force-active C london", said=["replaced by tokyo"])
+    fails(four, "london", "mdsctl -y promote", said=["replaced by tokyo"])
+    fails(four, "london", "mdsctl domain create X --on london --ip 10.77.0.99", "RF-13", ["tokyo"])
+    api = four.api("london", "C")
+    assert "replaced by tokyo" in refused(lambda: api.send("add-host", host("no", "192.0.2.11"))).message
+    api.close()
+    # It signs nothing (K-28).
+    done = four["london"].sh("busctl call org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1 "
+                             "RevocationLists", check=False)
+    assert done.returncode != 0 and "replica" in done.stderr, done.stderr
+    # Also after a restart of all its services.
+    four["london"].sh("mdsstop && mdsstart")
+    four["london"].wait_up()
+    wait_until(lambda: four.ctl("london", "ha status C", check=False).returncode == 0, 30,
+               "C to be served", lambda: four.ctl("london", "ha status C", check=False).stdout)
+    api = four.api("london", "C")
+    assert "replaced by tokyo" in refused(lambda: api.send("add-host", host("no", "192.0.2.11"))).message
+    api.close()
+    # DS-1, DS-6: it holds the only server of C.
+    fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C"])
+
+
+def test_FR_3_the_old_primary_is_readmitted_and_may_be_active_again(four):
+    fails(four, "paris", "mdsctl server readmit london", "RF-13")
+    four.ctl("tokyo", "server readmit london")
+    fails(four, "tokyo", "mdsctl server readmit london", said=["nothing to do"])
+    wait_until(lambda: four.ctl("london", "ha set-active B london", check=False).returncode == 0, 10,
+               "London to be free")
+    for domain, name in (("B", "x-b"), ("C", "x-c")):
+        api = four.api("london", domain)
+        api.send("add-host", host(name, "192.0.2.12"))
+        api.publish()
+        api.close()
+    well(four, "tokyo")
+    # The work that only London had is published by its author.
+    holder = next(n for n in ("tokyo", "paris") if four.ha(n, "A").get("role") == "active")
+    api = four.api(holder, "A")
+    (session,) = [s for s in api.call("show-sessions", limit=500, details_level="full")["objects"]
+                  if s["changes"]]
+    api.call("publish", uid=session["uid"])
+    wait_until(lambda: api.raw("show-host", b'{"name":"only-on-london"}')[0] == 200, 10, "the publish")
+    api.close()
+
+
+def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_6_the_old_primary_is_deleted_and_its_certificates_are_revoked(four):
+    fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["B", "C"])
+    four.ctl("tokyo", "ha set-active B tokyo")
+    fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C"])
+    lost(four, "london")
+    # The machine is dead, and with it the only server of C: that goes with its Domain only (DS-6).
+    fails(four, "tokyo", "mdsctl -y server delete london", "RF-17", ["C"])
+    four.power_back("london")
+    well(four, "tokyo")
+    four.ctl("tokyo", "-y domain delete C")
+    fails(four, "tokyo", "mdsctl -y server delete london", "RF-30", ["mdsstop"])
+    fails(four, "tokyo", "mdsctl -y server delete tokyo", "RF-26")
+    four["london"].sh("mdsstop")
+    wait_until(lambda: [s["state"] for s in four.ctl_json("tokyo", "server list")
+                        if s["name"] == "london"] == ["silent"], 30, "London to be missed")
+    asked = fails(four, "tokyo", "mdsctl server delete london", said=["with its servers of", "A"], code=9)
+    assert "Global" in asked.stderr
+    assert "london" in four.ctl("tokyo", "status", check=False).stdout
+    four.ctl("tokyo", "-y server delete london")
+    well(four, "paris")
+    assert "london" not in four.ctl("paris", "status").stdout
+
+    def revoked():
+        rows = [c for c in certificates(four, "tokyo", "servers") if "CN=london" in c["subject"]]
+        return rows and all(c["revoked"] for c in rows)
+    wait_until(revoked, 10, "London's certificates to be revoked")
+    # It comes back and nobody speaks with it.
+    four["london"].sh("mdsstart")
+    wait_until(lambda: "it refused the certificate" in four.ctl("london", "status", check=False).stdout, 30,
+               "London to be refused", lambda: four.ctl("london", "status", check=False).stdout)
+    assert "london" not in four.ctl("paris", "status").stdout
+    well(four, "tokyo")
+
+
+# ---- as the chapter types it ----
+
+@pytest.fixture(name="classic", scope="module")
+def classic_hosts(four):
+    """Primary london and Secondary tokyo with Domains A and B, London's plug pulled."""
+    four.down()
+    deployment = built("promo", ["london", "tokyo"], ["A", "B"])
+    lost(deployment, "london")
+    yield deployment
+    deployment.down()
+
+
+FIVE = ["cpprod_util FwSetPrimary 1", "cpprod_util CPPROD_SetValue PROVIDER-1 Primary 4 1 1",
+        "cpprod_util CPPROD_SetValue SIC ICAState 4 3 1",
+        "ckp_regedit -d //SOFTWARE//CheckPoint//SIC OTP",
+        "ckp_regedit -d //SOFTWARE//CheckPoint//SIC ICAip"]
+
+
+def test_CS_2_PR_1_PR_2_PR_3_the_five_commands_of_the_chapter(classic):
+    tokyo = classic["tokyo"]
+    assert tokyo.out("cpprod_util FwIsPrimary").strip() == "0"
+    fails(classic, "tokyo", FIVE[0], "RF-24", ["mdsctl ha force-active Global tokyo"])
+    classic.ctl("tokyo", "-y ha force-active Global tokyo")
+    wait_until(lambda: tokyo.sh(FIVE[0], check=False).returncode == 0, 10, "Global to be Active here")
+    for i, command in enumerate(FIVE[1:], 1):
+        # Half done: Secondary still, and what is missing is named.
+        assert role(classic, "tokyo") == "secondary"
+        said = tokyo.out(FIVE[i - 1])
+        assert "Secondary still" in said and all(c in said for c in FIVE[i:]) and FIVE[0] not in said
+        assert "half done" in classic.ctl("tokyo", "status", check=False).stdout
+        tokyo.sh(command)
+    assert role(classic, "tokyo") == "primary"
+    assert tokyo.out("cpprod_util FwIsPrimary").strip() == "1"
+    dump = tokyo.out("cpprod_util -dump")
+    assert "ICAState = 3" in dump and "OTP" not in dump and "ICAip" not in dump, dump
+    assert dump.count("Primary = 1") == 2, dump
+    for command in FIVE:
+        tokyo.sh(command)
+    assert tokyo.out("cpprod_util -dump") == dump
+    assert "half done" not in classic.ctl("tokyo", "status", check=False).stdout
+    assert tokyo.sh("cpprod_util FwSetPrimary", check=False).returncode == 2
+
+
+def test_RD_2_RD_3_RD_4_RD_5_promote_util_in_the_context_of_a_domain_server(classic):
+    tokyo = classic["tokyo"]
+    context = ". /etc/profile.d/mds.sh && mdsenv A-2 && "
+    fails(classic, "tokyo", "promote_util", "RF-28", ["mdsenv"])
+    fails(classic, "tokyo", context + "promote_util", "RF-27", ["A-1 on london does not answer"])
+    classic.ctl("tokyo", "-y ha force-active A tokyo")
+    wait_until(lambda: tokyo.sh(context + "promote_util", check=False).returncode == 0, 10, "A to be Active")
+    rows = {d["name"]: [c["mds-name"] for c in d["cells"] if c["primary"]]
+            for d in classic.ctl_json("tokyo", "domain list")}
+    assert rows == {"Global": ["tokyo"], "A": ["tokyo"], "B": ["london"]}
+    # RD-10: the other Domain, by the chapter's last resort; only that one changes.
+    tokyo.sh("mgmt_cli make-server-active force true --domain B -u admin -p correct-horse-battery-9")
+    classic.wait_role("tokyo", "B", "active")
+    # FR-2 for a Domain Server: its Primary answers.
+    tokyo.sh(context.replace("A-2", "B-2") + "promote_util")
+    classic.power_back("london")
+    wait_until(lambda: role(classic, "london") == "secondary", 30, "London to hear of it")
+    fails(classic, "london", ". /etc/profile.d/mds.sh && mdsenv A-1 && promote_util", "RF-22", ["A-2"])
+    with pytest.raises(ApiError):
+        classic.api("london").call("promote-mds")
