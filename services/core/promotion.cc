@@ -34,6 +34,8 @@ struct Service::Promotion {
         std::string mds_name;
         /// Revisions that the lost server reported and this one has not.
         uint64_t missing = 0;
+        /// Of "left".
+        std::string why = "no other server that answers has it";
     };
     std::string server, lost_name, reason;
     Uid lost;
@@ -58,6 +60,7 @@ json::object Service::Promotion::to_json() const {
         domains.push_back(json::object{{"domain", s.name},
                                        {"action", s.action},
                                        {"server", s.mds_name},
+                                       {"why", s.action == "left" ? s.why : ""},
                                        {"revisions-missing", s.missing}});
     }
     return {{"server", server},
@@ -231,20 +234,25 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
             check("the Global Domain is Active on this server");
         }
         if (!chosen || !was_there) continue;
-        Promotion::Step step{d.uid, d.name, "left", {}, "", 0};
+        Promotion::Step step;
+        step.domain = d.uid;
+        step.name = d.name;
+        step.action = "left";
         if (!active.is_nil()) {
             if (!was_primary) continue;
             step.action = "primary";
             step.mds = active;
         } else {
             const json::object* there = grid_->cell(lost->uid, d.uid);
-            // Nobody was Active by an operator's decision.
-            if (there && json::get_string(*there, "role") == "standby") continue;
+            // It was Standby there: who was Active does not answer yet, or nobody was by decision.
+            const bool standby = there && json::get_string(*there, "role") == "standby";
+            if (standby && !was_primary) continue;
+            if (standby) step.why = "none of its servers is Active; set one Active, then promote_util there";
             int64_t best = -1;
             for (const json::value& v : d.servers) {
                 const json::object& s = v.as_object();
                 auto mds = Uid::parse(json::get_string(s, "mds"));
-                if (!mds || is_log_server(s) || *mds == lost->uid) continue;
+                if (!mds || is_log_server(s) || *mds == lost->uid || standby) continue;
                 if (global && *mds != me.uid) continue;
                 if (*mds != me.uid && grid_->silent(*mds)) continue;
                 const json::object* status = grid_->cell(*mds, d.uid);
@@ -263,7 +271,7 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
                 int64_t reported = there ? json::get_int(*there, "revision") : 0;
                 step.missing = static_cast<uint64_t>(std::max<int64_t>(0, reported - best));
             } else if (global) {
-                problem("this server has no server of the Global Domain", "RF-24",
+                problem("the Global Domain cannot become Active on this server", "RF-24",
                         "mdsctl domain show Global");
             }
         }
@@ -475,7 +483,7 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
         failed += !why.empty();
         left += s.action == "left";
         std::string result = !why.empty()               ? "failed: " + why
-                             : s.action == "left"       ? "no other server has it"
+                             : s.action == "left"       ? s.why
                              : s.action == "take-over"  ? "Active and Primary on " + s.mds_name
                                                         : "Primary on " + s.mds_name;
         rows.push_back(json::object{{"domain", s.name},

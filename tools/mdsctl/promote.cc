@@ -34,13 +34,13 @@ void show_plan(const Options& options, const json::object& plan) {
     }
     // One line for all that go the same way; what costs something is named.
     std::map<std::string, int> over;
-    std::vector<std::string> only_primary, left;
+    std::vector<std::string> only_primary;
     for (const json::value& v : json::get_array(plan, "domains")) {
         const json::object& d = v.as_object();
         std::string action = json::get_string(d, "action"), name = json::get_string(d, "domain");
         if (action == "take-over") ++over[json::get_string(d, "server")];
         if (action == "primary") only_primary.push_back(name);
-        if (action == "left") left.push_back(name);
+        if (action == "left") line(options, "problem", "Domain " + name + ": " + json::get_string(d, "why"));
         if (int64_t missing = json::get_int(d, "revisions-missing")) {
             line(options, "warning", fmt::format("Domain {}: {} less on {} than the lost server had", name,
                                                  revisions(missing), json::get_string(d, "server")));
@@ -54,9 +54,6 @@ void show_plan(const Options& options, const json::object& plan) {
         line(options, "done", fmt::format("{} Domain{} already Active elsewhere get{} a new Primary server",
                                           only_primary.size(), only_primary.size() == 1 ? "" : "s",
                                           only_primary.size() == 1 ? "s" : ""));
-    }
-    if (!left.empty()) {
-        line(options, "problem", "no other server that answers has " + join(left, ", "));
     }
 }
 

@@ -239,9 +239,11 @@ umount {s}/root; umount {s}/disk'
         """apt install of a local .deb, offline, as a user would."""
         name = os.path.basename(deb)
         run("cp", deb, self.path(f"/var/tmp/{name}"))
+        # dpkg leaves configuration files to the next flush, half a minute later; a power cut in a test
+        # comes sooner.
         return self.sh("DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends "
                        "-o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root install "
-                       f"{shlex.quote('/var/tmp/' + name)}", timeout=timeout)
+                       f"{shlex.quote('/var/tmp/' + name)} && sync -f /", timeout=timeout)
 
     def outside(self, *argv, **more):
         """Runs a program of this machine in the host's network."""
