@@ -166,6 +166,19 @@ bool Credentials::install_revocations(const std::string& crl_pem) {
     return true;
 }
 
+void Credentials::forget() {
+    // First the one whose absence says that there is nothing.
+    fs::remove(folder_ + "/deployment.json");
+    sync_folder(folder_);
+    std::string set;
+    if (fs::is_symlink(folder_ + "/current")) set = fs::read_symlink(folder_ + "/current");
+    for (const char* file : k_files) fs::remove(folder_ + "/" + file);
+    fs::remove(folder_ + "/current");
+    if (set.starts_with("set-")) fs::remove_all(folder_ + "/" + set);
+    fs::remove_all(folder_ + k_pending);
+    sync_folder(folder_);
+}
+
 bool Credentials::waiting() const { return fs::exists(folder_ + k_pending + "/who.json"); }
 
 bool Credentials::present() const { return fs::exists(folder_ + "/deployment.json"); }

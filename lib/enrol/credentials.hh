@@ -42,6 +42,9 @@ class Credentials {
     /// and none may be older than the one it replaces (a list that was taken back would trust again what
     /// was revoked): mds::Error(forbidden), and nothing has changed. False: these are in use already.
     bool install_revocations(const std::string& crl_pem);
+    /// Takes the credentials out of use and deletes them (RS): the keys of a certificate that is to be
+    /// replaced are worth nothing any more.
+    void forget();
     /// Whether there are credentials in use.
     bool present() const;
     /// deployment.json; empty when there is none.

@@ -26,8 +26,9 @@ std::string clean(const std::string& text, size_t limit) {
 void judge_role(const Hello& mine, const Hello& theirs, const std::string& expected) {
     if (theirs.role == expected) return;
     if (theirs.role == "primary") {
-        std::string deployment =
-            theirs.deployment.empty() ? "" : " (deployment " + theirs.deployment + ")";
+        std::string deployment = theirs.deployment_name.empty()
+                                     ? ""
+                                     : " (deployment " + theirs.deployment_name + ")";
         throw Error(Code::ha_invalid, theirs.name + " was set up as Primary" + deployment +
                                           "; expected " + role_text(expected) +
                                           ", a deployment has one Primary (" + mine.name + ")")

@@ -35,21 +35,25 @@ std::string normal_key(std::string_view key) {
     return out.size() == k_generated ? out : std::string(key);
 }
 
+namespace {
+
+Error bad_key(const std::string& why) {
+    return Error(Code::invalid_parameter, why).refusal("RF-32", "mdsctl trust set-key --generate");
+}
+
+}  // namespace
+
 void check_key(std::string_view key) {
-    if (key.size() < 8 || key.size() > 128) {
-        throw Error(Code::invalid_parameter, "An activation key has 8 to 128 characters");
-    }
+    if (key.size() < 8 || key.size() > 128) throw bad_key("An activation key has 8 to 128 characters");
     if (std::any_of(key.begin(), key.end(), [](char c) { return c < 0x20 || c > 0x7e; })) {
-        throw Error(Code::invalid_parameter,
-                    "An activation key has only characters of a plain US keyboard");
+        throw bad_key("An activation key has only characters of a plain US keyboard");
     }
     std::string folded = fold(key);
     bool common = std::find(std::begin(k_common), std::end(k_common), folded) != std::end(k_common);
     if (common || std::set<char>(folded.begin(), folded.end()).size() < 4) {
         crypto::wipe(folded);
-        throw Error(Code::invalid_parameter,
-                    "This activation key is one of those that are tried first; choose another or "
-                    "let one be generated");
+        throw bad_key("This activation key is one of those that are tried first; choose another or let "
+                      "one be generated");
     }
     crypto::wipe(folded);
 }

@@ -43,6 +43,11 @@ Responder::Responder(Params params)
 
 void Responder::set_key(std::string_view key, int64_t valid_ms) { store_.set(key, valid_ms); }
 void Responder::clear_key() { store_.clear(); }
+void Responder::reset(std::string_view key, int64_t valid_ms) {
+    store_.set(key, valid_ms);
+    std::lock_guard lock(installing_);
+    credentials_.forget();
+}
 void Responder::confirm() { store_.clear(); }
 
 std::string Responder::state() const {
@@ -140,6 +145,10 @@ void Responder::store(Channel& channel, const Hello& mine, ServeResult& result) 
     issued.deployment_name = json::get_string(o, "deployment-name");
     issued.members_json = json::text(json::get_array(o, "members"));
     try {
+        // Trust is established anew with the deployment whose data this server keeps, or not at all.
+        if (!mine.deployment.empty() && mine.deployment != issued.deployment_id) {
+            throw Error(Code::forbidden, mine.name + " belongs to another deployment");
+        }
         credentials_.install(issued);
         store_.set_enrolled(true);
     } catch (const Error& e) {

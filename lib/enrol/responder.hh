@@ -43,6 +43,9 @@ class Responder {
     /// Sets the activation key (K-1, K-2). Slow: on a worker thread.
     void set_key(std::string_view key, int64_t valid_ms);
     void clear_key();
+    /// Sets a key for a server that has trust already, and forgets its credentials (RS-4). Nothing has
+    /// changed when the key breaks a rule.
+    void reset(std::string_view key, int64_t valid_ms);
     /// Forgets a key whose time is over. Call it now and then.
     void tidy() { store_.wipe_if_over(); }
     /// The first connection by mutual TLS worked: the key is deleted (step 8).

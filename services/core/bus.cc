@@ -17,7 +17,7 @@ std::string action_of(const std::string& domain, const std::string& command) {
         return "org.openmds.ha.manage";
     }
     if (!domain.empty()) return "org.openmds.object.edit";
-    if (command.find("-mds") != std::string::npos || command == "set-registry") return "org.openmds.server.manage";
+    if (command.find("-mds") != std::string::npos || command == "set-registry" || command == "reset-trust") return "org.openmds.server.manage";
     if (command.find("-domain") != std::string::npos) return "org.openmds.domain.manage";
     return "org.openmds.object.edit";
 }
@@ -170,6 +170,10 @@ std::string BusObject::Uid() {
 
 std::string BusObject::Deployment() {
     return service_.identity() ? service_.identity()->deployment_name : "";
+}
+
+std::string BusObject::DeploymentId() {
+    return service_.identity() ? service_.identity()->deployment_id : "";
 }
 
 uint64_t BusObject::Revision() {

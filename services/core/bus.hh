@@ -44,6 +44,7 @@ class BusObject final
     std::string Name() override;
     std::string Uid() override;
     std::string Deployment() override;
+    std::string DeploymentId() override;
     uint64_t Revision() override;
     std::vector<PeerRow> Peers() override;
     uint32_t Domains() override;

@@ -129,6 +129,9 @@ void Service::add_mds(mgmt::Call& call, Then then) {
                          {"members", std::move(members)}};
     json::object given = call.params();
     given.erase("one-time-password");
+    for (const char* what : {"os", "version"}) {
+        if (std::string value = json::get_string(given, what); !value.empty()) request[what] = value;
+    }
     Uid task = system_->workspace().create_task("Add server", name, call.user());
     // The caller's Call lives until `then`; its session is only asked again on the loop.
     daemon_.work([this, &call, request, given, uid, name, address, type, task, then]() mutable {
@@ -191,6 +194,98 @@ void Service::add_mds(mgmt::Call& call, Then then) {
     });
 }
 
+void Service::connect_mds(mgmt::Call& call, Then then) {
+    require_primary("Establishing trust");
+    call.only({"uid", "name", "one-time-password"});
+    mgmt::View view = call.object("mds");
+    auto row = find_mds(view.uid.text());
+    if (row->uid == identity_->uid) {
+        throw Error(Code::ha_invalid, row->name + " is the Primary; there is no trust to establish with "
+                                                  "itself")
+            .refusal("RF-31", "mdsctl server list");
+    }
+    json::object request{{"name", row->name},
+                         {"uid", row->uid.text()},
+                         {"expected-uid", row->uid.text()},
+                         {"address", row->address},
+                         {"port", daemon_.config().get_int("Sic.Port")},
+                         {"role", row->role},
+                         {"key", call.text("one-time-password")},
+                         {"deployment", json::object{{"id", identity_->deployment_id},
+                                                     {"name", identity_->deployment_name}}},
+                         {"members", json::array{}}};
+    Uid task = system_->workspace().create_task("Establish trust", row->name, call.user());
+    daemon_.work([this, &call, request, row = *row, task, then] {
+        std::optional<Error> error;
+        try {
+            BlockingBus bus;
+            auto [text] = bus.call<std::string>("org.openmds.Sync1", "Enrol", json::text(request));
+            revoke_earlier(bus, row.uid.text(),
+                           json::get_string(json::parse_object(text), "certificate-serial"));
+        } catch (const Error& e) {
+            error = e;
+        }
+        daemon_.post([this, &call, row, task, then, error] {
+            mgmt::Workspace& w = system_->workspace();
+            if (error) {
+                w.finish_task(task, "failed", {}, error->message());
+                return then(mgmt::error_reply(*error));
+            }
+            then(mgmt::guarded([&] {
+                w.finish_task(task, "succeeded");
+                log::notice("trust with " + row.name + " is established anew",
+                            {{"MDS_SERVER", row.name}});
+                return render_mds(call, *call.get(row.uid));
+            }));
+        });
+    });
+}
+
+void Service::revoke_earlier(BlockingBus& bus, const std::string& uuid, const std::string& serial) {
+    auto [text] = bus.call<std::string>("org.openmds.Ca1", "ListCertificates", std::string("servers"));
+    json::value listed = json::parse(text);
+    int64_t begun = 0;
+    for (const json::value& v : listed.as_array()) {
+        const json::object& c = v.as_object();
+        if (fold(json::get_string(c, "serial")) == fold(serial)) begun = json::get_int(c, "issued");
+    }
+    // The newest of each kind before it; Revoke takes the earlier ones with it.
+    std::map<std::string, std::pair<int64_t, std::string>> newest;
+    for (const json::value& v : listed.as_array()) {
+        const json::object& c = v.as_object();
+        int64_t issued = json::get_int(c, "issued");
+        if (json::get_string(c, "uuid") != uuid || json::get_bool(c, "revoked") || issued >= begun) continue;
+        auto& best = newest[json::get_string(c, "kind")];
+        best = std::max(best, {issued, json::get_string(c, "serial")});
+    }
+    for (const auto& [kind, one] : newest) {
+        bus.call<>("org.openmds.Ca1", "Revoke", one.second, std::string("superseded"));
+    }
+}
+
+void Service::reset_trust(mgmt::Call& call, Then then) {
+    call.only({"one-time-password", "plan"});
+    if (identity_->role == "primary") {
+        throw Error(Code::ha_invalid, "this server is the Primary: the others have their trust from it")
+            .refusal("RF-31", "mdsctl server list");
+    }
+    if (call.flag("plan")) return then(mgmt::ok_reply({{"server", identity_->name}}));
+    std::string key = call.text("one-time-password");
+    daemon_.work([this, key, then] {
+        try {
+            BlockingBus bus;
+            bus.call<>("org.openmds.Sic1", "Reset", key, uint32_t{86400});
+            bus.call<>("org.openmds.Sync1", "ReloadTrust");
+            daemon_.post([then] { then(mgmt::ok_reply({{"message", "OK"}})); });
+        } catch (const Error& e) {
+            daemon_.post([then, e] { then(mgmt::error_reply(e)); });
+        } catch (const std::exception& e) {
+            Error error(Code::internal, e.what());
+            daemon_.post([then, error] { then(mgmt::error_reply(error)); });
+        }
+    });
+}
+
 void Service::register_mds_commands() {
     mgmt::Workspace& w = system_->workspace();
     mgmt::CommandFlags change;
@@ -200,6 +295,23 @@ void Service::register_mds_commands() {
     change.description = "Connects a machine that was set up as Secondary or log server";
     w.add_async_command("add-mds", [this](mgmt::Call& call, Then then) { add_mds(call, then); },
                         change);
+
+    change.description = "Changes an object of the type mds; with one-time-password alone, connects a "
+                         "server whose trust was reset";
+    w.add_async_command("set-mds", [this](mgmt::Call& call, Then then) {
+        if (json::find(call.params(), "one-time-password")) return connect_mds(call, then);
+        then(mgmt::guarded([&] { return system_->workspace().generic("set-mds", call); }));
+    }, change);
+
+    mgmt::CommandFlags local = change;
+    local.internal = true;
+    local.description = "Forgets the trust of this server and sets a new activation key";
+    w.add_async_command("reset-trust", [this](mgmt::Call& call, Then then) {
+        if (!call.client().empty()) {
+            throw Error(Code::command_not_found, "Unknown command [" + call.command() + "]");
+        }
+        reset_trust(call, then);
+    }, local);
 
     mgmt::CommandFlags read;
     read.system_only = true;

@@ -15,6 +15,7 @@
 
 namespace mds::core {
 
+class BlockingBus;
 class BusObject;
 
 /// Uids of the built-in domains (management-api.md 9).
@@ -107,6 +108,12 @@ class Service {
     // commands_*.cc
     void register_commands();
     void add_mds(mgmt::Call& call, Then then);
+    /// RS-5: enrols a member anew, whose old certificates are revoked then.
+    void connect_mds(mgmt::Call& call, Then then);
+    /// Worker: revokes what was issued to a server before the certificate with this serial.
+    static void revoke_earlier(BlockingBus& bus, const std::string& uuid, const std::string& serial);
+    /// RS-2 to RS-4, on the server itself.
+    void reset_trust(mgmt::Call& call, Then then);
     void add_domain(mgmt::Call& call, Then then);
     void set_domain(mgmt::Call& call, Then then);
     void delete_domain(mgmt::Call& call, Then then);

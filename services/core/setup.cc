@@ -182,9 +182,17 @@ json::object Service::setup(const json::object& answers,
 void Service::take_over_trust() {
     try {
         auto me = daemon_.on_loop([this] { return identity_; });
-        if (!me || me->joined()) return;
+        if (!me) return;
         BlockingBus bus;
         bus.call<>("org.openmds.Sync1", "ReloadTrust");
+        if (me->joined()) {
+            // Trust was established anew; everything else is what it was (RS-8).
+            daemon_.post([this] {
+                trust_confirmed_ = false;
+                check_certificate();
+            });
+            return;
+        }
         std::string text = bus.property("org.openmds.Sync1", "Deployment");
         if (text.empty()) return;  // not enrolled yet
         json::object deployment = json::parse_object(text);

@@ -51,7 +51,10 @@ enrol::Hello Service::self() const {
         hello.role = property("Role");
         hello.name = property("Name");
         hello.uuid = property("Uid");
-        if (!hello.uuid.empty()) hello.deployment = hello.deployment_name = property("Deployment");
+        if (!hello.uuid.empty()) {
+            hello.deployment = property("DeploymentId");
+            hello.deployment_name = property("Deployment");
+        }
     } catch (const sdbus::Error& e) {
         throw bus::from_bus_error(e);
     }
@@ -68,12 +71,26 @@ enrol::Hello Service::self() const {
 }
 
 void Service::SetKey(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds) {
+    take_key(std::move(result), std::move(key), valid_seconds, false);
+}
+
+void Service::Reset(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds) {
+    take_key(std::move(result), std::move(key), valid_seconds, true);
+}
+
+void Service::take_key(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds, bool reset) {
     auto answer = std::make_shared<sdbus::Result<>>(std::move(result));
     // scrypt takes a tenth of a second and more: not on the loop.
-    daemon_.work([this, answer, key = std::move(key), valid_seconds]() mutable {
+    daemon_.work([this, answer, key = std::move(key), valid_seconds, reset]() mutable {
         std::optional<Error> error;
         try {
-            responder_.set_key(key, static_cast<int64_t>(valid_seconds) * 1000);
+            int64_t valid_ms = static_cast<int64_t>(valid_seconds) * 1000;
+            if (reset) {
+                responder_.reset(key, valid_ms);
+                log::notice("trust is reset; this server waits for the Primary to connect it anew");
+            } else {
+                responder_.set_key(key, valid_ms);
+            }
         } catch (const Error& e) {
             error = e;
         }

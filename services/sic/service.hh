@@ -19,6 +19,8 @@ class Service final
 
   private:
     void SetKey(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds) override;
+    void Reset(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds) override;
+    void take_key(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds, bool reset);
     void ClearKey() override;
     void Confirm() override;
     std::string State() override;

@@ -1,11 +1,29 @@
 #include "enrol_peer.hh"
 
 #include "base/clock.hh"
+#include "base/text.hh"
 #include "base/version.hh"
 #include "bus/connection.hh"
 #include "enrol/initiator.hh"
 
 namespace mds::sync {
+namespace {
+
+/// RF-11: what was said of the machine must be what it says of itself. Nothing was issued yet.
+void judge_given(const json::object& request, const enrol::Hello& theirs) {
+    auto differs = [&](const char* what, const std::string& reported, bool equal) {
+        std::string given = json::get_string(request, what);
+        if (given.empty() || equal) return;
+        throw Error(Code::validation_failed, theirs.name + " reports " + what + " " + reported +
+                                                 ", given was " + given)
+            .refusal("RF-11", std::string("Leave out [") + what + "]: it is taken from the machine");
+    };
+    differs("version", theirs.version, json::get_string(request, "version") == theirs.version);
+    std::string os = fold(json::get_string(request, "os"));
+    differs("os", theirs.platform, fold(theirs.platform).find(os) != std::string::npos);
+}
+
+}  // namespace
 
 std::string enrol_peer(const json::object& request, const std::string& own_deployment) {
     json::object own = json::parse_object(own_deployment);
@@ -24,7 +42,15 @@ std::string enrol_peer(const json::object& request, const std::string& own_deplo
     params.self.clock_ms = wall_ms();
     params.self.deployment = json::get_string(deployment, "id");
     params.self.deployment_name = json::get_string(deployment, "name");
+    // Of a server whose trust is established anew: nobody else gets a certificate in its place.
+    std::string uid = json::get_string(request, "expected-uid");
     params.issue = [&](const enrol::Requests& csr, const enrol::Hello& theirs) {
+        judge_given(request, theirs);
+        if (!uid.empty() && theirs.uuid != uid) {
+            throw Error(Code::ha_invalid, "the machine there is not the " + theirs.name +
+                                              " of this deployment but was set up anew; delete the old "
+                                              "one and add it");
+        }
         try {
             auto connection = sdbus::createSystemBusConnection();
             auto ca = sdbus::createProxy(*connection, bus::ServiceName{"org.openmds.Ca1"},

@@ -149,8 +149,15 @@ class Deployment:
                            f"{done.stdout}{done.stderr}") from error
 
     def ha(self, host, domain):
-        """show-ha-status of a Domain as the host sees it."""
-        return self.ctl_json(host, f"ha status {domain}")
+        """show-ha-status of a Domain as the host sees it; empty while its server there starts."""
+        done = self.ctl(host, f"--json ha status {domain}", check=False)
+        if done.returncode == 7:
+            return {}
+        try:
+            return json.loads(done.stdout)
+        except ValueError as error:
+            raise RigError(f"ha status {domain} on {host}: exit {done.returncode}: {done.stdout}"
+                           f"{done.stderr}") from error
 
     def peer(self, host, domain, server):
         """The row of one peer in ha()."""

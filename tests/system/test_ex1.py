@@ -203,7 +203,7 @@ def test_a_secondary_has_a_replica_of_the_authority_and_a_log_server_never(ex1):
     assert "ready" in state("london") and "no deployment" in state("logs")
 
 
-def test_SM_2_refusals_of_add_mds_leave_nothing_behind(ex1):
+def test_SM_4_SM_6_SM_7_refusals_of_add_mds_leave_nothing_behind(ex1):
     api = ex1.api("london")
     before = [m["name"] for m in api.all("show-mdss")]
     refused(lambda: api.call("add-mds", name="tokyo", ip_address="10.77.0.99",

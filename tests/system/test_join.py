@@ -1,9 +1,13 @@
 """Machines of the wrong kind, wrong keys: refused before anything is created."""
 
+import json
+
 import pytest
 
 from api import ApiError
 from deployment import KEY, PASSWORD, package
+from rig import wait_until
+from test_three_mds import certificates
 
 
 @pytest.fixture(name="paris", scope="module")
@@ -33,13 +37,13 @@ def set_up(host, role):
     host.sh("mds-setup --answers /etc/mds/setup.conf")
 
 
-def add(ex1, key=KEY, kind="multi-domain server"):
+def add(ex1, key=KEY, kind="multi-domain server", **more):
     api = ex1.api("london")
     before = [m["name"] for m in api.all("show-mdss")]
     try:
         with pytest.raises(ApiError) as caught:
             api.call("add-mds", name="paris", ip_address="10.77.0.14", one_time_password=key,
-                     server_type=kind)
+                     server_type=kind, **more)
         assert [m["name"] for m in api.all("show-mdss")] == before
         return caught.value
     finally:
@@ -63,3 +67,63 @@ def test_PS_2_a_second_primary_is_refused(ex1, paris):
     error = add(ex1)
     assert error.refusal == "RF-02", error.body
     assert "set up as Primary" in error.message
+
+
+def test_SM_8_SM_9_RF_11_what_is_said_of_the_machine_is_what_it_reports(ex1, paris):
+    set_up(paris, "secondary")
+    version = ex1["london"].out("mdsctl --version").split()[1]
+    error = add(ex1, version="7.7.7")
+    assert error.refusal == "RF-11" and "7.7.7" in error.message and version in error.message
+    error = add(ex1, os="Gaia")
+    assert error.refusal == "RF-11" and "Gaia" in error.message and "Debian" in error.message
+    # Another release: refused before anything is copied.
+    other = version[:-1] + str((int(version[-1]) + 1) % 10)
+    plain, program = version.replace(".", "\\."), "/usr/lib/mds/mds-sic"
+    paris.sh(f"systemctl stop mds-sic; cp -p {program} /var/tmp/mds-sic; "
+             f"LC_ALL=C sed -i 's/{plain}/{other}/g' {program}; systemctl start mds-sic")
+    error = add(ex1)
+    paris.sh(f"systemctl stop mds-sic; cp -p /var/tmp/mds-sic {program}; systemctl start mds-sic")
+    assert error.refusal == "RF-12" and other in error.message and version in error.message, error.body
+
+
+def test_SM_5_SM_10_SM_11_SM_12_IC_1_PE_1_EX_7_a_fourth_server_joins_and_goes_again(ex1, paris):
+    set_up(paris, "secondary")
+    # SM-5: the address comes from the resolver.
+    ex1["london"].sh("sed -i '/ paris$/d' /etc/hosts; echo '10.77.0.14 paris' >> /etc/hosts")
+    api = ex1.api("london")
+    reply = api.call("add-mds", name="paris", one_time_password=KEY)
+    assert reply["sic-state"] == "trust established" and reply["ipv4-address"] == "10.77.0.14", reply
+    # SM-8: defaults are what it reports. IC-1: the Primary's authority has issued its certificate.
+    assert "Debian" in reply["os"] and reply["version"] == ex1["london"].out("mdsctl --version").split()[1]
+    assert any("CN=paris" in c["subject"] for c in certificates(ex1, "london", "servers"))
+    # SM-11: the task of adding it.
+    names = [t["task-name"] for t in api.call("show-tasks", details_level="full")["tasks"]]
+    assert "Add server" in names, names
+    # SM-12: it is restarted in the middle of the first synchronization; nothing is added again.
+    paris.kill()
+    paris.boot()
+    paris.wait_up()
+    # SM-10, PE-1: every server of the deployment is connected with it.
+    for name in ("london", "tokyo", "logs"):
+        wait_until(lambda n=name: [s["state"] for s in ex1.ctl_json(n, "server list")
+                                   if s["name"] == "paris"] == ["running"], 60, f"{name} to hear paris")
+    wait_until(lambda: {s["name"]: s["state"] for s in json.loads(paris.out("mdsctl --json server list"))}
+               == dict.fromkeys(("london", "tokyo", "paris", "logs"), "running"), 60, "paris to hear all")
+
+    def level():
+        rows = api.call("show-ha-status")["servers"]
+        return len(rows) == 3 and all(r["sync-status"] == "synchronized" for r in rows)
+    wait_until(level, 60, "the system data on all", lambda: json.dumps(api.call("show-ha-status"), indent=1))
+    # EX-7: a Domain on three Multi-Domain Servers.
+    task = api.wait(api.call("add-domain", name="Paris", servers=[
+        {"name": f"Paris-{i}", "ip-address": f"10.77.0.{110 + i}", "multi-domain-server": city}
+        for i, city in enumerate(("paris", "london", "tokyo"))]), timeout=90)
+    assert task["status"] == "succeeded", task
+    ex1.wait_synchronized("london", "Paris", 60)
+    ex1.ctl("london", "-y domain delete Paris")
+    paris.sh("mdsstop")
+    wait_until(lambda: ex1.ctl("london", "-y server delete paris", check=False).returncode == 0, 30,
+               "paris to be deleted")
+    wait_until(lambda: ex1.ctl("london", "--json status", check=False).returncode == 0, 60, "all to be well",
+               lambda: ex1.ctl("london", "status", check=False).stdout)
+    api.close()

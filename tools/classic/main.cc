@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hh"
+#include "mdsconfig.hh"
 #include "registry.hh"
 #include "units.hh"
 
@@ -58,6 +59,14 @@ int main(int argc, char** argv) {
         if (name == "mdsstart") return start(arguments);
         if (name == "mdsstop") return stop(arguments);
         if (name == "mdsstat") return mds::classic::mdsstat(arguments);
+        if (name == "mdsconfig") {
+            bool restart = false;
+            int code = mds::classic::mdsconfig(arguments, restart);
+            if (!restart) return code;
+            std::puts("Trust was reset: the services are restarted.");
+            stop({});
+            return start({});
+        }
         if (name == "promote_util") return mds::classic::promote_util(arguments);
         if (name == "cpprod_util") return mds::classic::cpprod_util(arguments);
         if (name == "ckp_regedit") return mds::classic::ckp_regedit(arguments);
@@ -69,6 +78,6 @@ int main(int argc, char** argv) {
         return 1;
     }
     std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstat promote_util cpprod_util "
-                         "ckp_regedit\n", name.c_str());
+                         "ckp_regedit mdsconfig\n", name.c_str());
     return 2;
 }

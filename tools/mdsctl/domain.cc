@@ -99,7 +99,8 @@ int domain_show(Client& client, const Options& options, const std::string& name)
                 json::get_string(d, "domain-type").c_str());
     // The grid knows which one is the Primary Domain Server.
     std::string primary;
-    for (const json::value& v : json::get_array(client.grid(), "domains")) {
+    const json::object grid = client.grid();
+    for (const json::value& v : json::get_array(grid, "domains")) {
         const json::object& row = v.as_object();
         if (json::get_string(row, "uid") != json::get_string(d, "uid")) continue;
         for (const json::value& c : json::get_array(row, "cells")) {

@@ -186,6 +186,14 @@ int main(int argc, char** argv) {
     leaf(trust, "set-key", "sets the activation key of this machine",
          [&](Client& c) { return trust_set_key(c, o, generate); })
         ->add_flag("--generate", generate, "make one and print it");
+    leaf(trust, "state", "where the trust of this server stands", [](Client& c) { return trust_state(c); });
+    leaf(trust, "reset", "forgets the trust of this server, with a new activation key; data is kept",
+         [&](Client& c) { return trust_reset(c, o, key_file); })
+        ->add_option("--key-file", key_file, "file with the key; default: asked");
+    CLI::App* reconnect = leaf(trust, "connect", "on the Primary: connects a server whose trust was reset",
+                               [&](Client& c) { return trust_connect(c, o, name, key_file); });
+    reconnect->add_option("SERVER", name)->required();
+    reconnect->add_option("--key-file", key_file, "file with the activation key; default: asked");
 
     CLI::App* ha = app.add_subcommand("ha", "High Availability");
     ha->require_subcommand(1);

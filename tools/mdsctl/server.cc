@@ -121,6 +121,45 @@ int server_readmit(Client& client, const Options& options, const std::string& na
     return 0;
 }
 
+int trust_reset(Client& client, const Options& options, const std::string& key_file) {
+    json::object plan = client.run("", "reset-trust", {{"plan", true}});
+    std::string name = safe(json::get_string(plan, "server"));
+    if (!confirm(options, "The trust of " + name +
+                              " is reset: it is cut off until the Primary connects it anew. Its data is "
+                              "kept. Go on?")) {
+        throw Error(Code::unconfirmed, "not confirmed, nothing was changed")
+            .refusal("", "mdsctl trust reset --yes");
+    }
+    std::string key = read_secret(key_file, "New activation key (at least 8 characters, not shown)");
+    if (key_file.empty() && isatty(STDIN_FILENO) && read_secret("", "Again") != key) {
+        throw Error(Code::invalid_parameter, "the two keys differ; nothing was changed")
+            .refusal("RF-32", "mdsctl trust reset");
+    }
+    client.run("", "reset-trust", {{"one-time-password", key}});
+    if (!options.quiet) {
+        std::printf("%s %s: Initialized but trust not established\nNext:  on the Primary: mdsctl trust "
+                    "connect %s\n",
+                    symbol(options, "done").c_str(), name.c_str(), name.c_str());
+    }
+    return 0;
+}
+
+int trust_connect(Client& client, const Options& options, const std::string& name,
+                  const std::string& key_file) {
+    std::string key = read_secret(key_file, "Activation key");
+    json::object reply = client.run("", "set-mds", {{"name", name}, {"one-time-password", key}});
+    if (!options.quiet) {
+        std::printf("%s %s: Trust established\n", symbol(options, "done").c_str(),
+                    safe(json::get_string(reply, "name")).c_str());
+    }
+    return 0;
+}
+
+int trust_state(Client& client) {
+    std::printf("%s\n", client.sic_property("State").c_str());
+    return 0;
+}
+
 int trust_set_key(Client& client, const Options& options, bool generate) {
     std::string key;
     if (generate) {

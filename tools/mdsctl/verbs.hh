@@ -47,6 +47,13 @@ int registry_is_primary(Client& client);
 int registry_set(Client& client, const Options& options, const std::string& path,
                  const std::string& name, const std::string* value);
 int trust_set_key(Client& client, const Options& options, bool generate);
+/// Forgets the trust of this server, with a new key for the Primary to connect it anew (RS).
+int trust_reset(Client& client, const Options& options, const std::string& key_file);
+/// On the Primary: connects a server whose trust was reset.
+int trust_connect(Client& client, const Options& options, const std::string& name,
+                  const std::string& key_file);
+/// Where the trust of this server stands, as Sic1.State says.
+int trust_state(Client& client);
 
 int ha_status(Client& client, const Options& options, const std::string& domain);
 int ha_action(Client& client, const Options& options, const std::string& domain,

@@ -1,0 +1,120 @@
+"""Re-establishing trust (RS): through mdsconfig and directly, on a Secondary and on a log server; what was
+published meanwhile is caught up, without a full copy."""
+
+import json
+
+import pytest
+
+from rig import wait_until
+from test_ex1 import host, refused
+from test_three_mds import certificate, certificates
+
+NEW_KEY = "9TRW-4KQ2-XM7P-0DZA"
+WORDS = "Initialized but trust not established"
+
+
+@pytest.fixture(name="synchronized")
+def all_synchronized(ex1):
+    ex1.wait_synchronized("london", "London", 60)
+    return ex1
+
+
+def state(deployment, name):
+    """Sic1.State."""
+    return deployment.ctl(name, "trust state").stdout.strip()
+
+
+def menu(deployment, name, *lines):
+    """What mdsconfig prints for these lines of input."""
+    return deployment[name].sh("mdsconfig", input="\n".join(lines) + "\n", check=False, timeout=180)
+
+
+def entry(deployment, name):
+    """Number of the trust entry and of Exit in a host's menu."""
+    text = menu(deployment, name, "x").stdout
+    numbers = {line.split(") ", 1)[1]: line.split("(")[1].split(")")[0]
+               for line in text.splitlines() if line.startswith("  (")}
+    return numbers.get("Secure Internal Communication"), numbers["Exit"]
+
+
+def publish(deployment, name, address):
+    """One host published in Domain London."""
+    api = deployment.api("london", "London")
+    api.send("add-host", host(name, address, **{"ignore-warnings": True}))
+    api.publish()
+    api.close()
+
+
+def test_RS_1_RF_31_the_primary_has_no_such_entry(synchronized):
+    assert entry(synchronized, "london")[0] is None
+    for command in ("mdsconfig --reset-trust", "mdsctl -y trust reset"):
+        done = synchronized["london"].sh(command, check=False)
+        assert done.returncode == 1 and "[RF-31]" in done.stderr, done.stderr
+    api = synchronized.api("london")
+    refused(lambda: api.call("set-mds", name="london", one_time_password=NEW_KEY), "RF-31")
+    api.close()
+    assert state(synchronized, "london") == "trust established"
+
+
+def test_RS_2_RS_3_RF_32_only_y_and_two_equal_good_keys_change_anything(synchronized):
+    sic, leave = entry(synchronized, "tokyo")
+    before = certificate(synchronized, "tokyo")["serial"]
+    for answer in ("n", "", "Y", "yes"):
+        said = menu(synchronized, "tokyo", sic, answer, leave).stdout
+        assert "Nothing was changed" in said and "restarted" not in said, said
+    # Two keys that differ, one that is too short, none: asked again each time.
+    said = menu(synchronized, "tokyo", sic, "y", NEW_KEY, NEW_KEY + "1", "short", "short", "", "")
+    assert "The two keys differ" in said.stdout and said.stderr.count("RF-32") == 2, \
+        said.stdout + said.stderr
+    assert state(synchronized, "tokyo") == "trust established"
+    assert certificate(synchronized, "tokyo")["serial"] == before
+    synchronized.wait_synchronized("london", "London")
+
+
+def test_RS_4_RS_5_RS_6_RS_7_RS_8_a_secondary_is_connected_anew_and_catches_up(synchronized):
+    ex1 = synchronized
+    sic, leave = entry(ex1, "tokyo")
+    old = certificate(ex1, "tokyo")["serial"]
+    copies = ex1["tokyo"].out("journalctl -u 'mds-domain@London-2' -o cat | grep -c 'full copy' || true")
+    said = menu(ex1, "tokyo", sic, "y", NEW_KEY, NEW_KEY, leave)
+    assert said.returncode == 0 and "services are restarted" in said.stdout, said.stdout + said.stderr
+    ex1["tokyo"].wait_up()
+    assert state(ex1, "tokyo") == WORDS.lower()
+    wait_until(lambda: ex1.peer("london", "London", "tokyo").get("sync-status") in
+               ("trust-missing", "unreachable"), 30, "Tokyo to be cut off")
+    publish(ex1, "while-without-trust", "192.0.2.131")
+    # A wrong key, then the right one; then it is used up.
+    api = ex1.api("london")
+    wrong = refused(lambda: api.call("set-mds", name="tokyo", one_time_password=NEW_KEY[::-1]))
+    assert "do not match" in wrong.message, wrong.message
+    assert state(ex1, "tokyo") == WORDS.lower()
+    refused(lambda: ex1.api("tokyo").call("set-mds", name="tokyo", one_time_password=NEW_KEY), "RF-13")
+    # The port waits a moment after a wrong key.
+    wait_until(lambda: ex1["london"].sh("mdsctl trust connect tokyo", input=NEW_KEY + "\n",
+                                        check=False).returncode == 0, 30, "Tokyo to be connected")
+    wait_until(lambda: state(ex1, "tokyo") == "trust established", 30, "the key to be deleted")
+    assert refused(lambda: api.call("set-mds", name="tokyo", one_time_password=NEW_KEY)).status != 200
+    api.close()
+    ex1.wait_synchronized("london", "London", 60)
+    reader = ex1.api("tokyo", "London")
+    assert reader.call("show-host", name="while-without-trust")["name"] == "while-without-trust"
+    reader.close()
+    assert copies == ex1["tokyo"].out(
+        "journalctl -u 'mds-domain@London-2' -o cat | grep -c 'full copy' || true")
+    # The old certificates are revoked, the new ones are not.
+    mine = {c["serial"]: c["revoked"] for c in certificates(ex1, "london", "servers")
+            if "CN=tokyo" in c["subject"]}
+    assert mine[old] and not mine[certificate(ex1, "tokyo")["serial"]]
+    assert list(mine.values()).count(False) == 2, mine
+
+
+def test_RS_8_a_log_server_is_connected_anew(synchronized):
+    ex1 = synchronized
+    said = ex1["logs"].sh("mdsctl -y trust reset", input=NEW_KEY + "\n").stdout
+    assert WORDS in said and "mdsctl trust connect logs" in said
+    publish(ex1, "while-no-logs", "192.0.2.132")
+    ex1["london"].sh("mdsctl trust connect logs", input=NEW_KEY + "\n")
+    ex1.wait_synchronized("london", "London", 60)
+    wait_until(lambda: ex1.ctl("london", "--json status", check=False).returncode == 0, 60,
+               "all to be well", lambda: ex1.ctl("london", "status", check=False).stdout)
+    assert json.loads(ex1.ctl("logs", "--json status", check=False).stdout)["role"] == "log-server"
