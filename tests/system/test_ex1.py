@@ -516,7 +516,7 @@ def test_mgmt_cli_as_the_chapter_types_it(ex1):
     host_.sh("mgmt_cli delete host name cli -r true -d London")
 
 
-def test_refusal_RF_29_make_server_active_without_force(ex1, london):
+def test_RD_11_RF_29_make_server_active_without_force(ex1, london):
     refused(lambda: london.call("make-server-active"), "RF-29", words=["Set Active"])
 
 

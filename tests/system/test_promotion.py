@@ -167,7 +167,7 @@ def test_CS_1_RF_23_a_server_that_is_down_stops_it(four, orphans):
                "no-active", 30, "Paris to serve D")
 
 
-def test_PR_4_PR_6_RD_1_RD_4_FR_1_one_command_puts_another_in_its_place(four, orphans):
+def test_PR_4_PR_6_RD_1_RD_4_RD_7_FR_1_one_command_puts_another_in_its_place(four, orphans):
     plan = {d["domain"]: (d["action"], d["server"])
             for d in four.ctl_json("tokyo", "promote --plan")["domains"]}
     assert plan["Global"] == ("take-over", "tokyo") and plan["B"] == ("take-over", "tokyo")
@@ -197,6 +197,10 @@ def test_PR_4_PR_6_RD_1_RD_4_FR_1_one_command_puts_another_in_its_place(four, or
             api.send("add-tag", {"name": "after"})
         api.publish()
         api.close()
+    # RD-7: what is not level is synchronized by hand, as ever.
+    third = "paris" if holder == "tokyo" else "tokyo"
+    four.ctl(holder, f"-y ha sync A --to {third}")
+    wait_until(lambda: four.peer(holder, "A", third).get("sync-status") == "synchronized", 30, "A on both")
     # RD-4: the Primary Domain Servers are where the Domains are.
     primary = {d["name"]: [c["mds-name"] for c in d["cells"] if c["primary"]]
                for d in four.ctl_json("tokyo", "domain list")}
@@ -317,6 +321,20 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_6_DS_7_the_old_primary_is_deleted_and_its_c
                "London to be refused", lambda: four.ctl("london", "status", check=False).stdout)
     assert "london" not in four.ctl("paris", "status").stdout
     well(four, "tokyo")
+
+
+def test_DS_8_a_log_server_is_deleted(four):
+    fails(four, "tokyo", "mdsctl -y server delete logs", "RF-30", ["mdsstop"])
+    four["logs"].sh("mdsstop")
+    wait_until(lambda: [s["state"] for s in four.ctl_json("tokyo", "server list")
+                        if s["name"] == "logs"] == ["silent"], 30, "the log server to be missed")
+    assert "A" in fails(four, "tokyo", "mdsctl server delete logs", code=9).stderr
+    four.ctl("tokyo", "-y server delete logs")
+    well(four, "tokyo")
+    assert not any(c["type"] == "log server" for d in four.ctl_json("tokyo", "domain list")
+                   for c in d["cells"])
+    wait_until(lambda: all(c["revoked"] for c in certificates(four, "tokyo", "servers")
+                           if "CN=logs" in c["subject"]), 10, "its certificates to be revoked")
 
 
 # ---- as the chapter types it ----
