@@ -377,6 +377,8 @@ json::object Server::status() const {
                         {"peers", std::move(peers)}};
 }
 
+void Server::require_writable() const { impl_->replica.require_writable(); }
+
 json::object Server::ha_action(const json::object& request) {
     impl_->soon();
     return impl_->actions.run(request);

@@ -58,6 +58,8 @@ class Server {
     /// "set-active"|"set-standby"|"force-active"|"full-sync"|"verify","target":<server or MDS name, empty =
     /// this one>,"plan":bool,"confirmed":bool,"user":...}; returns {"task-id","warnings"}, or with
     /// "plan" what would be lost (HaActions). Throws refusals.
+    /// Throws when nothing may be changed here: a Standby, a fenced server, a collision (RF-05).
+    void require_writable() const;
     json::object ha_action(const json::object& request);
     /// Sends a message of another use over the same channel; kind from repl::Kind::application on.
     void send(const Uid& mds, uint16_t kind, std::string payload);

@@ -36,13 +36,14 @@ json::array rows_of(SQLite::Database& database, const std::string& table) {
     return rows;
 }
 
-void replace_rows(SQLite::Database& database, const std::string& table, const json::array& rows) {
-    database.exec("DELETE FROM " + table);
+/// What was revoked here stays revoked: a server that was the authority may know of more (K-19).
+void take_rows(SQLite::Database& database, const std::string& table, const json::array& rows) {
+    if (table == "counter") database.exec("DELETE FROM counter");
     for (const json::value& v : rows) {
         const json::array& row = v.as_array();
         std::string marks = "?";
         for (size_t i = 1; i < row.size(); ++i) marks += ",?";
-        SQLite::Statement s(database, "INSERT INTO " + table + " VALUES(" + marks + ")");
+        SQLite::Statement s(database, "INSERT OR REPLACE INTO " + table + " VALUES(" + marks + ")");
         for (size_t i = 0; i < row.size(); ++i) {
             int place = static_cast<int>(i) + 1;
             if (row[i].is_string()) {
@@ -152,7 +153,7 @@ void AuthorityStore::import(std::string_view sealed) {
     }
     SQLite::Transaction transaction(*database_);
     for (const char* table : {"issued", "revoked", "barred", "counter"}) {
-        replace_rows(*database_, table, json::get_array(state, table));
+        take_rows(*database_, table, json::get_array(state, table));
     }
     transaction.commit();
 }

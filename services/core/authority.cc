@@ -28,11 +28,15 @@ void Service::look_at_authority() {
             std::string state = json::get_string(authority_, "state");
             bool primary = identity_->role == "primary";
             if (primary ? state != "replica" : state != "ready") return;
+            // Not before the new Primary has the keys: somebody must.
+            if (!primary && !primary_signs_) return;
             ca_->callMethodAsync(bus::MemberName{primary ? "Activate" : "Retire"})
                 .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
                 .uponReplyInvoke([this](bus::ReplyError problem) {
                     if (const sdbus::Error* e = bus::error_ptr(problem)) {
+                        // Tried again at the next look.
                         log::warning("mds-ca: " + bus::from_bus_error(*e).message());
+                        return;
                     }
                     check_certificate();
                 });
@@ -40,6 +44,13 @@ void Service::look_at_authority() {
 }
 
 void Service::catch_up_authority(const Uid& mds, const json::object& beat) {
+    if (identity_->role != "primary") {
+        auto sender = find_mds(mds.text());
+        if (sender && sender->role == "primary") {
+            primary_signs_ =
+                json::get_string(json::get_object(beat, "authority"), "state") == "ready";
+        }
+    }
     if (json::get_string(authority_, "state") != "ready") return;
     const json::object& there = json::get_object(beat, "authority");
     std::string& recipient = authority_recipients_[mds];

@@ -153,6 +153,11 @@ void Service::add_mds(mgmt::Call& call, Then then) {
             }
             // The machine's own uid is the one in its certificates.
             if (auto own = Uid::parse(json::get_string(enrolled, "uid"))) uid = *own;
+            if (auto known = find_mds(uid.text())) {
+                Error twice(Code::not_unique, name + " has the uid of " + known->name);
+                w.finish_task(task, "failed", {}, twice.message());
+                return then(mgmt::error_reply(twice));
+            }
             then(mgmt::guarded([&] {
                 w.transact({call.user(), "add-mds", "Add server " + name, ""}, [&](mgmt::Call& c) {
                     json::object document{
@@ -224,6 +229,8 @@ void Service::connect_mds(mgmt::Call& call, Then then) {
                            json::get_string(json::parse_object(text), "certificate-serial"));
         } catch (const Error& e) {
             error = e;
+        } catch (const std::exception& e) {
+            error = Error(Code::internal, e.what());
         }
         daemon_.post([this, &call, row, task, then, error] {
             mgmt::Workspace& w = system_->workspace();
@@ -300,6 +307,10 @@ void Service::register_mds_commands() {
                          "server whose trust was reset";
     w.add_async_command("set-mds", [this](mgmt::Call& call, Then then) {
         if (json::find(call.params(), "one-time-password")) return connect_mds(call, then);
+        system_->require_writable();
+        if (call.read_only()) {
+            throw Error(Code::no_permissions, "this session is read-only; nothing was changed");
+        }
         then(mgmt::guarded([&] { return system_->workspace().generic("set-mds", call); }));
     }, change);
 
@@ -336,14 +347,21 @@ void Service::register_mds_commands() {
             for (const json::value& s : d.servers) {
                 const json::object& o = s.as_object();
                 if (json::get_string(o, "mds") != view.uid.text()) continue;
-                if (grid_->active_mds(d.uid) == view.uid) actives.push_back(d.name);
+                // Stopped, as it must be, it is Active still as long as nobody else is.
+                const json::object* last = grid_->cell(view.uid, d.uid);
+                Uid active = grid_->active_mds(d.uid);
+                if (active == view.uid || (active.is_nil() && last && row->replaced.empty() &&
+                                           json::get_string(*last, "role") == "active")) {
+                    actives.push_back(d.name);
+                }
                 if (json::get_bool(o, "primary")) primaries.push_back(d.name);
             }
         }
         if (!actives.empty()) {
             throw Error(Code::object_deletion, view.name + " holds the Active servers of " +
                                                    join(actives, ", "))
-                .refusal("RF-16", "mdsctl ha set-active DOMAIN SERVER");
+                .refusal("RF-16", grid_->silent(view.uid) ? "mdsctl ha force-active DOMAIN SERVER"
+                                                          : "mdsctl ha set-active DOMAIN SERVER");
         }
         if (!primaries.empty()) {
             throw Error(Code::object_deletion,

@@ -185,6 +185,20 @@ void Service::local_ha_action(const std::string& server, const json::object& req
 void Service::ha_action(const json::object& body, Then then) {
     std::string action = json::get_string(body, "action");
     std::string target = json::get_string(body, "target");
+    if (fold(json::get_string(body, "domain")) == "system data") {
+        // Only the way out of two Primaries; else the system data is Active where the Primary is.
+        auto named = target.empty() ? std::nullopt : find_mds(target);
+        bool here = target.empty() || (named && named->uid == identity_->uid);
+        bool collision = json::get_string(system_->status(), "state") == "collision";
+        if (action != "set-standby" || !here || !collision) {
+            throw Error(Code::ha_invalid, "the system data is Active on the Primary; only when two servers "
+                                          "are, one of them is set Standby, on itself");
+        }
+        return then(mgmt::ok_reply(system_->ha_action({{"action", action},
+                                                       {"user", json::get_string(body, "user", "root")},
+                                                       {"plan", json::get_bool(body, "plan")},
+                                                       {"confirmed", json::get_bool(body, "confirmed")}})));
+    }
     auto row = find_domain(json::get_string(body, "domain"));
     if (!row) {
         throw Error(Code::object_not_found,

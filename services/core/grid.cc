@@ -104,6 +104,11 @@ std::string Grid::link_reason(const Uid& mds) const {
     return it == remote_.end() ? "" : it->second.link_reason;
 }
 
+bool Grid::connected(const Uid& mds) const {
+    auto it = remote_.find(mds);
+    return it != remote_.end() && it->second.link_state == "connected";
+}
+
 bool Grid::silent(const Uid& mds) const {
     auto it = remote_.find(mds);
     return it == remote_.end() || it->second.heard_mono == 0 ||

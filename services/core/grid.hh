@@ -37,6 +37,8 @@ class Grid {
     /// What mds-sync says about the link.
     void link(const Uid& mds, const std::string& state, const std::string& reason);
     std::string link_reason(const Uid& mds) const;
+    /// Whether mds-sync is connected with its host.
+    bool connected(const Uid& mds) const;
     /// Round trip that mds-sync measured, in microseconds; 0 = not known.
     void round_trip(const Uid& mds, uint32_t us) { remote_[mds].round_trip_us = us; }
 

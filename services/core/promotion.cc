@@ -34,6 +34,8 @@ struct Service::Promotion {
         std::string mds_name;
         /// Revisions that the lost server reported and this one has not.
         uint64_t missing = 0;
+        /// The lost server was its Primary Domain Server.
+        bool was_primary = false;
         /// Of "left".
         std::string why = "no other server that answers has it";
     };
@@ -107,7 +109,7 @@ json::array detail(const std::string& status, const std::string& text, json::arr
 std::string Service::fence() {
     if (!system_ || !system_->db().has_history()) return {};
     auto row = find_mds(identity_->uid.text());
-    if (!row || row->replaced.empty()) return {};
+    if (!row || row->replaced.empty()) return cut_off_;
     return fmt::format(
         "{} was replaced by {} at {} and is read-only; set it up anew, or on {}: mdsctl server readmit {}",
         row->name, json::get_string(row->replaced, "by-name"),
@@ -121,6 +123,7 @@ void Service::adopt_role() {
     if (row->role != "primary" && row->role != "secondary") return;
     identity_->role = row->role;
     identity_->save(daemon_.state_folder());
+    promotion_is_done();
     std::string why = fence();
     log::notice(row->role == "primary" ? "this server is the Primary now"
                                        : "this server is a Secondary now" +
@@ -146,11 +149,16 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
     if (me.log_server()) {
         throw Error(Code::ha_invalid, me.name + " is a log server; only a Multi-Domain Server can be Primary");
     }
-    if (me.role == "primary") throw Error(Code::ha_invalid, me.name + " is the Primary already");
     if (std::string why = fence(); !why.empty()) throw Error(Code::ha_invalid, why);
     const std::vector<MdsRow> members = all_mdss();
-    auto lost = std::find_if(members.begin(), members.end(),
-                             [](const MdsRow& m) { return m.role == "primary"; });
+    // A promotion that was interrupted after its decision goes on with the Domains.
+    const bool resumes = me.role == "primary";
+    const Error already(Code::ha_invalid, me.name + " is the Primary already");
+    auto lost = std::find_if(members.begin(), members.end(), [&](const MdsRow& m) {
+        if (!resumes) return m.role == "primary";
+        return json::get_string(m.replaced, "by") == me.uid.text() && grid_->silent(m.uid);
+    });
+    if (lost == members.end() && resumes) throw already;
     if (lost == members.end()) throw Error(Code::ha_invalid, "the system data names no Primary");
     plan.lost = lost->uid;
     plan.lost_name = lost->name;
@@ -160,6 +168,11 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
         problem("this server has just started and does not know yet whether the Primary " + lost->name +
                     " answers; try again in a few seconds",
                 "RF-22", "mdsctl promote --plan");
+    } else if (grid_->silent(lost->uid) && still_heard.empty() && grid_->connected(lost->uid)) {
+        problem("the host of the Primary " + lost->name + " is connected, only its mds-core does not "
+                "answer; promotion is only for recovery",
+                "RF-22", "on " + lost->name + ": systemctl restart mds-core");
+        return plan;
     } else if (!grid_->silent(lost->uid) || !still_heard.empty()) {
         std::string who = grid_->silent(lost->uid) ? join(still_heard, ", ") : "this server";
         problem(fmt::format("{} hears the Primary {}; promotion is only for recovery", who, lost->name),
@@ -238,6 +251,7 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
         step.domain = d.uid;
         step.name = d.name;
         step.action = "left";
+        step.was_primary = was_primary;
         if (!active.is_nil()) {
             if (!was_primary) continue;
             step.action = "primary";
@@ -248,12 +262,21 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
             const bool standby = there && json::get_string(*there, "role") == "standby";
             if (standby && !was_primary) continue;
             if (standby) step.why = "none of its servers is Active; set one Active, then promote_util there";
+            // Without a report of the lost server it may have been anybody who does not answer.
+            bool unknown = !there && std::any_of(d.servers.begin(), d.servers.end(), [&](const json::value& v) {
+                const json::object& s = v.as_object();
+                auto mds = Uid::parse(json::get_string(s, "mds"));
+                return mds && !is_log_server(s) && *mds != lost->uid && *mds != me.uid && grid_->silent(*mds);
+            });
+            if (unknown) step.why = "who was Active is not known, and not all of its servers answer";
             int64_t best = -1;
             for (const json::value& v : d.servers) {
                 const json::object& s = v.as_object();
                 auto mds = Uid::parse(json::get_string(s, "mds"));
-                if (!mds || is_log_server(s) || *mds == lost->uid || standby) continue;
+                if (!mds || is_log_server(s) || *mds == lost->uid || standby || unknown) continue;
                 if (global && *mds != me.uid) continue;
+                auto host = find_mds(mds->text());
+                if (!host || !host->replaced.empty()) continue;  // it may not be Active (FR-3)
                 if (*mds != me.uid && grid_->silent(*mds)) continue;
                 const json::object* status = grid_->cell(*mds, d.uid);
                 if (!status) continue;
@@ -278,8 +301,11 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
         if (auto row = find_mds(step.mds.text())) step.mds_name = row->name;
         plan.steps.push_back(std::move(step));
     }
+    bool open = std::any_of(plan.steps.begin(), plan.steps.end(),
+                            [](const Promotion::Step& s) { return s.action != "left"; });
+    if (resumes && !open) throw already;
     uint64_t mine = system_->db().position().rev, told = grid_->system_revision(lost->uid);
-    plan.system_missing = told > mine ? told - mine : 0;
+    plan.system_missing = !resumes && told > mine ? told - mine : 0;
     return plan;
 }
 
@@ -315,8 +341,13 @@ void Service::promote(const json::object& options, const std::string& user, Then
                     if (grid_->silent(m.uid)) return answer(mgmt::ok_reply({}));
                     request(m.uid, {{"op", "hears"}, {"mds", lost.text()}}, answer);
                 });
-                if (reply.status == 200 &&
-                    json::get_bool(json::parse_object(reply.body), "hears")) {
+                if (reply.status != 200) {
+                    throw Error(Code::ha_invalid, m.name + " does not say whether it hears the Primary: " +
+                                                      json::get_string(json::parse_object(reply.body),
+                                                                       "message"))
+                        .refusal("RF-22", "mdsctl promote --plan");
+                }
+                if (json::get_bool(json::parse_object(reply.body), "hears")) {
                     still_heard.push_back(m.name);
                 }
             }
@@ -386,12 +417,19 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
         if (level) break;
     }
     tell(5, "taking over the system data");
+    const bool resumes = daemon_.on_loop([&] { return identity_->role == "primary"; });
     daemon_.on_loop([&] {
+        if (resumes) return;
+        auto old = find_mds(plan.lost.text());
+        if (!old || !grid_->silent(old->uid) || old->role != "primary") {
+            throw Error(Code::ha_invalid, plan.lost_name + " is back; nothing was changed");
+        }
         if (json::get_string(system_->status(), "role") == "active") return;
         system_->ha_action({{"action", "force-active"}, {"user", user}});
     });
     // The decision: with this publish, and not before, this server is the Primary (PR-4).
     daemon_.on_loop([&] {
+        if (resumes) return;
         system_->workspace().transact(
             {user, "promote", "Promote " + plan.server, plan.reason}, [&](mgmt::Call& c) {
                 auto mine = c.get(identity_->uid), old = c.get(plan.lost);
@@ -408,7 +446,7 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
             });
         adopt_role();
     });
-    log::notice(fmt::format("{} was promoted to Primary in place of {} by {}{}", plan.server,
+    if (!resumes) log::notice(fmt::format("{} was promoted to Primary in place of {} by {}{}", plan.server,
                             plan.lost_name, user, plan.reason.empty() ? "" : ": " + plan.reason),
                 {{"MDS_SERVER", plan.server}, {"MDS_PEER", plan.lost.text()}});
     tell(15, plan.server + " is the Primary; taking over the authority");
@@ -417,9 +455,9 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
         BlockingBus bus;
         bus.call<>("org.openmds.Ca1", "Activate");
         daemon_.post([this] { fetch_revocations(); });
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
         // It is tried again as long as this server is the Primary (look_at_authority).
-        authority_problem = e.message();
+        authority_problem = e.what();
     }
 
     // All Domains at once; each on the server that has most of it.
@@ -471,7 +509,7 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
         const Promotion::Step& s = plan.steps[i];
         if (!outcome->problem[i].empty()) {
             primaries.erase(s.domain);
-        } else if (s.action != "left") {
+        } else if (s.action != "left" && s.was_primary) {
             primaries[s.domain] = s.mds;
         }
     }
@@ -484,7 +522,7 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
         left += s.action == "left";
         std::string result = !why.empty()               ? "failed: " + why
                              : s.action == "left"       ? s.why
-                             : s.action == "take-over"  ? "Active and Primary on " + s.mds_name
+                             : s.action == "take-over"  ? "Active on " + s.mds_name
                                                         : "Primary on " + s.mds_name;
         rows.push_back(json::object{{"domain", s.name},
                                     {"server", s.mds_name},
@@ -508,21 +546,30 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
 }
 
 void Service::make_domain_primary(const std::map<Uid, Uid>& mds_of, const std::string& user) {
-    system_->workspace().transact({user, "promote", "Primary Domain Servers", ""}, [&](mgmt::Call& c) {
-        for (const auto& [domain, mds] : mds_of) {
-            auto view = c.get(domain);
-            if (!view) continue;
-            json::object document = view->document;
-            json::array servers = json::get_array(document, "servers");
-            for (json::value& v : servers) {
-                json::object& s = v.as_object();
-                if (is_log_server(s)) continue;
-                s["primary"] = json::get_string(s, "multi-domain-server") == store::make_reference(mds);
-            }
-            document["servers"] = std::move(servers);
-            c.put("domain", domain, std::move(document));
+    auto mark = [&](mgmt::Call& c, const Uid& domain, const Uid& mds) {
+        auto view = c.get(domain);
+        if (!view) return;
+        json::object document = view->document;
+        json::array servers = json::get_array(document, "servers");
+        for (json::value& v : servers) {
+            json::object& s = v.as_object();
+            if (is_log_server(s)) continue;
+            s["primary"] = json::get_string(s, "multi-domain-server") == store::make_reference(mds);
         }
-    });
+        document["servers"] = std::move(servers);
+        c.put("domain", domain, std::move(document));
+    };
+    // Each for itself: what one administrator holds must not stop the others.
+    std::string problems;
+    for (const auto& [domain, mds] : mds_of) {
+        try {
+            system_->workspace().transact({user, "promote", "Primary Domain Server", ""},
+                                          [&](mgmt::Call& c) { mark(c, domain, mds); });
+        } catch (const Error& e) {
+            problems += (problems.empty() ? "" : "; ") + e.message();
+        }
+    }
+    if (!problems.empty()) throw Error(Code::ha_invalid, problems);
 }
 
 void Service::promote_domain_server(const std::string& domain, const Uid& mds, const std::string& user) {

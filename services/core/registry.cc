@@ -114,6 +114,12 @@ std::vector<std::string> Service::promotion_missing() {
     return missing.size() == std::size(k_promotion) ? std::vector<std::string>{} : missing;
 }
 
+void Service::promotion_is_done() {
+    // The role says it now.
+    json::object set = load(daemon_.state_folder());
+    if (!set.empty()) forget_promotion(daemon_.state_folder());
+}
+
 void Service::change_registry(mgmt::Call& call, Then then) {
     call.only({"path", "name", "value"});
     std::string path = normal(call.text("path")), name = call.text("name");
@@ -133,6 +139,13 @@ void Service::change_registry(mgmt::Call& call, Then then) {
         }
         if (identity_->log_server()) {
             throw Error(Code::ha_invalid, "a log server is never Primary");
+        }
+        if (!promotes) {
+            // Taken back: it is what the role says again.
+            json::object set = load(daemon_.state_folder());
+            if (json::value* values = set.if_contains(v.path)) values->as_object().erase(v.name);
+            save(daemon_.state_folder(), set);
+            return then(mgmt::ok_reply({{"missing", json::array{}}}));
         }
     }
     const json::object options{{"domains", json::array{"none"}},
@@ -172,10 +185,7 @@ void Service::change_registry(mgmt::Call& call, Then then) {
         }
         if (!missing.empty()) return then(mgmt::ok_reply({{"missing", std::move(missing)}}));
         log::notice("the five commands of a promotion are complete");
-        promote(options, user, [this, then](mgmt::Reply end) {
-            if (end.status == 200) forget_promotion(daemon_.state_folder());
-            then(std::move(end));
-        });
+        promote(options, user, then);
     });
 }
 

@@ -36,11 +36,7 @@ Service::Service(app::Daemon& daemon)
     sync_->uponSignal(bus::MemberName{"PeerChanged"})
         .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
         .call([this](const std::string& uid, const std::string& state, const std::string& reason) {
-            if (auto mds = Uid::parse(uid)) {
-                grid_->link(*mds, state, reason);
-                // What was sent while it was away is lost: it gets everything once.
-                if (state == "connected") tell_whole_.insert(*mds);
-            }
+            if (auto mds = Uid::parse(uid)) link_changed(*mds, state, reason);
             if (state == "connected") confirm_trust();
         });
     bus::finish(*sync_);
@@ -104,13 +100,32 @@ Service::Service(app::Daemon& daemon)
     watch_certificates();
     daemon.ready("");
     update_status();
-    if (identity_ && !identity_->joined() && identity_->role != "primary") {
+    if (identity_ && identity_->role != "primary") {
         // Enrolment may have ended while this service was away.
         daemon.work([this] { take_over_trust(); });
     }
 }
 
 Service::~Service() = default;
+
+void Service::link_changed(const Uid& mds, const std::string& state, const std::string& reason) {
+    grid_->link(mds, state, reason);
+    // What was sent while it was away is lost: it gets everything once.
+    if (state == "connected") tell_whole_.insert(mds);
+    // A member that is what it says tells that this server's certificate is revoked: it was deleted, also
+    // when its own data says that it is the Primary. It must not begin a second life (FR-3).
+    std::string why = cut_off_;
+    if (state == "connected") why.clear();
+    if (state == "no-trust" && reason.find("it refused the certificate of this server") == 0 &&
+        reason.find("revoked") != std::string::npos) {
+        why = "this server was taken out of the deployment (its certificate is revoked) and is read-only; "
+              "set it up anew, or on it: mdsctl trust reset";
+    }
+    if (why == cut_off_) return;
+    cut_off_ = why;
+    if (!why.empty()) log::warning(why);
+    if (system_) content_changed();
+}
 
 std::string Service::root() const {
     return std::filesystem::path(daemon_.state_folder()).parent_path().string();

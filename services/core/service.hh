@@ -188,6 +188,7 @@ class Service {
     void register_registry_commands();
     /// Every value as the classic tools know it: {"<path>":{"<name>":value}}.
     json::object registry();
+    void promotion_is_done();
     void change_registry(mgmt::Call& call, Then then);
 
     // promotion.cc
@@ -217,6 +218,7 @@ class Service {
     std::string renewal_problem_;
     /// Ca1.Authority as last read; when a member was last sent the authority (mono ms).
     json::object authority_;
+    bool primary_signs_ = false;
     std::map<Uid, int64_t> authority_sent_, revocations_sent_;
     /// Sealing certificates of the mds-ca of the members.
     std::map<Uid, std::string> authority_recipients_;
@@ -263,6 +265,9 @@ class Service {
     uint64_t beats_ = 0;
     bool reconcile_again_ = false;
     const int64_t started_ms_;
+    /// Why the others speak with this server no more: it was taken out of the deployment.
+    std::string cut_off_;
+    void link_changed(const Uid& mds, const std::string& state, const std::string& reason);
 };
 
 }  // namespace mds::core

@@ -183,14 +183,15 @@ void Service::take_over_trust() {
     try {
         auto me = daemon_.on_loop([this] { return identity_; });
         if (!me) return;
+        // The next connection is the first one with what was received.
+        daemon_.on_loop([this] { trust_confirmed_ = false; });
         BlockingBus bus;
+        // A server that belongs to a deployment and has trust goes on with it.
+        if (me->joined() && !bus.property("org.openmds.Sync1", "Deployment").empty()) return;
         bus.call<>("org.openmds.Sync1", "ReloadTrust");
         if (me->joined()) {
             // Trust was established anew; everything else is what it was (RS-8).
-            daemon_.post([this] {
-                trust_confirmed_ = false;
-                check_certificate();
-            });
+            daemon_.post([this] { check_certificate(); });
             return;
         }
         std::string text = bus.property("org.openmds.Sync1", "Deployment");

@@ -46,6 +46,14 @@ std::string enrol_peer(const json::object& request, const std::string& own_deplo
     std::string uid = json::get_string(request, "expected-uid");
     params.issue = [&](const enrol::Requests& csr, const enrol::Hello& theirs) {
         judge_given(request, theirs);
+        for (const json::value& v : json::get_array(request, "members")) {
+            const json::object& member = v.as_object();
+            if (!uid.empty() || json::get_string(member, "uid") != theirs.uuid) continue;
+            throw Error(Code::ha_invalid, theirs.name + " has the uid of the member " +
+                                              json::get_string(member, "name") +
+                                              ": it is a copy of that machine")
+                .refusal("", "On " + theirs.name + " run: mds-setup --reset");
+        }
         if (!uid.empty() && theirs.uuid != uid) {
             throw Error(Code::ha_invalid, "the machine there is not the " + theirs.name +
                                               " of this deployment but was set up anew; delete the old "

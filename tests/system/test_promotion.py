@@ -91,7 +91,7 @@ def lost(deployment, name):
     deployment[name].kill()
     others = [n for n in deployment.wanted if n != name and deployment[n].running()]
     wait_until(lambda: all(
-        s["state"] == "silent" for n in others
+        s["state"] == "silent" and s["reason"] for n in others
         for s in deployment.ctl_json(n, "server list") if s["name"] == name), 30, f"{name} to be missed")
 
 
@@ -279,6 +279,10 @@ def test_FR_3_the_old_primary_is_readmitted_and_may_be_active_again(four):
         api.publish()
         api.close()
     well(four, "tokyo")
+    # A Standby of the system data changes nothing, whatever the command.
+    api = four.api("london")
+    refused(lambda: api.call("set-mds", name="paris", comments="no"), "RF-05")
+    api.close()
     # The work that only London had is published by its author.
     holder = next(n for n in ("tokyo", "paris") if four.ha(n, "A").get("role") == "active")
     api = four.api(holder, "A")
@@ -287,6 +291,13 @@ def test_FR_3_the_old_primary_is_readmitted_and_may_be_active_again(four):
     api.call("publish", uid=session["uid"])
     wait_until(lambda: api.raw("show-host", b'{"name":"only-on-london"}')[0] == 200, 10, "the publish")
     api.close()
+    # DS-6: Paris holds no Active and the Primary server of D.
+    four.ctl("tokyo", "-y ha set-active --all --on tokyo")
+    four.ctl("tokyo", "ha set-active D london")
+    fails(four, "tokyo", "mdsctl -y server delete paris", "RF-17", ["D", "promote another first"])
+    for domain, name in (("D", "paris"), ("B", "london")):
+        four.ctl("tokyo", f"ha set-active {domain} {name}")
+    well(four, "tokyo")
 
 
 def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_6_DS_7_the_old_primary_is_deleted_and_its_certificates_are_revoked(four):
@@ -295,7 +306,7 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_6_DS_7_the_old_primary_is_deleted_and_its_c
     fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C"])
     lost(four, "london")
     # The machine is dead, and with it the only server of C: that goes with its Domain only (DS-6).
-    fails(four, "tokyo", "mdsctl -y server delete london", "RF-17", ["C"])
+    fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C", "force-active"])
     four.power_back("london")
     well(four, "tokyo")
     four.ctl("tokyo", "-y domain delete C")
@@ -320,6 +331,18 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_6_DS_7_the_old_primary_is_deleted_and_its_c
     wait_until(lambda: "it refused the certificate" in four.ctl("london", "status", check=False).stdout, 30,
                "London to be refused", lambda: four.ctl("london", "status", check=False).stdout)
     assert "london" not in four.ctl("paris", "status").stdout
+    well(four, "tokyo")
+
+
+def test_DS_1_a_dead_server_holds_its_active_domains_until_others_do(four):
+    four.ctl("tokyo", "ha set-active E paris")
+    four.wait_synchronized("paris", "E")
+    lost(four, "paris")
+    # RF-16 counts although it does not answer: what only it has would be gone for good.
+    fails(four, "tokyo", "mdsctl -y server delete paris", "RF-16", ["E"])
+    four.ctl("tokyo", "-y ha force-active E tokyo")
+    assert "of D" in fails(four, "tokyo", "mdsctl -y server delete paris", "RF-16").stderr
+    four.power_back("paris")
     well(four, "tokyo")
 
 
@@ -414,3 +437,25 @@ def test_the_recovery_document_holds_only_commands_that_ran_here(classic):
                 count += 1
                 assert line in RAN, line
     assert count > 9
+
+
+def test_FR_3_a_primary_that_was_deleted_while_it_was_dead_does_not_go_on_as_one(classic):
+    classic.down()
+    two = built("promo", ["london", "tokyo"], ["B"])
+    try:
+        lost(two, "london")
+        two.ctl("tokyo", "-y promote")
+        two.ctl("tokyo", "-y server delete london")
+        # By its own data it is the Primary, with every Domain Active; nobody tells it anything but no.
+        two.power_back("london")
+        wait_until(lambda: "it refused the certificate" in two.ctl("london", "status", check=False).stdout,
+                   30, "London to be refused", lambda: two.ctl("london", "status", check=False).stdout)
+        wait_until(lambda: two.ha("london", "B").get("role") in ("active", "standby"), 30, "B to be served")
+        for domain in ("B", None):
+            api = two.api("london", domain)
+            answer = api.raw("add-tag", b'{"name":"no"}')
+            assert answer[0] >= 400 and b"taken out of the deployment" in json.dumps(answer[1]).encode(), answer
+            api.close()
+        two.ctl("tokyo", "status")
+    finally:
+        two.down()
