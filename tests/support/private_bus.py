@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -141,8 +142,17 @@ class PrivateBus:
         self._connections = []
         self._bus = subprocess.Popen(["dbus-daemon", "--nofork", "--nosyslog",
                                       f"--config-file={config}"], stdin=subprocess.DEVNULL)
-        wait_until(lambda: os.path.exists(f"{self._socket_folder}/bus"), what="the private bus")
+        wait_until(self._listens, what="the private bus")
         self.connection = self.connect()
+
+    def _listens(self):
+        # The socket is there a moment before the daemon listens on it.
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(f"{self._socket_folder}/bus")
+            except OSError:
+                return False
+        return True
 
     @contextlib.contextmanager
     def stopped(self):
