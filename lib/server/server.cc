@@ -65,6 +65,7 @@ struct Server::Impl {
                        {{"MDS_DOMAIN", options.config.domain_name},
                         {"MDS_SERVER", options.config.self.name}});
         }
+        made = true;
         env.on_role = [this](repl::Role role, const std::string& why) { role_changed(role, why); };
         env.on_content = [this](const std::vector<store::Revision>&, bool) {
             workspace.content_changed();
@@ -115,6 +116,12 @@ struct Server::Impl {
             };
         }
         h.background = [this](std::function<void()> job, std::function<void()> then) {
+            // The workspace finishes a publish that a power cut interrupted while it is being made.
+            if (!made) {
+                job();
+                then();
+                return;
+            }
             env.in_background(std::move(job), std::move(then));
         };
         h.where_active = [this]() -> std::string {
@@ -221,6 +228,8 @@ struct Server::Impl {
     Server* self;
     Options options;
     app::Daemon& daemon;
+    /// All of this is constructed.
+    bool made = false;
     store::PublicDb db;
     mgmt::WorkDb work;
     SyncLink link;

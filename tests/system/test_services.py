@@ -85,3 +85,31 @@ def test_an_unprivileged_user_reads_status_and_changes_nothing(ex1):
         done = host.sh(f"runuser -u alice -- {command} </dev/null", check=False)
         assert done.returncode != 0, command
     assert ex1.ha("london", "London")["role"] == before
+
+
+def test_a_large_publish_that_a_power_cut_interrupted_is_finished_at_the_start(ex1):
+    """Between the commit of public.db and that of work.db: what the session had is published, not open."""
+    london, unit, folder = ex1["london"], "mds-domain@Cut-1", "/var/lib/mds/servers/Cut-1"
+    api = ex1.api("london")
+    api.wait(api.call("add-domain", name="Cut", servers=[
+        {"name": "Cut-1", "ip-address": "10.77.0.120", "multi-domain-server": "london"}]), timeout=90)
+    cut = ex1.api("london", "Cut")
+    for batch in range(6):
+        cut.call("add-objects-batch", objects=[{"type": "host", "list": [
+            {"name": f"cut-{batch}-{n}", "ip-address": f"10.{batch}.{n // 250}.{n % 250 + 1}"}
+            for n in range(1000)]}])
+    pid = main_pid(london, unit)
+    files = " ".join(f"{folder}/work.db{end}" for end in ("", "-wal"))
+    london.sh(f"kill -STOP {pid}; mkdir -p /var/tmp/cut; cp -p {files} /var/tmp/cut; kill -CONT {pid}")
+    cut.publish()
+    london.sh(f"kill -9 {pid}; systemctl stop {unit}; rm -f {files}; cp -p /var/tmp/cut/* {folder}/; "
+              f"systemctl reset-failed {unit}; systemctl start {unit}")
+    ex1.wait_role("london", "Cut", "active")
+    assert "was published before the restart" in london.out(f"journalctl -b -u '{unit}' -o cat")
+    again = ex1.api("london", "Cut")
+    assert again.call("show-hosts", limit=1)["total"] == 6000
+    assert not [s for s in again.call("show-sessions", details_level="full", limit=500)["objects"]
+                if s["changes"]]
+    again.close()
+    api.wait(api.call("delete-domain", name="Cut"), timeout=90)
+    api.close()

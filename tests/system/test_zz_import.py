@@ -107,7 +107,9 @@ def test_power_cut_of_the_active_during_an_import_of_10000(ex1, tmp_path, moment
     after = Watch(ex1, name)
     left = after.changes()
     assert left is not None and left % RULES == 0, left
-    assert watch.at(cut - 4) <= left <= (job.told("Rules") + 1) * RULES
+    assert watch.at(cut - 4) <= left <= (job.told("Rules") + 1) * RULES, (
+        left, cut, watch.seen[-8:], job.output[-1500:],
+        after.api.call("show-sessions", limit=500, details_level="full"))
     (session,) = [o for o in after.api.call("show-sessions", limit=500, details_level="full")["objects"]
                   if o.get("session-name", o.get("name")) == name]
     if left:
