@@ -147,9 +147,15 @@ void WorkspaceImpl::begin_write() {
 }
 
 void WorkspaceImpl::commit() {
+    // An import goes on after a power cut with its next batch: one that was answered must be there, or
+    // the rest is published without it. Single changes are flushed once a second.
+    constexpr size_t k_batch = 100;
+    bool batch = journal.size() >= k_batch;
     if (writing) writing->commit();
     writing.reset();
     journal.clear();
+    if (!batch) return;
+    if (auto flush = work.flush()) flush();
 }
 
 void WorkspaceImpl::roll_back() {
