@@ -1,12 +1,16 @@
 """The wall clock of a host's services, moved by libfaketime (hosts share the clock of this machine)."""
 
+import os
 import shutil
+
+from private_bus import build_folder
 
 LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 INSIDE = "/usr/lib/libfaketimeMT.so.1"
+TIMERS = "/usr/lib/mds-timers.so"  # timers.cc tells why
 FILE = "/etc/mds-clock"
 DROP_IN = f"""[Service]
-Environment=LD_PRELOAD={INSIDE} FAKETIME_TIMESTAMP_FILE={FILE} FAKETIME_CACHE_DURATION=1
+Environment=LD_PRELOAD={TIMERS}:{INSIDE} FAKETIME_TIMESTAMP_FILE={FILE} FAKETIME_CACHE_DURATION=1
 Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DISABLE_SHM=1 NO_FAKE_STAT=1
 """
 
@@ -18,6 +22,7 @@ class Clock:
         self.host = host
         if host.sh(f"test -e {INSIDE}", check=False).returncode:
             shutil.copyfile(LIBRARY, host.path(INSIDE))
+        shutil.copyfile(os.path.join(build_folder(), "tests/support/mds-timers.so"), host.path(TIMERS))
         self.set(0)
         host.write_file("/etc/systemd/system/mds-.service.d/90-clock.conf", DROP_IN)
         host.sh("systemctl daemon-reload; mdsstop; mdsstart", timeout=120)
@@ -28,5 +33,5 @@ class Clock:
 
     def remove(self):
         """Back to the clock of the machine."""
-        self.host.sh(f"rm -rf /etc/systemd/system/mds-.service.d {FILE} {INSIDE}; "
+        self.host.sh(f"rm -rf /etc/systemd/system/mds-.service.d {FILE} {INSIDE} {TIMERS}; "
                      "systemctl daemon-reload; mdsstop; mdsstart", timeout=120)
