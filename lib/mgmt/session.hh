@@ -27,6 +27,8 @@ struct Session {
     bool publishing = false;
     /// Local superuser; never written to work.db.
     bool transient = false, superuser = false;
+    /// As Principal::past_locks.
+    bool past_locks = false;
     int timeout_s = 600;
     int64_t created_ms = 0, login_ms = 0, logout_ms = 0, last_use_ms = 0, saved_use_ms = 0;
     int64_t publish_ms = 0;

@@ -31,6 +31,31 @@ Uid uid_at(SQLite::Statement& s, int index) {
     return uid ? *uid : Uid{};
 }
 
+/// What the deployment has decided stays as it is published (Field::decided).
+void keep_decided(const model::Catalog& catalog, Entry& entry, const std::string& published) {
+    const model::Type* type = catalog.find(entry.type);
+    if (!type || std::none_of(type->fields.begin(), type->fields.end(),
+                              [](const model::Field& f) { return f.decided; })) {
+        return;
+    }
+    json::object now = published.empty() ? json::object{} : json::parse_object(published);
+    for (std::string* doc : {&entry.doc, &entry.base_doc}) {
+        if (doc->empty()) continue;
+        json::object mine = json::parse_object(*doc);
+        for (const model::Field& f : type->fields) {
+            if (!f.decided) continue;
+            const json::value* decided = json::find(now, f.name);
+            if (!decided && published.empty() && !f.fallback.is_null()) decided = &f.fallback;
+            if (decided) {
+                mine[f.name] = *decided;
+            } else {
+                mine.erase(f.name);
+            }
+        }
+        *doc = json::canonical(mine);
+    }
+}
+
 constexpr const char* k_columns =
     "SELECT uid,sid_hash,user,user_uid,state,connected,read_only,info,permissions,timeout_s,"
     "created_ms,login_ms,logout_ms,last_use_ms,publish_ms,changes,expired FROM session ";
@@ -226,11 +251,13 @@ Overlay& WorkspaceImpl::overlay(Session& session) {
             // What it replaces is what is published now, whatever it was made from.
             entry.recovered = true;
             entry.base_doc = s.getColumn(9).getString();
-            if (auto object = db.get(uid)) {
+            auto object = db.get(uid);
+            if (object) {
                 entry.base_rev = object->rev;
                 entry.base_type = object->type;
                 entry.base_name = object->name;
             }
+            keep_decided(catalog(), entry, object ? object->doc : "");
         }
         if (auto found = edits.find(uid); found != edits.end()) {
             entry.doc = with_edits(entry.doc, found->second);

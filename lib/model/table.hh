@@ -43,6 +43,10 @@ inline Field hidden(Field f) {
     f.internal = true;
     return f;
 }
+inline Field decided(Field f) {
+    f.decided = true;
+    return hidden(std::move(f));
+}
 inline Field flag(std::string name, bool fallback) {
     return with(field(std::move(name), Kind::boolean), fallback);
 }

@@ -56,6 +56,9 @@ struct Field {
     bool read_only = false;
     /// Stored but not shown in replies.
     bool internal = false;
+    /// Decided for the whole deployment (who is Primary): a publish that comes back as a recovered
+    /// session has what is published now, never what it had been.
+    bool decided = false;
     /// Word that stands for an empty list, in input and in replies ("all"); empty = none.
     std::string none_word;
     /// A reference whose name is shown instead of the object.
@@ -97,6 +100,8 @@ struct Type {
     /// Exactly one object per database, there from the start with the fallbacks of the fields: only
     /// set-<name> and show-<name>, which answer the fields alone.
     bool single = false;
+    /// Kept by the server for itself: no command shows, lists or changes it.
+    bool own = false;
     /// Parameters that are not fields are kept as they come.
     bool open = false;
     /// Fields whose references identify an object in place of a name; it has no name then.

@@ -27,7 +27,8 @@ Type mds_type() {
                                                             "initialized but trust not established",
                                                             "trust established"})),
                                  "uninitialized"),
-                            hidden(choice("role", {"primary", "secondary"})),
+                            decided(with(choice("role", {"primary", "secondary"}), "secondary")),
+                            decided(field("replaced", Kind::any)),
                             hidden(field("details", Kind::any))});
     t.addressing = Addressing::host;
     t.area = "servers";

@@ -45,7 +45,10 @@ class AuthorityStore {
     std::string sealing_certificate() const { return sealing_certificate_->pem(); }
     std::string export_for(const std::string& recipient_pem);
     void import(std::string_view sealed);
-    void activate();
+    /// Signs from now on, with numbers past `past`; false when it did so already.
+    bool activate(uint64_t past);
+    /// What only a former authority knew; returns how many revocations were new.
+    size_t merge(std::string_view sealed);
     void retire();
     json::array list_authorities();
     json::array list_certificates(const std::string& authority);
@@ -59,6 +62,8 @@ class AuthorityStore {
     /// Something was changed.
     void count();
     void write_deployment();
+    /// Another mds-ca's export, which must be of this deployment when there is one.
+    json::object opened(std::string_view sealed) const;
     void record(const std::string& authority, const pki::Certificate& certificate,
                 const std::string& uuid, const std::string& kind);
     pki::Crl crl(const std::string& authority);

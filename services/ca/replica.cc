@@ -37,13 +37,15 @@ json::array rows_of(SQLite::Database& database, const std::string& table) {
 }
 
 /// What was revoked here stays revoked: a server that was the authority may know of more (K-19).
-void take_rows(SQLite::Database& database, const std::string& table, const json::array& rows) {
-    if (table == "counter") database.exec("DELETE FROM counter");
+/// Returns how many rows were written; `or_else` is what a row does that is here already.
+size_t take_rows(SQLite::Database& database, const std::string& table, const json::array& rows,
+                 const std::string& or_else) {
+    size_t written = 0;
     for (const json::value& v : rows) {
         const json::array& row = v.as_array();
         std::string marks = "?";
         for (size_t i = 1; i < row.size(); ++i) marks += ",?";
-        SQLite::Statement s(database, "INSERT OR REPLACE INTO " + table + " VALUES(" + marks + ")");
+        SQLite::Statement s(database, "INSERT OR " + or_else + " INTO " + table + " VALUES(" + marks + ")");
         for (size_t i = 0; i < row.size(); ++i) {
             int place = static_cast<int>(i) + 1;
             if (row[i].is_string()) {
@@ -52,8 +54,9 @@ void take_rows(SQLite::Database& database, const std::string& table, const json:
                 s.bind(place, row[i].to_number<int64_t>());
             }
         }
-        s.exec();
+        written += static_cast<size_t>(s.exec());
     }
+    return written;
 }
 
 }  // namespace
@@ -103,17 +106,34 @@ std::string AuthorityStore::export_for(const std::string& recipient_pem) {
     return pki::seal(text, {pki::Certificate::from_pem(recipient_pem)});
 }
 
+json::object AuthorityStore::opened(std::string_view sealed) const {
+    std::string text = pki::open_sealed(sealed, *sealing_certificate_, *sealing_key_);
+    crypto::WipeAtEnd wipe(text);
+    json::object state = json::parse_object(text);
+    if (!id_.empty() && json::get_string(state, "id") != id_) {
+        throw Error(Code::forbidden, "that is the authority of another deployment");
+    }
+    return state;
+}
+
+size_t AuthorityStore::merge(std::string_view sealed) {
+    require_authority();
+    json::object state = opened(sealed);
+    SQLite::Transaction transaction(*database_);
+    take_rows(*database_, "issued", json::get_array(state, "issued"), "IGNORE");
+    take_rows(*database_, "barred", json::get_array(state, "barred"), "IGNORE");
+    size_t revoked = take_rows(*database_, "revoked", json::get_array(state, "revoked"), "IGNORE");
+    count();
+    transaction.commit();
+    return revoked;
+}
+
 void AuthorityStore::import(std::string_view sealed) {
     if (!id_.empty() && !replica_) {
         throw Error(Code::ha_invalid, "this server is the authority of deployment " + name_ + " itself");
     }
-    std::string text = pki::open_sealed(sealed, *sealing_certificate_, *sealing_key_);
-    crypto::WipeAtEnd wipe(text);
-    json::object state = json::parse_object(text);
+    json::object state = opened(sealed);
     std::string id = json::get_string(state, "id");
-    if (!id_.empty() && id != id_) {
-        throw Error(Code::forbidden, "that is the authority of another deployment");
-    }
     uint64_t number_there = 0;
     for (const json::value& v : json::get_array(state, "counter")) {
         const json::array& row = v.as_array();
@@ -152,8 +172,9 @@ void AuthorityStore::import(std::string_view sealed) {
         keep(word, issuer);
     }
     SQLite::Transaction transaction(*database_);
+    database_->exec("DELETE FROM counter");
     for (const char* table : {"issued", "revoked", "barred", "counter"}) {
-        take_rows(*database_, table, json::get_array(state, table));
+        take_rows(*database_, table, json::get_array(state, table), "REPLACE");
     }
     transaction.commit();
 }
@@ -164,19 +185,21 @@ void AuthorityStore::retire() {
     write_deployment();
 }
 
-void AuthorityStore::activate() {
+bool AuthorityStore::activate(uint64_t past) {
     if (id_.empty()) throw Error(Code::ha_invalid, "there is no replica of an authority here");
-    if (!replica_) return;
+    if (!replica_ && past <= number()) return false;
     SQLite::Transaction transaction(*database_);
     // The lists of the old one, should it come back, are behind these for ever.
     // So is its state: a replica that had heard of a newer one than this takes what comes from here.
-    SQLite::Statement s(*database_, "UPDATE counter SET number=((number>>?1)+1)<<?1");
+    SQLite::Statement s(*database_, "UPDATE counter SET number=(MAX(number>>?1,?2)+1)<<?1");
     s.bind(1, k_epoch_bits);
+    s.bind(2, static_cast<int64_t>(past >> k_epoch_bits));
     s.exec();
     count();
     transaction.commit();
     replica_ = false;
     write_deployment();
+    return true;
 }
 
 }  // namespace mds::ca

@@ -45,6 +45,7 @@ void Service::check_certificate() {
     if (!system_ || !identity_) return;
     look_at_authority();
     revoke_departed();
+    revoke_superseded();
     if (identity_->role == "primary" && mono_ms() >= lists_after_) fetch_revocations();
     bus::get_property<std::string>(
         *sync_, "org.openmds.Sync1", "Certificate", [this](const std::string* value) {
@@ -124,23 +125,14 @@ void Service::sign_for(const Uid& mds, const json::object& message, Then then) {
     if (!row) throw Error(Code::forbidden, "only members renew their certificates");
     std::string identity = json::get_string(message, "identity"),
                 sealing = json::get_string(message, "sealing");
-    daemon_.work([this, row = *row, identity, sealing, then] {
-        try {
-            BlockingBus bus;
-            // mds-ca refuses requests that are for another server than this one.
-            auto [one, other, chain, root, crl] =
-                bus.call<std::string, std::string, std::string, std::string, std::string>(
-                    "org.openmds.Ca1", "IssueServer", identity, sealing, row.name, row.uid.text(),
-                    row.role);
-            json::object answer{{"identity", one}, {"sealing", other}, {"chain", chain},
-                                {"root", root}, {"crl", crl}};
-            daemon_.post([answer, then] { then(mgmt::ok_reply(answer)); });
-        } catch (const Error& e) {
-            daemon_.post([e, then] { then(mgmt::error_reply(e)); });
-        } catch (const std::exception& e) {
-            Error error(Code::internal, e.what());
-            daemon_.post([error, then] { then(mgmt::error_reply(error)); });
-        }
+    answer_from_worker(std::move(then), [row = *row, identity, sealing] {
+        BlockingBus bus;
+        // mds-ca refuses requests that are for another server than this one.
+        auto [one, other, chain, root, crl] =
+            bus.call<std::string, std::string, std::string, std::string, std::string>(
+                "org.openmds.Ca1", "IssueServer", identity, sealing, row.name, row.uid.text(), row.role);
+        return json::object{{"identity", one}, {"sealing", other}, {"chain", chain}, {"root", root},
+                            {"crl", crl}};
     });
 }
 
@@ -167,6 +159,39 @@ void Service::revoke_departed() {
                 done.exec();
             });
     }
+}
+
+void Service::must_revoke(const std::string& uuid, const std::string& serial) {
+    SQLite::Statement s(system_->workspace().work().db(), "INSERT OR REPLACE INTO superseded VALUES(?,?)");
+    s.bind(1, uuid);
+    s.bind(2, serial);
+    s.exec();
+}
+
+void Service::is_revoked(const std::string& uuid) {
+    SQLite::Statement s(system_->workspace().work().db(), "DELETE FROM superseded WHERE uuid=?");
+    s.bind(1, uuid);
+    s.exec();
+}
+
+void Service::revoke_superseded() {
+    if (identity_->role != "primary" || mono_ms() < superseded_after_) return;
+    std::vector<std::pair<std::string, std::string>> rows;
+    SQLite::Statement s(system_->workspace().work().db(), "SELECT uuid,serial FROM superseded");
+    while (s.executeStep()) rows.emplace_back(s.getColumn(0).getString(), s.getColumn(1).getString());
+    if (rows.empty()) return;
+    superseded_after_ = mono_ms() + k_soon_ms;
+    daemon_.work([this, rows] {
+        try {
+            BlockingBus bus;
+            for (const auto& [uuid, serial] : rows) {
+                revoke_earlier(bus, uuid, serial);
+                daemon_.post([this, uuid = uuid] { is_revoked(uuid); });
+            }
+        } catch (const std::exception& e) {
+            log::warning(std::string("revoking the earlier certificates of a server: ") + e.what());
+        }
+    });
 }
 
 void Service::fetch_revocations() {

@@ -225,8 +225,11 @@ void Service::connect_mds(mgmt::Call& call, Then then) {
         try {
             BlockingBus bus;
             auto [text] = bus.call<std::string>("org.openmds.Sync1", "Enrol", json::text(request));
-            revoke_earlier(bus, row.uid.text(),
-                           json::get_string(json::parse_object(text), "certificate-serial"));
+            std::string serial = json::get_string(json::parse_object(text), "certificate-serial");
+            // On the list first: what fails or is interrupted is done again (RS-4).
+            daemon_.on_loop([&] { must_revoke(row.uid.text(), serial); });
+            revoke_earlier(bus, row.uid.text(), serial);
+            daemon_.post([this, uuid = row.uid.text()] { is_revoked(uuid); });
         } catch (const Error& e) {
             error = e;
         } catch (const std::exception& e) {
@@ -278,18 +281,11 @@ void Service::reset_trust(mgmt::Call& call, Then then) {
     }
     if (call.flag("plan")) return then(mgmt::ok_reply({{"server", identity_->name}}));
     std::string key = call.text("one-time-password");
-    daemon_.work([this, key, then] {
-        try {
-            BlockingBus bus;
-            bus.call<>("org.openmds.Sic1", "Reset", key, uint32_t{86400});
-            bus.call<>("org.openmds.Sync1", "ReloadTrust");
-            daemon_.post([then] { then(mgmt::ok_reply({{"message", "OK"}})); });
-        } catch (const Error& e) {
-            daemon_.post([then, e] { then(mgmt::error_reply(e)); });
-        } catch (const std::exception& e) {
-            Error error(Code::internal, e.what());
-            daemon_.post([then, error] { then(mgmt::error_reply(error)); });
-        }
+    answer_from_worker(std::move(then), [key] {
+        BlockingBus bus;
+        bus.call<>("org.openmds.Sic1", "Reset", key, uint32_t{86400});
+        bus.call<>("org.openmds.Sync1", "ReloadTrust");
+        return json::object{{"message", "OK"}};
     });
 }
 

@@ -431,7 +431,7 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
     daemon_.on_loop([&] {
         if (resumes) return;
         system_->workspace().transact(
-            {user, "promote", "Promote " + plan.server, plan.reason}, [&](mgmt::Call& c) {
+            {user, "promote", "Promote " + plan.server, plan.reason, true}, [&](mgmt::Call& c) {
                 auto mine = c.get(identity_->uid), old = c.get(plan.lost);
                 json::object document = mine->document;
                 document["role"] = "primary";
@@ -453,7 +453,7 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
     std::string authority_problem;
     try {
         BlockingBus bus;
-        bus.call<>("org.openmds.Ca1", "Activate");
+        bus.call<>("org.openmds.Ca1", "Activate", uint64_t{0});
         daemon_.post([this] { fetch_revocations(); });
     } catch (const std::exception& e) {
         // It is tried again as long as this server is the Primary (look_at_authority).
@@ -563,7 +563,7 @@ void Service::make_domain_primary(const std::map<Uid, Uid>& mds_of, const std::s
     std::string problems;
     for (const auto& [domain, mds] : mds_of) {
         try {
-            system_->workspace().transact({user, "promote", "Primary Domain Server", ""},
+            system_->workspace().transact({user, "promote", "Primary Domain Server", "", true},
                                           [&](mgmt::Call& c) { mark(c, domain, mds); });
         } catch (const Error& e) {
             problems += (problems.empty() ? "" : "; ") + e.message();
@@ -633,7 +633,7 @@ void Service::readmit_mds(mgmt::Call& call) {
                                                   "has comes back")
             .refusal("RF-20", "mdsctl server list");
     }
-    system_->workspace().transact({call.user(), "readmit-mds", "Readmit " + view.name, ""},
+    system_->workspace().transact({call.user(), "readmit-mds", "Readmit " + view.name, "", true},
                                   [&](mgmt::Call& c) {
                                       json::object document = c.get(view.uid)->document;
                                       document.erase("replaced");
