@@ -45,6 +45,8 @@ struct View {
     /// References are marked strings (store::make_reference).
     json::object document;
     bool predefined = false;
+    /// In a Domain: belongs to the Global Domain (mgmt/global.hh), read-only here.
+    bool global = false;
 };
 
 /// One command being executed in a session. Lives until its reply is given.

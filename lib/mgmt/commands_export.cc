@@ -47,7 +47,7 @@ json::object export_objects(WorkspaceImpl& impl, Call& call) {
     for (const model::Type& type : impl.catalog().types()) {
         bool wanted =
             (included.empty() || included.contains(type.name)) && !excluded.contains(type.name);
-        if (!wanted || !call.may(type.area, false)) continue;
+        if (!wanted || type.own || !call.may(type.area, false)) continue;
         PageRequest request;
         request.types = {&type};
         request.limit = static_cast<uint64_t>(limit);

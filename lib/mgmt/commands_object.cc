@@ -153,7 +153,7 @@ void WorkspaceImpl::register_object_commands() {
     CommandFlags write;
     write.write = true;
     for (const model::Type& type : catalog().types()) {
-        if (!type.within.empty()) continue;  // commands_rule.cc
+        if (!type.within.empty() || type.own) continue;  // commands_rule.cc
         const model::Type* t = &type;
         if (type.single) {
             CommandFlags flags;

@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "base/text.hh"
+#include "mgmt/global.hh"
 #include "mgmt/policy.hh"
+#include "mgmt/ranges.hh"
 #include "mgmt/rulebase.hh"
 #include "model/coerce.hh"
 #include "store/refs.hh"
@@ -14,10 +16,17 @@ View add_layer(Call& call, const json::object& params) {
     const json::value* rule = json::find(params, "add-default-rule");
     bool with_rule = !rule || rule->is_null() || model::coerce_boolean(*rule, "add-default-rule");
     View layer = call.add("access-layer", params);
+    if (call.workspace().settings().domain.type == "global domain") {
+        Rulebase base(call, k_access_kind, layer.uid);
+        call.add("access-rule", {{"name", k_placeholder_name}, {"action", "Accept"}},
+                 {{"layer", store::make_reference(layer.uid)},
+                  {"order", base.order_for("top", std::nullopt)},
+                  {"placeholder", true}});
+    }
     if (with_rule) {
         add_in_order(call, k_access_kind, "access-rule",
                      {{"layer", layer.uid.text()},
-                      {"position", "top"},
+                      {"position", "bottom"},
                       {"name", "Cleanup rule"},
                       {"action", "Drop"},
                       {"track", "None"}});
@@ -47,9 +56,12 @@ json::object package_reply(Call& call, const View& view) {
     json::object out = call.render(view);
     Shown shown(call, model::Level::standard);
     json::array layers;
-    for (const json::value& v : json::get_array(view.document, "access-layers")) {
-        if (auto uid = store::parse_reference(v.as_string())) layers.push_back(shown.obj(*uid));
+    auto own = references_of(view.document, "access-layers");
+    // The global layers come first; the first one has the Domain's first layer within it.
+    if (auto held = own.empty() ? std::nullopt : global_policy(WorkspaceImpl::of(call))) {
+        for (const Uid& uid : held->layers) layers.push_back(shown.obj(uid));
     }
+    for (const Uid& uid : own) layers.push_back(shown.obj(uid));
     out["access-layers"] = std::move(layers);
     return out;
 }
@@ -157,7 +169,9 @@ json::object delete_package(WorkspaceImpl& impl, Call& call) {
 }  // namespace
 
 void add_standard_policy(Call& call) {
-    View layer = add_layer(call, {{"name", "Network"}});
+    // Names of the Global Domain must be free in the Domains that its policy is assigned to.
+    bool global = call.workspace().settings().domain.type == "global domain";
+    View layer = add_layer(call, {{"name", global ? "Global Network" : "Network"}});
     json::array layers{json::value(store::make_reference(layer.uid))};
     call.add("package", {{"name", "Standard"}}, {{"access-layers", std::move(layers)}});
 }

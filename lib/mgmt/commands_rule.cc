@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/text.hh"
+#include "mgmt/global.hh"
 #include "mgmt/ranges.hh"
 #include "mgmt/rulebase.hh"
 #include "model/document.hh"
@@ -107,13 +108,18 @@ const json::value& position_of(const json::object& params, const char* name) {
 
 View set_in_order(Call& call, const RuleKind& kind, const View& view, const json::object& params) {
     json::object internal;
+    json::object content = content_of(kind, params);
+    content.erase("name");
+    if (is_placeholder(view) && !content.empty()) {
+        throw Error(Code::no_permissions,
+                    "The placeholder for the rules of the Domains can be moved, and nothing else.")
+            .refusal("", "set-access-rule with new-position");
+    }
     if (json::find(params, "new-position")) {
         View container = container_of(call, kind, params);
         Rulebase base(call, kind, container.uid);
         internal["order"] = base.order_for(position_of(params, "new-position"), view.uid);
     }
-    json::object content = content_of(kind, params);
-    content.erase("name");
     return call.set(view, content, internal);
 }
 
@@ -147,7 +153,12 @@ void register_ordered(WorkspaceImpl& impl) {
             std::vector<std::string> known{"uid", "name", kind.within};
             if (!sections) known.push_back("rule-number");
             call.only(known);
-            call.remove(find(call, kind, call.params()));
+            View view = find(call, kind, call.params());
+            if (is_placeholder(view)) {
+                throw Error(Code::no_permissions, "The placeholder for the rules of the Domains stays: "
+                                                  "without it they would have no place in the policy.");
+            }
+            call.remove(view);
             return json::object{{"message", "OK"}};
         },
         sections ? "Deletes a section; its rules stay" : "Deletes a rule", true);
@@ -171,6 +182,11 @@ void register_ordered(WorkspaceImpl& impl) {
 View add_in_order(Call& call, const RuleKind& kind, const std::string& type,
                   const json::object& params) {
     View container = container_of(call, kind, params);
+    refuse_global(container);
+    if (kind.within == "package" && call.workspace().settings().domain.type == "global domain") {
+        throw Error(Code::wrong_domain_type, "Global policies have no NAT rules.")
+            .refusal("", "add NAT rules in the Domains");
+    }
     Rulebase base(call, kind, container.uid);
     std::string order = base.order_for(position_of(params, "position"), std::nullopt);
     return call.add(type, content_of(kind, params),

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "mgmt/global.hh"
 #include "mgmt/ranges.hh"
 #include "mgmt/rulebase.hh"
 
@@ -17,6 +18,22 @@ std::string uid_text(const View& view, const std::string& field) {
 
 json::object show_rule(Call& call, Shown& shown, const RuleKind& kind, const View& view) {
     json::object out = shown.full(view);
+    if (is_placeholder(view)) {
+        // It is no rule: it has a place, and in a Domain the layer that stands there.
+        json::object place;
+        for (const char* key : {"uid", "name", "domain", "meta-info", "read-only", "comments"}) {
+            if (out.contains(key)) place[key] = out[key];
+        }
+        auto layer = Call::reference(view.document, "layer").value_or(Uid{});
+        place["type"] = "place-holder";
+        place["layer"] = layer.text();
+        std::string named = call.text_or("package", "");
+        auto package = named.empty() ? std::nullopt : std::optional(call.object("package", named));
+        if (auto inner = filling(call, layer, package ? package->uid : Uid{})) {
+            place["inline-layer"] = inner->text();
+        }
+        return place;
+    }
     bool first_version = call.version() == "1" || call.version() == "v1";
     if (first_version && out.contains("track")) {
         // The first version has the name of the kind of track only (management-api.md 2).
@@ -181,7 +198,7 @@ json::object show_rulebase(Call& call, const RuleKind& kind, View container) {
                 continue;
             }
             json::object rule = show_rule(call, shown, kind, view);
-            rule["type"] = kind.rule;
+            if (!is_placeholder(view)) rule["type"] = kind.rule;
             rule["rule-number"] = number;
             rules.push_back(std::move(rule));
             if (!dictionary) continue;

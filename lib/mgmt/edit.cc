@@ -4,6 +4,7 @@
 
 #include "base/clock.hh"
 #include "base/text.hh"
+#include "mgmt/global.hh"
 #include "mgmt/workspace_impl.hh"
 #include "model/coerce.hh"
 #include "store/refs.hh"
@@ -49,6 +50,7 @@ void put_internal(const model::Type& type, json::object& document, const json::o
 }
 
 void refuse_predefined(const View& view) {
+    refuse_global(view);
     if (!view.predefined) return;
     throw Error(Code::no_permissions,
                 "Object '" + view.name + "' is predefined (Check Point Data) and read-only.");
@@ -103,7 +105,7 @@ void WorkspaceImpl::take_lock(Call& call, const View& view, bool by_hand) {
     Session& session = call.session();
     auto found = locks.find(view.uid);
     if (found != locks.end()) {
-        if (found->second.session == session.uid) return;
+        if (found->second.session == session.uid || session.past_locks) return;
         SessionPtr owner = by_uid(found->second.session);
         std::string user = owner ? owner->user : "unknown";
         std::string name = owner ? owner->name() : "";
@@ -207,6 +209,7 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
             entry.base_type = object->type;
             entry.base_name = object->name;
             before.name = object->name;
+            if (auto there = view_of(impl.catalog(), *object)) refuse_global(*there);
         }
         if (mine && !mine->removed) before.name = mine->name;
         std::string shown = json::get_string(document, "name");
@@ -233,7 +236,10 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
                 taken = fixed->uid;
             }
             if (taken && *taken != uid) {
-                refuse({"More than one object named '" + name + "' exists."}, {});
+                auto other = get(*taken);
+                refuse({"More than one object named '" + name + "' exists" +
+                        (other && other->global ? " (the other is the Global Domain's)." : ".")},
+                       {});
             }
         }
 

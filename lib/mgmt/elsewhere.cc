@@ -10,6 +10,7 @@ namespace {
 
 void add_names(const model::Catalog& catalog, std::set<std::string>& out) {
     for (const model::Type& type : catalog.types()) {
+        if (type.own) continue;
         for (const char* verb : {"add-", "set-", "delete-", "show-"}) out.insert(verb + type.name);
         if (!type.single) out.insert("show-" + type.plural);
     }

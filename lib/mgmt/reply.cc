@@ -25,8 +25,11 @@ Reply error_reply(const Error& error) {
     body["message"] = error.message();
     if (!error.warnings().empty()) body["warnings"] = lines(error.warnings());
     if (!error.errors().empty()) body["errors"] = lines(error.errors());
-    if (!error.refusal_id().empty()) {
-        body["refusal"] = json::object{{"id", error.refusal_id()}, {"next", error.next()}};
+    if (!error.refusal_id().empty() || !error.next().empty()) {
+        // Not every refusal is one of the catalogue; what helps is told all the same.
+        json::object refusal{{"next", error.next()}};
+        if (!error.refusal_id().empty()) refusal["id"] = error.refusal_id();
+        body["refusal"] = std::move(refusal);
     }
     return {http_status(error.code()), json::text(body)};
 }

@@ -22,6 +22,9 @@ void Shown::extend(json::object& out, const View& view) {
 
 json::object Shown::domain_of(const View& view) const {
     if (view.predefined) return model::predefined_domain();
+    if (view.global) {
+        return {{"uid", k_global_uid}, {"name", "Global"}, {"domain-type", "global domain"}};
+    }
     return WorkspaceImpl::of(call_).settings.domain.to_json();
 }
 
@@ -94,7 +97,7 @@ json::object Shown::full(const View& view) {
     model::RenderContext context;
     context.domain = domain_of(view);
     context.lock = lock_of(view);
-    context.read_only = view.predefined || call_.read_only();
+    context.read_only = view.predefined || view.global || call_.read_only();
     context.references = references_;
     context.reference = [this](const Uid& uid) { return reference(uid); };
     context.name = [this](const Uid& uid) { return json::get_string(obj(uid), "name"); };
@@ -115,6 +118,7 @@ json::object Shown::full(const View& view) {
                                                        : address_ranges(call_, {view.uid});
     }
     --depth_;
+    if (WorkspaceImpl::of(call_).decorator) WorkspaceImpl::of(call_).decorator(view, out);
     return out;
 }
 

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "mgmt/cells.hh"
+#include "mgmt/global.hh"
 #include "mgmt/rulebase.hh"
 #include "store/refs.hh"
 
@@ -26,6 +28,8 @@ struct Rule {
     uint32_t source = 0, destination = 0, service = 0, side = 0;
     /// Whether what it matches goes no further: a rule that asks the user who he is may pass on.
     bool final = true;
+    /// Of the Global Domain's policy.
+    bool global = false;
 };
 
 struct Layer {
@@ -183,18 +187,19 @@ class Verifier {
         stack_.push_back(uid);
         size_t index = layers_.size();
         layers_.push_back({layer->name, {}});
-        Rulebase base(call_, k_access_kind, uid);
-        size_t number = 0;
         std::vector<std::pair<Uid, std::string>> inside;
-        for (auto item = base.rules.after(""); item; item = base.rules.after(item->path)) {
-            ++number;
-            auto view = call_.get(item->uid);
-            if (view && json::get_bool(view->document, "enabled", true)) {
-                add(layers_[index], *view, prefix + std::to_string(number), inside);
-            }
-        }
+        read(index, uid, prefix, inside);
         for (const auto& [inner, where] : inside) load(inner, where + ".");
         stack_.pop_back();
+    }
+
+    /// The global layer with the rules of the Domain's first layer where its placeholder is: first
+    /// match wins over all of them (GA-1).
+    void load_global(const Uid& global_layer, const Uid& first) {
+        fill_ = first;
+        load(global_layer, "");
+        if (!fill_.is_nil()) load(first, "");  // a layer without a placeholder
+        fill_ = {};
     }
 
     void run() {
@@ -211,6 +216,25 @@ class Verifier {
     }
 
   private:
+    /// The rules of a layer, after those that are there.
+    void read(size_t index, const Uid& uid, const std::string& prefix,
+              std::vector<std::pair<Uid, std::string>>& inside) {
+        Rulebase base(call_, k_access_kind, uid);
+        size_t number = 0;
+        for (auto item = base.rules.after(""); item; item = base.rules.after(item->path)) {
+            ++number;
+            auto view = call_.get(item->uid);
+            if (!view || !json::get_bool(view->document, "enabled", true)) continue;
+            if (!is_placeholder(*view)) {
+                add(layers_[index], *view, prefix + std::to_string(number), inside);
+            } else if (!fill_.is_nil()) {
+                Uid domain_layer = std::exchange(fill_, Uid{});
+                seen_.insert(domain_layer);
+                read(index, domain_layer, prefix + std::to_string(number) + ".", inside);
+            }
+        }
+    }
+
     void error(std::string text) {
         if (++hidden_ <= k_most_messages) out_.errors.push_back(std::move(text));
     }
@@ -228,6 +252,7 @@ class Verifier {
              std::vector<std::pair<Uid, std::string>>& inside) {
         const json::object& d = view.document;
         Rule rule;
+        rule.global = view.global;
         auto action = Call::reference(d, "action");
         std::string word = action ? action_name(*action) : "";
         auto inner = Call::reference(d, "inline-layer");
@@ -307,7 +332,14 @@ class Verifier {
                        cells_.covers(r.destination, rule.destination) &&
                        cells_.covers(r.source, rule.source);
             });
-            if (hidden) {
+            const bool global = layer.rules[by].global;
+            if (hidden && rule.global && !global) {
+                // The Domain decides before the rules below its own: that is their place.
+            } else if (hidden && global && !rule.global) {
+                warning("Layer '" + layer.name + "': Global rule " + layer.rules[by].number +
+                        " decides before rule " + rule.number + " for services " +
+                        cells_[rule.service].names + ".");
+            } else if (hidden) {
                 error("Layer '" + layer.name + "': Rule " + layer.rules[by].number +
                       " hides rule " + rule.number + " for services " + cells_[rule.service].names +
                       ".");
@@ -325,6 +357,8 @@ class Verifier {
     std::vector<Layer> layers_;
     std::vector<Uid> stack_;
     std::set<Uid> seen_;
+    /// The Domain's layer that a placeholder is to be filled with; nil = none, or done.
+    Uid fill_;
     std::map<Side, uint32_t> side_of_;
     std::vector<const Side*> sides_;
     std::unordered_map<uint64_t, bool> side_compared_;
@@ -337,9 +371,15 @@ class Verifier {
 Verification verify_access(Call& call, const View& package) {
     Verification out;
     Verifier verifier(call, out);
-    for (const Uid& layer : references_of(package.document, "access-layers")) {
-        verifier.load(layer, "");
+    auto own = references_of(package.document, "access-layers");
+    auto held = own.empty() ? std::nullopt : global_policy(WorkspaceImpl::of(call));
+    size_t first = 0;
+    if (held && !held->layers.empty()) {
+        verifier.load_global(held->layers.front(), own.front());
+        for (size_t i = 1; i < held->layers.size(); ++i) verifier.load(held->layers[i], "");
+        first = 1;
     }
+    for (size_t i = first; i < own.size(); ++i) verifier.load(own[i], "");
     verifier.run();
     return out;
 }

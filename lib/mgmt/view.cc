@@ -186,6 +186,7 @@ std::optional<View> view_of(const model::Catalog& catalog, const Uid& uid, const
     view.uid = uid;
     view.rev = rev;
     view.document = json::parse_object(doc);
+    view.global = json::get_bool(json::get_object(view.document, "meta"), "global");
     view.name = !view.type->within.empty() ? json::get_string(view.document, "name")
                 : !view.type->pair.empty() ? view.type->name
                                            : name;

@@ -42,6 +42,7 @@ Workspace::Workspace(store::PublicDb& db, WorkDb& work, Settings settings, Hooks
     impl_->register_install_commands();
     impl_->register_log_commands();
     impl_->register_export_commands();
+    impl_->register_global_commands();
     impl_->register_rule_commands();
     impl_->register_search_commands();
     impl_->register_session_commands();
@@ -347,6 +348,7 @@ SessionPtr WorkspaceImpl::transient_session(const Principal& who) {
     session->uid = Uid::make();
     session->user = who.user;
     session->transient = session->superuser = true;
+    session->past_locks = who.past_locks;
     session->info = {{"name", who.session_name},
                      {"description", who.description},
                      {"application", who.application}};
@@ -410,6 +412,10 @@ void Workspace::inspect(const std::function<void(Call&)>& look) {
     session->read_only = true;
     Call call(*this, session, "", "", {}, {});
     look(call);
+}
+
+void Workspace::decorate(std::function<void(const View&, json::object&)> decorate) {
+    impl_->decorator = std::move(decorate);
 }
 
 // ---- upkeep ----

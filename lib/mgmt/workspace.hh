@@ -64,11 +64,17 @@ struct Hooks {
     std::function<std::string()> where_active;
 };
 
+/// uid of the Global Domain, the same in every deployment (management-api.md 4).
+inline constexpr char k_global_uid[] = "1e294ce0-367a-11e3-aa6e-0800200c9a66";
+
 /// Somebody who acts without a login: mdsctl on the host, the server itself.
 struct Principal {
     std::string user = "system";
     /// Shown as the session's application and name.
     std::string application = "mdsctl", session_name, description;
+    /// Changes objects that somebody else has locked too: for decisions that cannot wait for him (who is
+    /// Primary). What he has in them is refused at his publish, by name.
+    bool past_locks = false;
 };
 
 /// What a registered command needs before it runs.
@@ -213,6 +219,14 @@ class Workspace {
     // ---- audit.cc ----
     /// Adds a row to the trail of this server; never throws. Commands record themselves.
     void record(const AuditRow& row);
+
+    // ---- global.cc ----
+    /// In a Domain: {"policy","revision","time","by"} of the global policy that is assigned to it, or
+    /// nothing; in the Global Domain: {"published": its newest publish}.
+    json::object global_state() const;
+
+    /// `decorate` adds to the full form of objects what only this service knows (a status).
+    void decorate(std::function<void(const View&, json::object&)> decorate);
 
     // ---- upkeep ----
     /// Call about once a second, every ten seconds while idle(): session timeouts, old tasks.

@@ -236,6 +236,14 @@ struct WorkspaceImpl {
     void register_install_commands();
     void register_log_commands();
     void register_export_commands();
+    // global.cc
+    void register_global_commands();
+    /// Revision of the newest publish; 0 = none.
+    uint64_t last_publish() const;
+    /// Workspace::global_state() as it was at a revision.
+    std::optional<std::pair<uint64_t, json::object>> global_state;
+    /// As Workspace::decorate().
+    std::function<void(const View&, json::object&)> decorator;
     void register_rule_commands();
     void register_rulebase_commands();
     void register_policy_commands();

@@ -45,7 +45,9 @@ std::vector<std::string> Catalog::families(const std::vector<std::string>& type_
         if (std::find(out.begin(), out.end(), type.family) == out.end()) out.push_back(type.family);
     };
     if (type_names.empty()) {
-        for (const Type& type : types_) take(type);
+        for (const Type& type : types_) {
+            if (!type.own) take(type);
+        }
     } else {
         for (const std::string& name : type_names) {
             if (const Type* type = find(name)) take(*type);

@@ -112,7 +112,8 @@ Type access_rule() {
              choice("frequency",
                     {"once a day", "once a week", "once a month", "custom frequency..."}),
              text("interaction")}),
-        references("vpn", {"CpmiAnyObject", "Global"})};
+        references("vpn", {"CpmiAnyObject", "Global"}),
+        hidden(field("placeholder", Kind::boolean))};
     Type t = ordered("access-rule", "access-rules", "layer", "General/rule", std::move(fields));
     t.normalise = normalise_access_rule;
     return t;

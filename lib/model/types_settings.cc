@@ -44,7 +44,10 @@ std::vector<Type> settings_types() {
     Type global = settings("global-properties", {});
     global.open = true;
     global.since = "1.9";
-    return {purge, policy, global};
+    // What the Domain holds of the Global Domain (mgmt/global.hh).
+    Type held = type("global-policy-state", "global-policy-states", "own", "", {});
+    held.own = true;
+    return {purge, policy, global, held};
 }
 
 std::vector<Type> system_settings_types() {

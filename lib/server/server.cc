@@ -379,6 +379,7 @@ json::object Server::status() const {
                         {"verified", replica.verified()},
                         {"damage", replica.damage()},
                         {"parked-problem", replica.parked_problem()},
+                        {"global", impl_->workspace.global_state()},
                         {"term-cause", term.cause},
                         {"term-by", term.by},
                         {"term-since", term.time_ms},

@@ -258,6 +258,7 @@ void Service::watch_domain_task(Uid task, const std::string& domain, int64_t dea
 }
 
 void Service::check_watches() {
+    look_for_global();
     std::erase_if(watches_, [this](const Watch& watch) {
         auto row = find_domain(watch.domain);
         mgmt::Workspace& w = system_->workspace();

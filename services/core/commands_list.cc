@@ -197,7 +197,7 @@ void Service::register_list_commands() {
             flags);
     };
     for (const model::Type& type : model::domain_catalog().types()) {
-        if (type.single || !type.within.empty()) continue;
+        if (type.single || type.own || !type.within.empty()) continue;
         add("show-" + type.plural, type.container, {"filter"},
             "Lists objects of the type " + type.name);
     }

@@ -11,7 +11,6 @@
 namespace mds::core {
 namespace {
 
-constexpr int64_t k_request_ms = 15'000;
 constexpr int64_t k_keep_tasks_ms = 7LL * 24 * 3'600'000;
 
 bool starts_with_any(const std::string& text, std::initializer_list<const char*> heads) {
@@ -23,7 +22,7 @@ bool starts_with_any(const std::string& text, std::initializer_list<const char*>
 
 }  // namespace
 
-void Service::request(const Uid& mds, json::object body, Then then) {
+void Service::request(const Uid& mds, json::object body, Then then, int64_t timeout_ms) {
     if (grid_->silent(mds)) {
         std::string name = mds.text(), when = "never since this server started";
         for (const MdsRow& row : all_mdss()) {
@@ -36,7 +35,7 @@ void Service::request(const Uid& mds, json::object body, Then then) {
     }
     std::string id = Uid::make().text();
     body["id"] = id;
-    requests_[id] = {std::move(then), mono_ms() + k_request_ms};
+    requests_[id] = {std::move(then), mono_ms() + timeout_ms};
     system_->send(mds, k_request, json::text(json::value(std::move(body))));
 }
 
@@ -72,6 +71,13 @@ void Service::on_message(const Uid& mds, uint16_t kind, const std::string& paylo
     }
 }
 
+void Service::answer_from_worker(Then then, std::function<json::object()> work) {
+    daemon_.work([this, then = std::move(then), work = std::move(work)] {
+        mgmt::Reply reply = mgmt::guarded(work);
+        daemon_.post([then, reply] { then(reply); });
+    });
+}
+
 void Service::answer_request(const Uid& mds, const json::object& message) {
     std::string id = json::get_string(message, "id"), op = json::get_string(message, "op");
     Then then = [this, mds, id](mgmt::Reply reply) {
@@ -88,6 +94,10 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
         } else if (op == "ha-action") {
             local_ha_action(json::get_string(message, "server"),
                             json::get_object(message, "request"), then);
+        } else if (op == "assign-global") {
+            take_global_assignment(message, then);
+        } else if (op == "former-authority") {
+            take_former_authority(mds, message, then);
         } else if (op == "hears") {
             auto asked = Uid::parse(json::get_string(message, "mds"));
             bool hears = asked && (*asked == identity_->uid || !grid_->silent(*asked));
@@ -148,17 +158,26 @@ void Service::run_in_domain(const std::string& domain, const std::string& comman
         throw Error(Code::unreachable, "no server of Domain " + row->name + " answers");
     }
     auto it = local_sessions_.find(server);
+    const json::object* cell = grid_->cell(identity_->uid, row->uid);
+    if (it != local_sessions_.end() && it->second.read_only && cell &&
+        json::get_string(*cell, "role") == "active") {
+        // It was opened on a Standby and stays read-only; the server is Active by now.
+        execute_in_domain(server, it->second.sid, "logout", "{}", [](mgmt::Reply) {});
+        local_sessions_.erase(it);
+        it = local_sessions_.end();
+    }
     if (it == local_sessions_.end()) {
         login_local({{"domain", row->uid.text()}},
                     [this, server, domain, command, body, then](mgmt::Reply reply) {
                         if (reply.status != 200) return then(std::move(reply));
-                        local_sessions_[server] =
-                            json::get_string(json::parse_object(reply.body), "sid");
+                        json::object opened = json::parse_object(reply.body);
+                        local_sessions_[server] = {json::get_string(opened, "sid"),
+                                                   json::get_bool(opened, "read-only")};
                         run_in_domain(domain, command, body, then);
                     });
         return;
     }
-    std::string sid = it->second;
+    std::string sid = it->second.sid;
     bool writes = starts_with_any(command, {"add-", "set-", "delete-"}) && command != "set-ha-state";
     execute_in_domain(server, sid, command, body,
                       [this, server, domain, command, body, sid, writes, then](mgmt::Reply reply) {
@@ -268,6 +287,7 @@ void Service::load_tasks_elsewhere() {
         "server TEXT NOT NULL, time_ms INTEGER NOT NULL)");
     // Deleted servers whose certificates are not revoked yet (certificates.cc).
     db.exec("CREATE TABLE IF NOT EXISTS departing(uuid TEXT PRIMARY KEY)");
+    db.exec("CREATE TABLE IF NOT EXISTS superseded(uuid TEXT PRIMARY KEY, serial TEXT NOT NULL)");
     SQLite::Statement old(db, "DELETE FROM task_elsewhere WHERE time_ms<?");
     old.bind(1, wall_ms() - k_keep_tasks_ms);
     old.exec();

@@ -96,7 +96,10 @@ Service::Service(app::Daemon& daemon)
         heartbeat();
         return k_beat_ms;
     });
-    daemon.every(5000, [this] { ask_round_trips(); });
+    daemon.every(5000, [this] {
+        ask_round_trips();
+        withdraw_global();
+    });
     watch_certificates();
     daemon.ready("");
     update_status();

@@ -20,7 +20,7 @@ class BusObject;
 
 /// Uids of the built-in domains (management-api.md 9).
 inline const char k_system_data_uid[] = "a0eebc99-afed-4ef8-bb6d-fedfedfedfed";
-inline const char k_global_uid[] = "1e294ce0-367a-11e3-aa6e-0800200c9a66";
+using mgmt::k_global_uid;
 
 /// Messages between cores on the channel "system" (repl::Kind::application and above).
 inline constexpr uint16_t k_heartbeat = 101, k_request = 102, k_reply = 103, k_revocations = 104,
@@ -156,7 +156,8 @@ class Service {
     void list_over_domains(mgmt::Call& call, const std::string& container, bool here, Then then);
     /// Asks the next Domain of a list; answers when none is left.
     void gather(std::shared_ptr<Gathering> list);
-    void request(const Uid& mds, json::object body, Then then);
+    /// Asks the mds-core of another server; an error answers when it is silent or takes longer.
+    void request(const Uid& mds, json::object body, Then then, int64_t timeout_ms = 15'000);
     void answer_request(const Uid& mds, const json::object& message);
     void watch_domain_task(Uid task, const std::string& domain, int64_t deadline);
     std::string name_problem(const std::string& name);
@@ -174,6 +175,11 @@ class Service {
     void fetch_revocations();
     /// Has the certificates of deleted servers revoked, as long as that is not done.
     void revoke_departed();
+    /// The same for earlier certificates of servers whose trust was established anew: `serial` is the one
+    /// that stays.
+    void must_revoke(const std::string& uuid, const std::string& serial);
+    void is_revoked(const std::string& uuid);
+    void revoke_superseded();
     /// Sends a member the lists when its heartbeat names older ones.
     void catch_up_revocations(const Uid& mds, const json::object& beat);
     void install_revocations(const std::string& lists);
@@ -182,6 +188,13 @@ class Service {
     void look_at_authority();
     /// Sends a member the authority, sealed for it, when its heartbeat names an older state.
     void catch_up_authority(const Uid& mds, const json::object& beat);
+    /// This server signs from now on; revocation lists and state go ahead of number `past`.
+    void activate_authority(uint64_t past);
+    /// The Primary signs now: it gets what only this server knew, then this one ends signing.
+    void retire_authority();
+    void take_former_authority(const Uid& mds, const json::object& message, Then then);
+    /// Runs `work` on a worker; its body, or what it throws, is the answer, given on the loop.
+    void answer_from_worker(Then then, std::function<json::object()> work);
     /// Worker: keeps what the Primary has sent.
     void keep_authority(const std::string& sealed);
     // registry.cc
@@ -190,6 +203,25 @@ class Service {
     json::object registry();
     void promotion_is_done();
     void change_registry(mgmt::Call& call, Then then);
+
+    // assignments.cc
+    void register_assignment_commands();
+    /// GA-1 to GA-5.
+    void assign_global_assignment(mgmt::Call& call, Then then);
+    /// order: {"policy","user"} or {"withdraw","user"}; carried out on the host of the Domain's Active.
+    void assign_global(const DomainRow& domain, json::object order, Then then);
+    void take_global_assignment(const json::object& order, Then then);
+    void assign_global_here(const json::object& order, int64_t until_ms, Then then);
+    /// Goes on with assignments that wait for the Global Domain's replica of this host.
+    void look_for_global();
+    /// Takes the global policy out of Domains whose assignment was deleted.
+    void withdraw_global();
+    /// assignment-status and its date.
+    void show_assignment(const mgmt::View& view, json::object& out);
+    /// Newest publish of the Global Domain that any server has told of.
+    uint64_t global_published();
+    /// Workspace::global_state() of a Domain; empty when it has no global policy.
+    json::object global_held(const Uid& domain);
 
     // promotion.cc
     struct Promotion;
@@ -214,14 +246,23 @@ class Service {
     /// Sync1.Certificate as last read.
     json::object certificate_;
     /// Mono ms before which renewal is not tried again; what was wrong the last time.
-    int64_t renew_after_ = 0, lists_after_ = 0;
+    int64_t renew_after_ = 0, lists_after_ = 0, superseded_after_ = 0;
     std::string renewal_problem_;
     /// Ca1.Authority as last read; when a member was last sent the authority (mono ms).
     json::object authority_;
     bool primary_signs_ = false;
+    /// Mono ms: when another server was heard that signs; when the authority may be handed over again.
+    int64_t other_signed_ = 0, retire_after_ = 0;
     std::map<Uid, int64_t> authority_sent_, revocations_sent_;
     /// Sealing certificates of the mds-ca of the members.
     std::map<Uid, std::string> authority_recipients_;
+    std::vector<std::function<void()>> waiting_for_global_;
+    struct Withdrawal {
+        int64_t after_ms = 0;
+        std::string problem;
+    };
+    /// Domains that are to give the global policy back and have not yet.
+    std::map<Uid, Withdrawal> withdrawals_;
     /// On the Primary: the lists that every member should have, PEM.
     std::string revocations_;
     sdbus::Slot revoked_match_, authority_match_;
@@ -239,7 +280,11 @@ class Service {
     std::unique_ptr<sdbus::IProxy> sync_, sic_, ca_;
     sdbus::Slot status_match_, names_match_;
     std::map<std::string, std::unique_ptr<sdbus::IProxy>> domain_proxies_;
-    std::map<std::string, std::string> local_sessions_;
+    struct LocalSession {
+        std::string sid;
+        bool read_only = false;
+    };
+    std::map<std::string, LocalSession> local_sessions_;
     std::set<std::string> placed_;
     /// Tasks that were started from here in Domain Servers of this and other hosts.
     std::map<std::string, std::pair<Uid, std::string>> tasks_elsewhere_;

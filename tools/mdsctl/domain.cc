@@ -152,6 +152,65 @@ int domain_create(Client& client, const Options& options, const DomainCreate& wh
     return 0;
 }
 
+int domain_assign_global(Client& client, const Options& options, const std::vector<std::string>& domains,
+                         bool all) {
+    if (domains.empty() && !all) {
+        throw Error(Code::missing_parameters, "name the Domains, or give --all")
+            .refusal("", "mdsctl domain assign-global --all");
+    }
+    json::object order;
+    if (all) {
+        order["global-domains"] = json::array{"Global"};
+    } else {
+        json::array names;
+        for (const std::string& name : domains) names.push_back(json::value(name));
+        order["dependent-domains"] = std::move(names);
+    }
+    json::object reply = client.run("", "assign-global-assignment", order);
+    json::array rows;
+    int failed = 0;
+    for (const json::value& v : json::get_array(reply, "tasks")) {
+        std::string id = json::get_string(v.as_object(), "task-id");
+        std::string problem;
+        json::object task;
+        try {
+            task = follow(client, options, "", id);
+        } catch (const Error& e) {
+            problem = e.message();
+            json::object shown = client.run("", "show-task", {{"task-id", id}, {"details-level", "full"}});
+            task = json::get_array(shown, "tasks").at(0).as_object();
+        }
+        json::object details;
+        for (const json::value& d : json::get_array(task, "task-details")) details = d.as_object();
+        std::string domain = json::get_string(details, "domain");
+        failed += !problem.empty();
+        rows.push_back(json::object{{"domain", domain},
+                                    {"task-id", id},
+                                    {"status", json::get_string(task, "status")},
+                                    {"details", details}});
+        if (options.json) continue;
+        if (!problem.empty()) {
+            std::printf("%s %s: %s\n", symbol(options, "failed").c_str(), safe(domain).c_str(),
+                        safe(problem).c_str());
+            std::string next = json::get_string(json::get_object(details, "refusal"), "next");
+            if (!next.empty()) std::printf("  Next:  %s\n", safe(next).c_str());
+        } else {
+            std::string policy = json::get_string(details, "policy");
+            std::printf("%s %s: %s, revision %lld of Global, %lld objects changed\n",
+                        symbol(options, "done").c_str(), safe(domain).c_str(),
+                        policy.empty() ? "global objects" : safe("policy " + policy).c_str(),
+                        static_cast<long long>(json::get_int(details, "revision")),
+                        static_cast<long long>(json::get_int(details, "changes")));
+        }
+    }
+    if (options.json) {
+        std::printf("%s\n", json::pretty(rows).c_str());
+    } else if (failed < static_cast<int>(rows.size())) {
+        std::printf("Nothing is installed by this; install the policies of the Domains next.\n");
+    }
+    return failed ? 10 : 0;
+}
+
 int domain_delete(Client& client, const Options& options, const std::string& name) {
     if (!confirm(options, "Delete Domain " + name + " with all its servers and data?")) {
         throw Error(Code::unconfirmed, "Domain " + name + " would be deleted with all its data")

@@ -108,6 +108,12 @@ int main(int argc, char** argv) {
     make->add_option("--ip", create.address, "its address");
     make->add_option("--standby", create.standby, "SERVER[=ADDRESS] of a Standby; may be repeated");
     make->add_option("--log", create.log, "SERVER[=ADDRESS] of a log server; may be repeated");
+    std::vector<std::string> dependents;
+    CLI::App* assign = leaf(domain, "assign-global", "brings the published global policy to Domains", [&](Client& c) {
+        return domain_assign_global(c, o, dependents, all);
+    });
+    auto* some = assign->add_option("DOMAIN", dependents, "Domains with a global assignment");
+    assign->add_flag("--all", all, "every Domain that has one")->excludes(some);
     leaf(domain, "delete", "a Domain with all its servers and data",
          [&](Client& c) { return domain_delete(c, o, name); })
         ->add_option("DOMAIN", name)->required();

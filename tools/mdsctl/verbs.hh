@@ -17,6 +17,10 @@ struct DomainCreate {
     std::vector<std::string> standby, log;
 };
 int domain_create(Client& client, const Options& options, const DomainCreate& what);
+/// Brings the published global policy to Domains, or to all that have an assignment; a line a Domain.
+/// Exit 10 when some failed.
+int domain_assign_global(Client& client, const Options& options, const std::vector<std::string>& domains,
+                         bool all);
 int domain_delete(Client& client, const Options& options, const std::string& name);
 int ds_create(Client& client, const Options& options, const std::string& domain,
               const std::string& server, const std::string& address, const std::string& name,
