@@ -106,6 +106,7 @@ json::object revert_to_revision(WorkspaceImpl& impl, Call& call) {
     }
     json::object details = summary(impl, revert);
     if (!revert.changes.empty()) {
+        if (impl.hooks.before_publish) impl.hooks.before_publish();
         impl.commit();
         store::PublicDb::PublishRequest request;
         request.session = Uid::make();
@@ -148,6 +149,7 @@ uint64_t first_not_kept(WorkspaceImpl& impl,
 }
 
 void purge(WorkspaceImpl& impl, uint64_t up_to, const std::string& by) {
+    if (impl.hooks.before_publish) impl.hooks.before_publish();
     impl.commit();
     impl.settle();
     store::Revision made = impl.db.purge(up_to, by, impl.hooks.fence);

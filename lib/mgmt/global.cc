@@ -157,6 +157,7 @@ class Assign {
         keep(next, withdrawn);
         json::object reply{{"changes", changed}, {"revision", next.revision}, {"policy", next.policy}};
         if (changes_.empty()) return reply;
+        if (impl_.hooks.before_publish) impl_.hooks.before_publish();
         impl_.commit();
         store::PublicDb::PublishRequest request;
         request.session = Uid::make();

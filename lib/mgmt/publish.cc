@@ -89,8 +89,8 @@ std::vector<store::Change> changes_of(const Overlay& overlay) {
 
 uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by,
                                 bool marked_too) {
-    if (hooks.before_publish) hooks.before_publish();
     if (session->changes == 0) return 0;
+    if (hooks.before_publish) hooks.before_publish();
     hooks.require_writable();
     if (session->recovered()) check_recovered(*session, marked_too);
     store::PublicDb::PublishRequest request = request_of(*session, by);

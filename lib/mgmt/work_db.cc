@@ -90,6 +90,12 @@ std::function<void()> WorkDb::flush() {
     };
 }
 
+void WorkDb::copy_to(const std::string& path) {
+    SQLite::Statement s(*database_, "VACUUM INTO ?");
+    s.bind(1, path);
+    s.exec();
+}
+
 WorkDb::Transaction::Transaction(WorkDb& work) : work_(work), outer_(!work.in_transaction_) {
     if (!outer_) return;
     work_.sql("BEGIN IMMEDIATE").exec();

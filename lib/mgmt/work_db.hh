@@ -68,6 +68,10 @@ class WorkDb {
     /// take long. Empty: nothing was written.
     std::function<void()> flush();
 
+    /// Writes what it holds now into a file of its own: nobody else can read the database while it is
+    /// open. Not inside a transaction.
+    void copy_to(const std::string& path);
+
     /// One transaction per command; nested use joins the outer one. Rolled back unless commit().
     class Transaction {
       public:

@@ -414,6 +414,11 @@ void Workspace::inspect(const std::function<void(Call&)>& look) {
     look(call);
 }
 
+void Workspace::copy_private(const std::string& path) {
+    impl_->commit();
+    impl_->work.copy_to(path);
+}
+
 void Workspace::decorate(std::function<void(const View&, json::object&)> decorate) {
     impl_->decorator = std::move(decorate);
 }

@@ -235,6 +235,8 @@ class Workspace {
     bool idle() const;
     /// The public content changed by other means than a publish here (records applied, full copy).
     void content_changed();
+    /// Private work as it is now, as a file for a backup.
+    void copy_private(const std::string& path);
     /// New name of the domain or of the server.
     void update_settings(Settings settings);
 

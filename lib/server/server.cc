@@ -1,6 +1,8 @@
 #include "server/server.hh"
 
 #include <fmt/core.h>
+
+#include <filesystem>
 #include <malloc.h>
 
 #include <algorithm>
@@ -107,6 +109,7 @@ struct Server::Impl {
             replica.committed();
             if (self->on_content) self->on_content();
         };
+        h.before_publish = [this] { require_not_held(); };
         h.purge_limit = [this] { return replica.held_by_all(); };
         h.now_ms = [] { return wall_ms(); };
         if (int seconds = daemon.config().get_int("Sync.ZeroLossSeconds"); seconds > 0) {
@@ -132,6 +135,14 @@ struct Server::Impl {
                           : std::string("No server of this Domain is Active");
         };
         return h;
+    }
+
+    /// RF-33: a backup keeps this moment on all servers.
+    void require_not_held() {
+        if (hold_task.empty() || mono_ms() > hold_until_ms) return;
+        throw Error(Code::ha_invalid, "a backup keeps the present state (task " + hold_task +
+                                          "); nothing is published for a moment")
+            .refusal("RF-33", "try again in a moment; mdsctl task watch " + hold_task);
     }
 
     void role_changed(repl::Role role, const std::string& why) {
@@ -230,6 +241,9 @@ struct Server::Impl {
     app::Daemon& daemon;
     /// All of this is constructed.
     bool made = false;
+    /// A backup holds publishing: its task, and mono ms until when.
+    std::string hold_task;
+    int64_t hold_until_ms = 0;
     store::PublicDb db;
     mgmt::WorkDb work;
     SyncLink link;
@@ -390,6 +404,22 @@ json::object Server::status() const {
 void Server::require_writable() const { impl_->replica.require_writable(); }
 
 json::object Server::ha_action(const json::object& request) {
+    std::string action = json::get_string(request, "action");
+    // A backup (services/core/backup.cc). Nobody else can read work.db: it gets a copy.
+    std::string copy = impl_->options.folder + "/backup.db";
+    if (action == "hold") {
+        std::filesystem::remove(copy);
+        impl_->workspace.copy_private(copy);
+        impl_->hold_task = json::get_string(request, "task");
+        impl_->hold_until_ms = mono_ms() + json::get_int(request, "seconds", 60) * 1000;
+        return {};
+    }
+    if (action == "forget") std::filesystem::remove(copy);
+    if (action == "release" || action == "forget") {
+        if (impl_->hold_task == json::get_string(request, "task")) impl_->hold_task.clear();
+        return {};
+    }
+    impl_->require_not_held();
     impl_->soon();
     return impl_->actions.run(request);
 }

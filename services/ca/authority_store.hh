@@ -45,9 +45,8 @@ class AuthorityStore {
     std::string sealing_certificate() const { return sealing_certificate_->pem(); }
     std::string export_for(const std::string& recipient_pem);
     void import(std::string_view sealed);
-    /// Signs from now on, with numbers past `past`; false when it did so already.
-    bool activate(uint64_t past);
-    /// What only a former authority knew; returns how many revocations were new.
+    void activate();
+    /// What only another copy of the authority knew; returns how many revocations were new.
     size_t merge(std::string_view sealed);
     void retire();
     json::array list_authorities();
@@ -62,6 +61,8 @@ class AuthorityStore {
     /// Something was changed.
     void count();
     void write_deployment();
+    /// Numbers of lists and state from the next epoch on, past this one too.
+    void go_ahead_of(uint64_t past);
     /// Another mds-ca's export, which must be of this deployment when there is one.
     json::object opened(std::string_view sealed) const;
     void record(const std::string& authority, const pki::Certificate& certificate,

@@ -93,16 +93,16 @@ void BusObject::Import(const std::vector<uint8_t>& sealed) {
 void BusObject::Merge(const std::vector<uint8_t>& sealed) {
     bus::guarded([&] {
         size_t revoked = store_.merge({reinterpret_cast<const char*>(sealed.data()), sealed.size()});
-        log::notice("what the former authority had issued and revoked was added: " +
+        log::notice("what another copy of the authority had issued and revoked was added: " +
                     std::to_string(revoked) + " revocations were new");
         if (revoked > 0) emitRevoked("");
         changed();
     });
 }
 
-void BusObject::Activate(const uint64_t& past) {
+void BusObject::Activate() {
     bus::guarded([&] {
-        if (!store_.activate(past)) return;
+        store_.activate();
         log::notice("this server signs for deployment " + store_.deployment_name() + " from now on");
         changed();
     });

@@ -30,7 +30,7 @@ class BusObject final
     std::string RevocationLists() override;
     std::vector<uint8_t> Export(const std::string& recipient) override;
     void Import(const std::vector<uint8_t>& sealed) override;
-    void Activate(const uint64_t& past) override;
+    void Activate() override;
     void Retire() override;
     void Merge(const std::vector<uint8_t>& sealed) override;
     std::string Authority() override;

@@ -59,6 +59,14 @@ size_t take_rows(SQLite::Database& database, const std::string& table, const jso
     return written;
 }
 
+uint64_t number_in(const json::object& state) {
+    for (const json::value& v : json::get_array(state, "counter")) {
+        const json::array& row = v.as_array();
+        if (row.at(0).as_string() == k_state) return row.at(1).to_number<uint64_t>();
+    }
+    return 0;
+}
+
 }  // namespace
 
 void AuthorityStore::require_authority() const {
@@ -87,7 +95,6 @@ void AuthorityStore::write_deployment() {
 }
 
 std::string AuthorityStore::export_for(const std::string& recipient_pem) {
-    require_authority();
     if (id_.empty()) throw Error(Code::ha_invalid, "there is no deployment to export");
     json::array authorities;
     for (const auto& [word, issuer] : issuers_) {
@@ -120,12 +127,25 @@ size_t AuthorityStore::merge(std::string_view sealed) {
     require_authority();
     json::object state = opened(sealed);
     SQLite::Transaction transaction(*database_);
-    take_rows(*database_, "issued", json::get_array(state, "issued"), "IGNORE");
-    take_rows(*database_, "barred", json::get_array(state, "barred"), "IGNORE");
+    size_t others = take_rows(*database_, "issued", json::get_array(state, "issued"), "IGNORE") +
+                    take_rows(*database_, "barred", json::get_array(state, "barred"), "IGNORE");
     size_t revoked = take_rows(*database_, "revoked", json::get_array(state, "revoked"), "IGNORE");
-    count();
+    uint64_t number_there = number_in(state);
+    if (number_there > number()) {
+        go_ahead_of(number_there);
+    } else if (revoked + others > 0) {
+        count();
+    }
     transaction.commit();
     return revoked;
+}
+
+void AuthorityStore::go_ahead_of(uint64_t past) {
+    SQLite::Statement s(*database_, "UPDATE counter SET number=(MAX(number>>?1,?2)+1)<<?1");
+    s.bind(1, k_epoch_bits);
+    s.bind(2, static_cast<int64_t>(past >> k_epoch_bits));
+    s.exec();
+    count();
 }
 
 void AuthorityStore::import(std::string_view sealed) {
@@ -134,11 +154,7 @@ void AuthorityStore::import(std::string_view sealed) {
     }
     json::object state = opened(sealed);
     std::string id = json::get_string(state, "id");
-    uint64_t number_there = 0;
-    for (const json::value& v : json::get_array(state, "counter")) {
-        const json::array& row = v.as_array();
-        if (row.at(0).as_string() == k_state) number_there = row.at(1).to_number<uint64_t>();
-    }
+    uint64_t number_there = number_in(state);
     if (number_there < number()) {
         throw Error(Code::forbidden, fmt::format("state {} of the authority is older than the one here, {}",
                                                  number_there, number()));
@@ -185,21 +201,16 @@ void AuthorityStore::retire() {
     write_deployment();
 }
 
-bool AuthorityStore::activate(uint64_t past) {
+void AuthorityStore::activate() {
     if (id_.empty()) throw Error(Code::ha_invalid, "there is no replica of an authority here");
-    if (!replica_ && past <= number()) return false;
+    if (!replica_) return;
     SQLite::Transaction transaction(*database_);
     // The lists of the old one, should it come back, are behind these for ever.
     // So is its state: a replica that had heard of a newer one than this takes what comes from here.
-    SQLite::Statement s(*database_, "UPDATE counter SET number=(MAX(number>>?1,?2)+1)<<?1");
-    s.bind(1, k_epoch_bits);
-    s.bind(2, static_cast<int64_t>(past >> k_epoch_bits));
-    s.exec();
-    count();
+    go_ahead_of(0);
     transaction.commit();
     replica_ = false;
     write_deployment();
-    return true;
 }
 
 }  // namespace mds::ca

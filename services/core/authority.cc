@@ -11,8 +11,8 @@ namespace {
 
 /// A member that does not confirm what it was sent gets it again after this time.
 constexpr int64_t k_again_ms = 2000;
-/// Nobody else has signed for so long: this server is the only authority that is heard.
-constexpr int64_t k_alone_ms = 10'000;
+/// A replica knows more than the Primary says it has, for so long.
+constexpr int64_t k_ahead_ms = 5000;
 
 }  // namespace
 
@@ -33,54 +33,51 @@ void Service::look_at_authority() {
             // Not before the new Primary has the keys: somebody must.
             if (!primary && !primary_signs_) return;
             if (!primary) return retire_authority();
-            activate_authority(0);
-        });
-}
-
-void Service::activate_authority(uint64_t past) {
-    ca_->callMethodAsync(bus::MemberName{"Activate"})
-        .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
-        .withArguments(past)
-        .uponReplyInvoke([this](bus::ReplyError problem) {
-            if (const sdbus::Error* e = bus::error_ptr(problem)) {
-                // Tried again at the next look.
-                return log::warning("mds-ca: " + bus::from_bus_error(*e).message());
-            }
-            check_certificate();
+            ca_->callMethodAsync(bus::MemberName{"Activate"})
+                .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
+                .uponReplyInvoke([this](bus::ReplyError problem) {
+                    if (const sdbus::Error* e = bus::error_ptr(problem)) {
+                        // Tried again at the next look.
+                        return log::warning("mds-ca: " + bus::from_bus_error(*e).message());
+                    }
+                    check_certificate();
+                });
         });
 }
 
 void Service::retire_authority() {
     // First what only this server had issued and revoked goes to the one that signs now (K-19); until
     // it has it, this is tried again at every look.
-    Uid primary;
     for (const MdsRow& row : all_mdss()) {
-        if (row.role == "primary") primary = row.uid;
+        if (row.role != "primary") continue;
+        hand_authority_over(row.uid, [this] {
+            ca_->callMethodAsync(bus::MemberName{"Retire"})
+                .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
+                .uponReplyInvoke([this](bus::ReplyError problem) {
+                    if (const sdbus::Error* e = bus::error_ptr(problem)) {
+                        log::warning("mds-ca: " + bus::from_bus_error(*e).message());
+                    }
+                    check_certificate();
+                });
+        });
     }
+}
+
+void Service::hand_authority_over(const Uid& primary, std::function<void()> then) {
     std::string recipient = authority_recipients_[primary];
-    if (recipient.empty() || mono_ms() < retire_after_) return;
-    retire_after_ = mono_ms() + k_again_ms;
-    daemon_.work([this, primary, recipient] {
+    if (recipient.empty() || mono_ms() < hand_over_after_) return;
+    hand_over_after_ = mono_ms() + k_again_ms;
+    daemon_.work([this, primary, recipient, then] {
         try {
             BlockingBus bus;
             auto [sealed] = bus.call<std::vector<uint8_t>>("org.openmds.Ca1", "Export", recipient);
             std::string text = hex({reinterpret_cast<const char*>(sealed.data()), sealed.size()});
-            daemon_.post([this, primary, text] {
-                request(primary, {{"op", "former-authority"}, {"sealed", text}},
-                        [this](mgmt::Reply reply) {
-                            if (reply.status != 200) {
-                                return log::warning("the new Primary did not take what this server had "
-                                                    "signed: " + reply.body);
-                            }
-                            ca_->callMethodAsync(bus::MemberName{"Retire"})
-                                .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
-                                .uponReplyInvoke([this](bus::ReplyError problem) {
-                                    if (const sdbus::Error* e = bus::error_ptr(problem)) {
-                                        log::warning("mds-ca: " + bus::from_bus_error(*e).message());
-                                    }
-                                    check_certificate();
-                                });
-                        });
+            daemon_.post([this, primary, text, then] {
+                request(primary, {{"op", "former-authority"}, {"sealed", text}}, [then](mgmt::Reply reply) {
+                    if (reply.status == 200) return then();
+                    log::warning("the Primary did not take what this server knows of the authority: " +
+                                 reply.body);
+                });
             });
         } catch (const std::exception& e) {
             log::warning(std::string("the authority cannot be handed over: ") + e.what());
@@ -91,7 +88,7 @@ void Service::retire_authority() {
 void Service::take_former_authority(const Uid& mds, const json::object& message, Then then) {
     auto sender = find_mds(mds.text());
     if (!sender || sender->role == "primary" || sender->log_server() || identity_->role != "primary") {
-        throw Error(Code::forbidden, "only a former Primary hands its authority to the Primary");
+        throw Error(Code::forbidden, "only another Multi-Domain Server hands what it knows of the authority to the Primary");
     }
     auto sealed = unhex(json::get_string(message, "sealed"));
     if (!sealed) throw Error(Code::invalid_parameter, "sealed is not hexadecimal");
@@ -106,20 +103,22 @@ void Service::catch_up_authority(const Uid& mds, const json::object& beat) {
     if (identity_->role != "primary") {
         auto sender = find_mds(mds.text());
         if (sender && sender->role == "primary") {
-            primary_signs_ =
-                json::get_string(json::get_object(beat, "authority"), "state") == "ready";
+            const json::object& its = json::get_object(beat, "authority");
+            primary_signs_ = json::get_string(its, "state") == "ready";
+            if (primary_signs_ && json::get_string(authority_, "state") == "replica" &&
+                json::get_int(its, "number") < json::get_int(authority_, "number")) {
+                // It was restored, or was not the one that had signed last: it forgets nothing (K-19). Not
+                // at once: its heartbeat may be behind what it has sent.
+                if (ahead_since_ == 0) ahead_since_ = mono_ms();
+                if (mono_ms() - ahead_since_ > k_ahead_ms) hand_authority_over(mds, [] {});
+            } else {
+                ahead_since_ = 0;
+            }
         }
     }
     const json::object& there = json::get_object(beat, "authority");
     std::string& recipient = authority_recipients_[mds];
     recipient = json::get_string(there, "sealing", recipient);
-    if (json::get_string(there, "state") == "ready") {
-        other_signed_ = mono_ms();
-    } else if (identity_->role == "primary" && mono_ms() - other_signed_ > k_alone_ms &&
-               json::get_int(there, "number") > json::get_int(authority_, "number")) {
-        // It has the state of another authority that is gone: this one must be ahead of it.
-        activate_authority(static_cast<uint64_t>(json::get_int(there, "number")));
-    }
     if (json::get_string(authority_, "state") != "ready") return;
     if (recipient.empty() || there.empty() || json::get_string(there, "state") == "ready" ||
         json::get_int(there, "number") >= json::get_int(authority_, "number")) {

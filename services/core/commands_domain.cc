@@ -201,6 +201,7 @@ json::array Service::check_servers(const json::array& given, const std::string& 
 }
 
 void Service::add_domain(mgmt::Call& call, Then then) {
+    require_no_backup();
     call.only({"name", "servers", "color", "comments", "tags"});
     require_primary("Creating a Domain");
     std::string name = call.text("name");
@@ -308,6 +309,7 @@ void Service::check_watches() {
 }
 
 void Service::set_domain(mgmt::Call& call, Then then) {
+    require_no_backup();
     const json::value* servers = json::find(call.params(), "servers");
     if (!servers) {
         return then(mgmt::guarded([&] { return system_->workspace().generic("set-domain", call); }));
@@ -435,6 +437,7 @@ void release_domain(mgmt::Call& call, const Uid& domain) {
 }  // namespace
 
 void Service::delete_domain(mgmt::Call& call, Then then) {
+    require_no_backup();
     call.only({"uid", "name"});
     require_primary("Deleting a Domain");
     mgmt::View view = call.object("domain");

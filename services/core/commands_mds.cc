@@ -58,6 +58,7 @@ json::object Service::render_mds(mgmt::Call& call, const mgmt::View& view) {
 }
 
 void Service::add_mds(mgmt::Call& call, Then then) {
+    require_no_backup();
     require_primary("Adding a Multi-Domain Server");
     std::string name = call.text("name");
     std::string type = call.text_or("server-type", "multi-domain server");
@@ -200,6 +201,7 @@ void Service::add_mds(mgmt::Call& call, Then then) {
 }
 
 void Service::connect_mds(mgmt::Call& call, Then then) {
+    require_no_backup();
     require_primary("Establishing trust");
     call.only({"uid", "name", "one-time-password"});
     mgmt::View view = call.object("mds");
@@ -396,6 +398,7 @@ void Service::register_mds_commands() {
 }
 
 void Service::remove_mds(mgmt::Call& call, const mgmt::View& view) {
+    require_no_backup();
     // First on the list of whose certificates are to be revoked: nothing that happens in between makes
     // one that has left keep them (DS-4).
     SQLite::Statement leaving(system_->workspace().work().db(), "INSERT OR REPLACE INTO departing VALUES(?)");

@@ -21,6 +21,7 @@ void Service::register_commands() {
     register_other_commands();
     register_list_commands();
     register_assignment_commands();
+    register_backup_commands();
     register_administrator_commands();
 }
 

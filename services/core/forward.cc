@@ -96,6 +96,8 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
                             json::get_object(message, "request"), then);
         } else if (op == "assign-global") {
             take_global_assignment(message, then);
+        } else if (op == "backup") {
+            backup_step(message, then);
         } else if (op == "former-authority") {
             take_former_authority(mds, message, then);
         } else if (op == "hears") {

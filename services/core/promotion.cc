@@ -453,7 +453,7 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
     std::string authority_problem;
     try {
         BlockingBus bus;
-        bus.call<>("org.openmds.Ca1", "Activate", uint64_t{0});
+        bus.call<>("org.openmds.Ca1", "Activate");
         daemon_.post([this] { fetch_revocations(); });
     } catch (const std::exception& e) {
         // It is tried again as long as this server is the Primary (look_at_authority).

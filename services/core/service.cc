@@ -307,6 +307,7 @@ void Service::heartbeat() {
     }
     grid_->told();
     check_watches();
+    look_after_backup();
     int64_t now = mono_ms();
     for (auto it = requests_.begin(); it != requests_.end();) {
         if (it->second.deadline > now) {

@@ -188,10 +188,10 @@ class Service {
     void look_at_authority();
     /// Sends a member the authority, sealed for it, when its heartbeat names an older state.
     void catch_up_authority(const Uid& mds, const json::object& beat);
-    /// This server signs from now on; revocation lists and state go ahead of number `past`.
-    void activate_authority(uint64_t past);
     /// The Primary signs now: it gets what only this server knew, then this one ends signing.
     void retire_authority();
+    /// Gives the Primary all that is known here; `then` when it has it.
+    void hand_authority_over(const Uid& primary, std::function<void()> then);
     void take_former_authority(const Uid& mds, const json::object& message, Then then);
     /// Runs `work` on a worker; its body, or what it throws, is the answer, given on the loop.
     void answer_from_worker(Then then, std::function<json::object()> work);
@@ -223,6 +223,37 @@ class Service {
     /// Workspace::global_state() of a Domain; empty when it has no global policy.
     json::object global_held(const Uid& domain);
 
+    // backup.cc
+    /// A backup that this server takes part in.
+    struct Backup {
+        Uid task;
+        /// For mds-backup: {"task","stamp","set","time","logs"}.
+        json::object order;
+        /// Mono ms after which it is given up here.
+        int64_t until_ms = 0;
+        /// Who waits: for the moment to be kept; for leave to go on (mds-backup); for the end.
+        Then pinned, go, end;
+        std::optional<json::object> report;
+    };
+    void register_backup_commands();
+    void backup_mds(mgmt::Call& call, Then then);
+    /// What the leading server asks of this one: hold, pin, go, end, release.
+    void backup_step(const json::object& message, Then then);
+    void backup_ended(json::object report);
+    void release_backup(const std::string& why);
+    void look_after_backup();
+    /// "hold" holds every publish on this host (RF-33) and copies private work, "release" lets publishing
+    /// go on, "forget" deletes those copies too.
+    void hold_here(const char* action, Then then);
+    /// Throws RF-33.
+    void require_no_backup();
+    /// Whether these servers have the same revision of everything; `behind` names one that has not.
+    bool level(const std::vector<MdsRow>& servers, std::string& behind);
+    /// Worker.
+    void run_backup(const std::vector<MdsRow>& servers, const json::object& order, const Uid& task);
+    std::vector<mgmt::Reply> step_everywhere(const std::vector<MdsRow>& servers, json::object body,
+                                             int64_t timeout_ms);
+
     // promotion.cc
     struct Promotion;
     void register_promotion_commands();
@@ -251,11 +282,14 @@ class Service {
     /// Ca1.Authority as last read; when a member was last sent the authority (mono ms).
     json::object authority_;
     bool primary_signs_ = false;
-    /// Mono ms: when another server was heard that signs; when the authority may be handed over again.
-    int64_t other_signed_ = 0, retire_after_ = 0;
+    /// Mono ms before which the authority is not handed over again.
+    int64_t hand_over_after_ = 0;
+    /// Mono ms since when this replica knows more than the Primary; 0 = it does not.
+    int64_t ahead_since_ = 0;
     std::map<Uid, int64_t> authority_sent_, revocations_sent_;
     /// Sealing certificates of the mds-ca of the members.
     std::map<Uid, std::string> authority_recipients_;
+    std::optional<Backup> backup_;
     std::vector<std::function<void()>> waiting_for_global_;
     struct Withdrawal {
         int64_t after_ms = 0;

@@ -23,18 +23,21 @@ class SystemdUnits final : public UnitControl {
         bus::finish(*manager_);
     }
     void start(const std::string& server, std::function<void(std::string)> then) override {
-        order("StartUnit", server, std::move(then));
+        order("StartUnit", "mds-domain@" + server + ".service", std::move(then));
     }
     void stop(const std::string& server, std::function<void(std::string)> then) override {
-        order("StopUnit", server, std::move(then));
+        order("StopUnit", "mds-domain@" + server + ".service", std::move(then));
+    }
+    void start_backup(std::function<void(std::string)> then) override {
+        order("StartUnit", "mds-backup.service", std::move(then));
     }
 
   private:
-    void order(const char* method, const std::string& server,
+    void order(const char* method, const std::string& unit,
                std::function<void(std::string)> then) {
         manager_->callMethodAsync(bus::MemberName{method})
             .onInterface(bus::InterfaceName{"org.freedesktop.systemd1.Manager"})
-            .withArguments("mds-domain@" + server + ".service", std::string("replace"))
+            .withArguments(unit, std::string("replace"))
             .uponReplyInvoke([then = std::move(then)](bus::ReplyError error,
                                                       const sdbus::ObjectPath&) {
                 const sdbus::Error* e = bus::error_ptr(error);
@@ -74,6 +77,10 @@ class ChildUnits final : public UnitControl {
             children_.erase(it);
         }
         then("");
+    }
+
+    void start_backup(std::function<void(std::string)> then) override {
+        then("there is no service manager");
     }
 
   private:

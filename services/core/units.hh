@@ -16,6 +16,9 @@ class UnitControl {
     virtual void start(const std::string& server, std::function<void(std::string)> then) = 0;
     virtual void stop(const std::string& server, std::function<void(std::string)> then) = 0;
 
+    /// Starts mds-backup.service; `then` gets an error text when that cannot be.
+    virtual void start_backup(std::function<void(std::string)> then) = 0;
+
     /// The service manager; or, with MDS_DOMAIN_LAUNCHER=fork (a private bus without one), child
     /// processes of mds-core.
     static std::unique_ptr<UnitControl> make(bus::Connection& connection,

@@ -257,7 +257,7 @@ def test_FR_3_CA_10_the_old_primary_returns_hands_over_what_only_it_has_and_is_f
                                  "RevocationLists", check=False)
     wait_until(lambda: lists().returncode != 0, 30, "London to sign no more")
     assert "replica" in lists().stderr, lists().stderr
-    assert "what the former authority had issued and revoked was added" in \
+    assert "what another copy of the authority had issued and revoked was added" in \
         four["tokyo"].out("journalctl -u mds-ca -o cat --no-pager")
     # Also after a restart of all its services.
     four["london"].sh("mdsstop && mdsstart")

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hh"
+#include "backup.hh"
 #include "mdsconfig.hh"
 #include "registry.hh"
 #include "units.hh"
@@ -67,6 +68,8 @@ int main(int argc, char** argv) {
             stop({});
             return start({});
         }
+        if (name == "mds_backup") return mds::classic::mds_backup(arguments);
+        if (name == "mds_restore") return mds::classic::mds_restore(arguments);
         if (name == "promote_util") return mds::classic::promote_util(arguments);
         if (name == "cpprod_util") return mds::classic::cpprod_util(arguments);
         if (name == "ckp_regedit") return mds::classic::ckp_regedit(arguments);
@@ -78,6 +81,6 @@ int main(int argc, char** argv) {
         return 1;
     }
     std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstat promote_util cpprod_util "
-                         "ckp_regedit mdsconfig\n", name.c_str());
+                         "ckp_regedit mdsconfig mds_backup mds_restore\n", name.c_str());
     return 2;
 }

@@ -232,6 +232,30 @@ int main(int argc, char** argv) {
            false);
     action("sync", "replaces the content of a peer with a full copy", "full-sync", true);
 
+    mds::ctl::Backup saved;
+    bool no_logs = false, alone = false;
+    std::string file;
+    CLI::App* backup = app.add_subcommand("backup", "backups of all Multi-Domain Servers");
+    backup->require_subcommand(1);
+    CLI::App* save = leaf(backup, "create", "one moment of every Multi-Domain Server, a file on each",
+                          [&](Client& c) {
+                              saved.logs = !no_logs;
+                              return backup_create(c, o, saved);
+                          });
+    save->add_option("--directory", saved.directory, "where the file of this server goes");
+    save->add_flag("--no-logs", no_logs, "without the audit trail");
+    save->add_flag("--plan", saved.plan, "only shows what would be backed up");
+    save->add_flag("--ignore-silent", saved.ignore_silent, "also when other servers do not answer");
+    leaf(backup, "list", "the backups on this host", [&](Client&) { return backup_list(o, saved.directory); })
+        ->add_option("--directory", saved.directory, "where to look");
+    leaf(backup, "verify", "reads a backup and says whether it is whole and whose it is",
+         [&](Client&) { return mds::ctl::backup_verify(file); })
+        ->add_option("FILE", file)->required();
+    CLI::App* put_back = leaf(backup, "restore", "brings this server back to what a backup has",
+                              [&](Client&) { return backup_restore(o, file, alone); });
+    put_back->add_option("FILE", file)->required();
+    put_back->add_flag("--alone", alone, "only this server is restored; it follows the others then");
+
     CLI::App* task = app.add_subcommand("task", "tasks")->alias("tasks");
     task->require_subcommand(0, 1);
     task->callback([&] {

@@ -66,6 +66,18 @@ int ha_action(Client& client, const Options& options, const std::string& domain,
 /// Every Domain that has a server there; a line a Domain. Exit 10 when some failed.
 int ha_set_active_all(Client& client, const Options& options, const std::string& server);
 
+struct Backup {
+    /// Where this server's file goes; empty = /var/backups/mds.
+    std::string directory;
+    bool logs = true, plan = false, ignore_silent = false;
+};
+/// Backs up every Multi-Domain Server at one moment (BK-1 to BK-6).
+int backup_create(Client& client, const Options& options, const Backup& what);
+int backup_list(const Options& options, const std::string& directory);
+/// Run mds-backup, which reads and proves all of the file first.
+int backup_verify(const std::string& file);
+int backup_restore(const Options& options, const std::string& file, bool alone);
+
 int task_list(Client& client, const Options& options, const std::string& domain);
 int task_show(Client& client, const Options& options, const std::string& domain,
               const std::string& id);

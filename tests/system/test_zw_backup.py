@@ -1,0 +1,250 @@
+"""Backup of all Multi-Domain Servers at one moment, and bringing them back, together or one alone (BK-1 to
+BK-9). On hosts of its own: whole deployments are replaced here."""
+
+import io
+import json
+import re
+import tarfile
+
+import pytest
+
+from api import ApiError
+from deployment import Deployment
+from rig import wait_until
+
+CITIES = ("london", "tokyo")
+
+
+@pytest.fixture(name="kept", scope="module")
+def deployment_with_backup():
+    """EX-1 with something in it and a backup of that, taken on London into /root/safe."""
+    d = Deployment("backup")
+    d.build()
+    api = d.api("london", "London")
+    api.send("add-host", {"name": "before", "ip-address": "192.0.2.1"})
+    api.publish()
+    api.close()
+    d.wait_synchronized("london", "London")
+    d["london"].sh("mkdir -p /root/safe")
+    d.told = json.loads(d["london"].out("cd /root/safe && mdsctl --json backup create --directory ."))
+    d.files = {row["server"]: row["file"] for row in d.told}
+    yield d
+    d.down()
+
+
+def there(d, city, name, domain="London"):
+    """Whether a host object is published there."""
+    api = d.api(city, domain)
+    status = api.raw("show-host", json.dumps({"name": name}).encode())[0]
+    api.close()
+    return status == 200
+
+
+def publish(d, city, name):
+    api = d.api(city, "London")
+    api.send("add-host", {"name": name, "ip-address": "192.0.2.9", "ignore-warnings": True})
+    api.publish()
+    api.close()
+
+
+def contents(d, city):
+    """Names in the backup of a host."""
+    return d[city].out(f"tar tf {d.files[city]}").splitlines()
+
+
+def test_BK_4_one_tar_file_named_by_date_and_time_on_every_server(kept):
+    assert set(kept.files) == set(CITIES)
+    assert re.fullmatch(r"/root/safe/\d\d[A-Z][a-z][a-z]\d{4}-\d{6}\.mdsbk\.tar", kept.files["london"])
+    assert re.fullmatch(r"/var/backups/mds/\d\d[A-Z][a-z][a-z]\d{4}-\d{6}\.mdsbk\.tar", kept.files["tokyo"])
+    assert len({f.rsplit("/", 1)[1] for f in kept.files.values()}) == 1
+    for city in CITIES:
+        whole = kept[city].sh(f"mdsctl backup verify {kept.files[city]}")
+        assert f"Backup of   {city}" in whole.stdout and "is whole" in whole.stdout, whole.stdout
+        assert kept[city].out(f"stat -c %a {kept.files[city]}").strip() == "600"
+    # Classic: into the working directory, without a question.
+    out = kept["london"].out("mkdir -p /root/classic && cd /root/classic && mds_backup -b -l && ls")
+    assert re.search(r"^\d\d[A-Z][a-z][a-z]\d{4}-\d{6}\.mdsbk\.tar$", out, re.M), out
+    plan = kept["tokyo"].out("cd /root && mds_backup -v")
+    assert "london" in plan and "log server: not backed up" in plan, plan
+    asked = kept["london"].sh("cd /root/classic && mds_backup </dev/null", check=False)
+    assert asked.returncode == 9 and "-b" in asked.stderr, asked
+
+
+def test_BK_5_a_backup_into_its_own_source_is_refused_RF_34(kept):
+    for folder in ("/var/lib/mds", "/var/lib/mds/system", "/etc/mds/mds.conf.d"):
+        done = kept["london"].sh(f"cd {folder} && mds_backup -b", check=False)
+        assert done.returncode != 0 and "[RF-34]" in done.stderr and folder in done.stderr, done
+    linked = kept["london"].sh("ln -sfn /var/lib/mds /root/link && mdsctl backup create --directory /root/link",
+                               check=False)
+    assert linked.returncode != 0 and "[RF-34]" in linked.stderr, linked
+
+
+def test_BK_6_open_logs_are_not_in_it_and_none_without_logs(kept):
+    names = contents(kept, "london")
+    assert any(n.startswith("logs/") and n.endswith("-audit.jsonl") for n in names), names
+    kept["london"].sh(f"mkdir -p /root/look && tar xf {kept.files['london']} -C /root/look")
+    for work in kept["london"].out("find /root/look -name work.db").split():
+        assert kept["london"].out(f"python3 -c \"import sqlite3; print(sqlite3.connect('{work}')"
+                                  ".execute('SELECT count(*) FROM audit').fetchone()[0])\" "
+                                  "2>/dev/null || echo no-python").strip() in ("0", "no-python")
+    log = kept["london"].out("cat /root/look/logs/*-audit.jsonl")
+    assert any(json.loads(line).get("operation") == "Publish" for line in log.splitlines())
+    small = kept["london"].out("ls -d /root/classic/*.tar").split()[0]
+    assert not [n for n in kept["london"].out(f"tar tf {small}").splitlines() if n.startswith("logs")]
+
+
+def test_BK_2_BK_3_while_it_runs_nothing_is_published_or_created_RF_33(kept):
+    # A server that is slow to keep its moment holds it long enough to be seen.
+    kept["tokyo"].sh("mkdir -p /run/systemd/system/mds-backup.service.d && printf "
+                     "'[Service]\\nExecStartPre=/bin/sleep 6\\n' > "
+                     "/run/systemd/system/mds-backup.service.d/slow.conf && systemctl daemon-reload")
+    try:
+        kept["london"].sh("nohup mdsctl --json backup create > /root/running 2>&1 &")
+        api = kept.api("london", "London")
+        api.send("add-host", {"name": "meanwhile", "ip-address": "192.0.2.2"})
+
+        def refused():
+            try:
+                api.call("publish")
+            except ApiError as error:
+                return error
+            api.send("add-host", {"name": "meanwhile2", "ip-address": "192.0.2.3", "ignore-warnings": True})
+            return None
+        error = wait_until(refused, 5, "a publish to be refused")
+        assert error.body["refusal"]["id"] == "RF-33" and "task" in error.message, error.body
+        done = kept.ctl("london", "domain create X --on london --ip 10.77.0.99", check=False)
+        assert "[RF-33]" in done.stderr, done
+        done = kept.ctl("tokyo", "ha set-active Tokyo london", check=False)
+        assert "[RF-33]" in done.stderr, done
+        # The moment is over; what was refused is still there.
+        wait_until(lambda: "held-ms" in kept["london"].out("cat /root/running"), 60, "the backup",
+                   lambda: kept["london"].out("cat /root/running"))
+        api.publish()
+        api.close()
+        assert there(kept, "london", "meanwhile")
+    finally:
+        kept["tokyo"].sh("rm -r /run/systemd/system/mds-backup.service.d && systemctl daemon-reload")
+
+
+def test_a_backup_that_dies_on_a_server_fails_and_lets_everybody_go_on(kept):
+    kept["tokyo"].sh("mkdir -p /run/systemd/system/mds-backup.service.d && printf "
+                     "'[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > "
+                     "/run/systemd/system/mds-backup.service.d/bad.conf && systemctl daemon-reload")
+    try:
+        done = kept.ctl("london", "backup create", check=False)
+        assert done.returncode != 0 and "tokyo" in done.stderr and "ended before it was done" in done.stderr, done
+    finally:
+        kept["tokyo"].sh("rm -r /run/systemd/system/mds-backup.service.d && systemctl daemon-reload")
+    publish(kept, "london", "after-failure")
+    assert not kept["tokyo"].out("ls -A /var/backups/mds | grep -v 'mdsbk.tar$' || true").strip()
+
+
+def altered(d, city, change):
+    """A copy of a backup with some of its members changed."""
+    raw = d[city].path(d.files[city])
+    out = d[city].path("/root/altered.tar")
+    with tarfile.open(raw) as source, tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as target:
+        for member in source.getmembers():
+            data = source.extractfile(member).read() if member.isfile() else b""
+            for name, content in change(member.name, data):
+                member.name, member.size = name, len(content) if member.isfile() else 0
+                target.addfile(member, io.BytesIO(content) if member.isfile() else None)
+    return "/root/altered.tar"
+
+
+@pytest.mark.parametrize("case,change,said", [
+    ("a byte of a database", lambda n, d: [(n, d[:5000] + bytes([d[5000] ^ 1]) + d[5001:])]
+     if n.endswith("public.db") else [(n, d)], "was altered"),
+    ("the list of contents", lambda n, d: [(n, d.replace(b'"secondary"', b'"primary"').replace(b"mds-ca", b"root"))]
+     if n == "manifest.json" else [(n, d)], "has signed"),
+    ("one more file", lambda n, d: [(n, d), ("state/extra", d)] if n.endswith("identity.json") else [(n, d)],
+     "not listed"),
+    ("one file less", lambda n, d: [] if n.endswith("identity.json") else [(n, d)], "missing"),
+    ("a way out", lambda n, d: [("../../etc/passwd", d)] if n.endswith("identity.json") else [(n, d)],
+     "not listed"),
+])
+def test_a_backup_that_was_altered_is_refused(kept, case, change, said):
+    file = altered(kept, "london", change)
+    for command in (f"mdsctl backup verify {file}", f"mdsctl -y backup restore --alone {file}"):
+        done = kept["london"].sh(command, check=False)
+        assert done.returncode != 0 and said in done.stderr, (case, done)
+    assert kept["london"].out("systemctl is-active mds-core.service").strip() == "active"
+
+
+def test_BK_7_another_version_is_refused_RF_35(kept):
+    # The same program that says it is another release.
+    version = kept["london"].out("mdsctl --version").split()[1]
+    other = version[:-1] + str((int(version[-1]) + 1) % 10)
+    program = "/usr/lib/mds/mds-backup"
+    plain = version.replace(".", "\\.")
+    kept["london"].sh(f"LC_ALL=C sed 's/{plain}/{other}/g' {program} > /root/other && chmod 700 /root/other")
+    done = kept["london"].sh(f"/root/other restore --yes --alone {kept.files['london']}", check=False)
+    assert done.returncode != 0 and "[RF-35]" in done.stderr, done
+    assert version in done.stderr and other in done.stderr
+
+
+def test_BK_9_a_backup_of_the_primary_is_refused_on_a_secondary(kept):
+    data = kept["london"].path(kept.files["london"])
+    kept["tokyo"].sh("mkdir -p /root/safe")
+    with open(data, "rb") as source, open(kept["tokyo"].path("/root/safe/other.tar"), "wb") as target:
+        target.write(source.read())
+    done = kept["tokyo"].sh("mdsctl -y backup restore /root/safe/other.tar", check=False)
+    assert done.returncode != 0, done
+    assert "backup of london (Primary); this server is tokyo (Secondary)" in done.stderr, done.stderr
+
+
+def test_BK_8_one_server_alone_is_behind_and_never_pushes_old_data(kept):
+    publish(kept, "london", "since")
+    kept.ctl("london", "ha set-active London tokyo")
+    kept.wait_role("tokyo", "London", "active")
+    publish(kept, "tokyo", "newer")
+    kept.wait_synchronized("tokyo", "London")
+    refused = kept["london"].sh(f"mdsctl -y backup restore {kept.files['london']}", check=False)
+    assert refused.returncode != 0 and "tokyo still runs" in refused.stderr, refused
+    unasked = kept["london"].sh(f"mdsctl backup restore --alone {kept.files['london']} </dev/null", check=False)
+    assert unasked.returncode == 9 and "WARNING: only this server goes back" in unasked.stderr, unasked
+    done = kept["london"].sh(f"mds_restore {kept.files['london']} --alone -y", timeout=120)
+    assert "london is restored" in done.stdout, done.stdout
+    kept["london"].wait_up()
+    # It was Active in the backup; Tokyo is by now, and has more. London takes that and gives nothing.
+    kept.wait_synchronized("tokyo", "London", 60)
+    assert kept.ha("london", "London")["role"] == "standby"
+    for city in CITIES:
+        assert all(there(kept, city, name) for name in ("before", "since", "newer")), city
+    assert kept.ha("tokyo", "London")["recovered-sessions"] == []
+    # Where it was Active all the time it has what it lacked from the Standby, and goes on.
+    kept.wait_role("london", "Global", "active", 60)
+    kept.ctl("london", "ha set-active London london")
+    kept.wait_role("london", "London", "active")
+    publish(kept, "london", "goes-on-alone")
+    kept.wait_synchronized("london", "London")
+
+
+def test_BK_1_all_servers_are_restored_together_and_come_up_synchronized(kept):
+    fresh = json.loads(kept["london"].out("mdsctl --json backup create"))
+    files = {row["server"]: row["file"] for row in fresh}
+    publish(kept, "london", "too-late")
+    kept.wait_synchronized("london", "London")
+    for city in CITIES:
+        kept[city].sh("mdsstop", timeout=60)
+    for city in CITIES:
+        done = kept[city].sh(f"mdsctl -y backup restore {files[city]}", timeout=120)
+        assert "WARNING: everything published since" in done.stderr, done.stderr
+    for city in CITIES:
+        kept[city].wait_up()
+    for domain, city in (("London", "london"), ("Tokyo", "tokyo"), ("Global", "london")):
+        kept.wait_role(city, domain, "active", 60)
+    other = {"london": "tokyo", "tokyo": "london"}
+    for domain, city in (("London", "london"), ("Tokyo", "tokyo"), ("Global", "london")):
+        wait_until(lambda: kept.peer(city, domain, other[city]).get("sync-status") == "synchronized", 60,
+                   f"{domain} to be synchronized", lambda: json.dumps(kept.ha(city, domain), indent=1))
+    for city in CITIES:
+        assert there(kept, city, "since") and not there(kept, city, "too-late")
+    # The log server was not restored; its newer history is not this one, and it gets a full copy.
+    for domain, city in (("London", "london"), ("Tokyo", "tokyo")):
+        kept.ctl(city, f"--yes ha sync {domain} logs")
+        kept.wait_synchronized(city, domain, 60)
+    publish(kept, "london", "goes-on")
+    kept.wait_synchronized("london", "London")
+    assert there(kept, "tokyo", "goes-on")
+    assert kept["london"].out("ls -d /var/lib/mds/before-*").strip()

@@ -1,0 +1,57 @@
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "json/json.hh"
+#include "pki/certificate.hh"
+
+namespace mds::backup {
+
+/// One thing in a backup. Paths begin with "state/" (what was below /var/lib/mds), "etc/" (/etc/mds) or
+/// "logs/".
+struct Entry {
+    enum class Kind { file, folder, link };
+    Kind kind = Kind::file;
+    mode_t mode = 0;
+    std::string user, group;
+    /// Of a link: where it points, relative.
+    std::string target;
+    uint64_t size = 0;
+    /// Of a file: SHA-256, hexadecimal.
+    std::string hash;
+};
+
+/// What a backup says about itself; signed by the server that made it.
+struct Manifest {
+    std::string version, deployment, deployment_id, server, uid, role, time, set;
+    std::map<std::string, Entry> entries;
+
+    json::object to_json() const;
+    /// Throws mds::Error(validation_failed) for anything that is none.
+    static Manifest parse(std::string_view text);
+};
+
+/// Writes the tar file: manifest, its signature, then the entries, whose files are below `staging`.
+/// Nothing is left behind when it throws.
+void write_archive(const Manifest& manifest, const std::string& staging, const std::string& trust,
+                   const std::string& file);
+
+/// Who vouches for a backup.
+struct Proof {
+    Manifest manifest;
+    /// Fingerprint of the deployment's root certificate, hexadecimal.
+    std::string root;
+    /// Whether that root is the one of this machine.
+    bool known_root = false;
+};
+
+/// Reads all of a backup: every byte of it must be what its server has signed. `root` is the root
+/// certificate of this machine, PEM, or empty. Extracts the entries into `folder`, an empty one of root's
+/// alone, unless it is empty. Throws mds::Error(validation_failed) naming what is wrong.
+Proof read_archive(const std::string& file, const std::string& root, const std::string& folder);
+
+}  // namespace mds::backup

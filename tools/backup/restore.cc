@@ -1,0 +1,273 @@
+// Bringing a server back to how it was (BK-1, BK-7 to BK-9). All Multi-Domain Servers of a set begin a
+// history of their own, so that nobody takes them for what they were later; one that is restored alone stays
+// in the common history and is merely behind.
+#include "restore.hh"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
+#include <grp.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <vector>
+
+#include "../mdsctl/client.hh"
+#include "archive.hh"
+#include "base/clock.hh"
+#include "base/error.hh"
+#include "base/ids.hh"
+#include "base/text.hh"
+#include "base/version.hh"
+#include "crypto/hash.hh"
+#include "snapshot.hh"
+
+extern char** environ;
+
+namespace mds::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string root_of_this_machine() {
+    std::string path = std::string(k_state) + "/trust/root.pem";
+    return fs::exists(path) ? read_file(path) : "";
+}
+
+json::object identity_of_this_machine() {
+    std::string path = std::string(k_state) + "/system/identity.json";
+    return fs::exists(path) ? json::parse_object(read_file(path)) : json::object{};
+}
+
+void run(const std::vector<std::string>& words) {
+    std::vector<char*> argv;
+    for (const std::string& w : words) argv.push_back(const_cast<char*>(w.c_str()));
+    argv.push_back(nullptr);
+    pid_t pid = 0;
+    int status = posix_spawn(&pid, argv[0], nullptr, nullptr, argv.data(), environ);
+    if (status == 0) waitpid(pid, &status, 0);
+    if (status != 0) throw Error(Code::internal, words[0] + " failed");
+}
+
+const char* role_word(const std::string& role) {
+    return role == "primary" ? "Primary" : role == "log-server" ? "log server" : "Secondary";
+}
+
+void check(const Manifest& m) {
+    if (m.version != version()) {
+        throw Error(Code::validation_failed,
+                    fmt::format("this backup was made by version {}; this server has {}", m.version, version()))
+            .refusal("RF-35", "install version " + m.version + ", restore, then upgrade");
+    }
+    json::object me = identity_of_this_machine();
+    std::string uid = json::get_string(me, "uid");
+    if (!uid.empty() && uid != m.uid) {
+        throw Error(Code::ha_invalid,
+                    fmt::format("this is the backup of {} ({}); this server is {} ({})", m.server,
+                                role_word(m.role), json::get_string(me, "name"),
+                                role_word(json::get_string(me, "role"))))
+            .refusal("", fmt::format("restore it on {}, or on a machine that was not set up", m.server));
+    }
+}
+
+/// Names of other Multi-Domain Servers that run now; empty also when nothing can be asked.
+std::vector<std::string> others_running() {
+    std::vector<std::string> out;
+    try {
+        ctl::Client client;
+        const json::object grid = client.grid();
+        for (const json::value& v : json::get_array(grid, "servers")) {
+            const json::object& s = v.as_object();
+            if (json::get_bool(s, "self") || json::get_string(s, "role") == "log-server") continue;
+            if (json::get_string(s, "state") == "running") out.push_back(json::get_string(s, "name"));
+        }
+    } catch (const Error&) {
+        // The services are stopped: that is how a set is restored.
+    }
+    return out;
+}
+
+/// A new history, the same on every server of the set (replication.md 5).
+void begin_history(const std::string& file, const std::string& set) {
+    SQLite::Database database(file, SQLite::OPEN_READWRITE);
+    SQLite::Statement get(database, "SELECT value FROM meta WHERE key='incarnation'");
+    if (!get.executeStep()) return;
+    SQLite::Column c = get.getColumn(0);
+    std::string old(static_cast<const char*>(c.getBlob()), static_cast<size_t>(c.getBytes()));
+    get.reset();
+    std::string made = crypto::sha256("restore " + set + " " + old).substr(0, 16);
+    SQLite::Statement put(database, "UPDATE meta SET value=? WHERE key='incarnation'");
+    put.bind(1, made.data(), static_cast<int>(made.size()));
+    put.exec();
+}
+
+/// What this machine knew after the backup and must not forget: who was revoked (K-19), and its audit trail.
+void keep_known(const std::string& restored) {
+    auto attach = [&](const std::string& path, SQLite::Database& database) {
+        std::string old = std::string(k_state) + path;
+        if (!fs::exists(old)) return false;
+        SQLite::Statement s(database, "ATTACH ? AS old");
+        s.bind(1, old);
+        s.exec();
+        return true;
+    };
+    for (const auto& item : fs::recursive_directory_iterator(restored)) {
+        std::string path = item.path().string().substr(restored.size());
+        if (item.path().extension() != ".db") continue;
+        SQLite::Database database(item.path(), SQLite::OPEN_READWRITE);
+        if (database.tableExists("revoked")) {
+            if (attach(path, database)) {
+                for (const char* table : {"issued", "revoked", "barred"}) {
+                    database.exec(fmt::format("INSERT OR IGNORE INTO {0} SELECT * FROM old.{0}", table));
+                }
+                database.exec("INSERT INTO counter SELECT * FROM old.counter WHERE true ON CONFLICT(authority) "
+                              "DO UPDATE SET number=MAX(number,excluded.number)");
+            }
+            // Serial numbers and lists that were given out since are passed over.
+            database.exec("UPDATE counter SET number=((number>>32)+1)<<32");
+        }
+        if (database.tableExists("audit") && attach(path, database)) {
+            database.exec("INSERT OR IGNORE INTO audit SELECT * FROM old.audit");
+        }
+    }
+}
+
+void give_back(const std::string& folder, const Manifest& m, const std::string& root) {
+    for (const auto& [path, e] : m.entries) {
+        if (path.rfind(root + "/", 0) != 0) continue;
+        std::string to = folder + "/" + path;
+        const passwd* user = getpwnam(e.user.c_str());
+        const group* group = getgrnam(e.group.c_str());
+        if (!user || !group) throw Error(Code::validation_failed, "there is no user " + e.user + " here");
+        if (lchown(to.c_str(), user->pw_uid, group->gr_gid) != 0 ||
+            (e.kind != Entry::Kind::link && chmod(to.c_str(), e.mode) != 0)) {
+            throw Error(Code::internal, to + ": " + std::strerror(errno));
+        }
+    }
+}
+
+/// Moves everything in a folder into another one.
+void move_all(const std::string& from, const std::string& to) {
+    fs::create_directories(to);
+    for (const auto& item : fs::directory_iterator(from)) {
+        fs::rename(item.path(), fs::path(to) / item.path().filename());
+    }
+}
+
+bool confirmed(const Restore& what, const std::string& question) {
+    if (what.yes) return true;
+    if (!isatty(STDIN_FILENO)) return false;
+    std::fprintf(stderr, "%s [y/N] ", question.c_str());
+    std::string line;
+    return std::getline(std::cin, line) && (line == "y" || line == "Y" || line == "yes");
+}
+
+void print(const Proof& proof) {
+    const Manifest& m = proof.manifest;
+    uint64_t bytes = 0;
+    size_t files = 0;
+    for (const auto& [path, e] : m.entries) {
+        bytes += e.size;
+        files += e.kind == Entry::Kind::file;
+    }
+    std::printf("Backup of   %s (%s) of %s\nMade        %s by version %s, set %s\n"
+                "Content     %zu files, %.1f MiB; every one as %s has signed it\n"
+                "Deployment  root certificate %s%s\n",
+                m.server.c_str(), role_word(m.role), m.deployment.c_str(), m.time.c_str(),
+                m.version.c_str(), m.set.c_str(), files, static_cast<double>(bytes) / (1 << 20),
+                m.server.c_str(), proof.root.substr(0, 32).c_str(),
+                proof.known_root ? "…, the one of this server" : "…, compare it: this machine knows none");
+}
+
+}  // namespace
+
+int verify(const std::string& file) {
+    print(read_archive(file, root_of_this_machine(), ""));
+    std::puts("The backup is whole.");
+    return 0;
+}
+
+int restore(const Restore& what) {
+    std::string stamp = std::to_string(wall_ms());
+    std::string folder = std::string(k_state) + "/restore-" + stamp,
+                before = std::string(k_state) + "/before-" + stamp,
+                before_etc = std::string(k_etc) + ".before-" + stamp;
+    struct Remove {
+        std::string path;
+        ~Remove() {
+            std::error_code ignored;
+            fs::remove_all(path, ignored);
+        }
+    } cleanup{folder};
+    fs::create_directories(folder);
+    chmod(folder.c_str(), 0700);
+    // All of it is read and proved before anything is asked or stopped.
+    Proof proof = read_archive(what.file, root_of_this_machine(), folder);
+    const Manifest& m = proof.manifest;
+    check(m);
+    print(proof);
+    std::vector<std::string> running = others_running();
+    if (!what.alone && !running.empty()) {
+        throw Error(Code::ha_invalid,
+                    "all Multi-Domain Servers are restored together, from one set; " + join(running, ", ") +
+                        (running.size() == 1 ? " still runs" : " still run"))
+            .refusal("", "mdsstop on every one of them, restore each, then mdsstart; or --alone");
+    }
+    std::fprintf(stderr, "%s",
+                 what.alone ? "\nWARNING: only this server goes back. What was published since comes from the\n"
+                              "others again; what only this server had since then is kept aside, not in use.\n"
+                            : "\nWARNING: everything published since this backup is gone from the deployment.\n"
+                              "Every Multi-Domain Server must be restored from its backup of the same set.\n"
+                              "Log servers are not restored: give them a full copy afterwards.\n");
+    if (!confirmed(what, "Restore?")) {
+        throw Error(Code::unconfirmed, "nothing was changed").refusal("", "mds_restore FILE, or with --yes");
+    }
+    if (!what.alone) {
+        for (const auto& [path, e] : m.entries) {
+            if (path.size() > 10 && path.compare(path.size() - 10, 10, "/public.db") == 0) {
+                begin_history(folder + "/" + path, m.set);
+            }
+        }
+    }
+    run({"/usr/sbin/mdsstop"});
+    keep_known(folder + "/state");
+    give_back(folder, m, "state");
+    give_back(folder, m, "etc");
+    // What was here stays beside it, until somebody deletes it.
+    fs::create_directories(before);
+    chmod(before.c_str(), 0700);
+    for (const auto& item : fs::directory_iterator(k_state)) {
+        std::string name = item.path().filename();
+        if (name.rfind("restore-", 0) == 0 || name.rfind("before-", 0) == 0) continue;
+        fs::rename(item.path(), fs::path(before) / item.path().filename());
+    }
+    move_all(folder + "/state", k_state);
+    if (fs::exists(folder + "/etc")) {
+        fs::create_directories(before_etc);
+        chmod(before_etc.c_str(), 0700);
+        for (const auto& item : fs::directory_iterator(folder + "/etc")) {
+            fs::path place = fs::path(k_etc) / item.path().filename();
+            if (fs::exists(place)) fs::rename(place, fs::path(before_etc) / item.path().filename());
+            fs::rename(item.path(), place);
+        }
+    }
+    run({"/usr/bin/systemd-tmpfiles", "--create", "mds.conf"});
+    run({"/usr/sbin/mdsstart"});
+    std::printf("%s is restored. What it had before is in %s.\n", m.server.c_str(), before.c_str());
+    if (!what.alone) {
+        std::printf("Next:  the other servers of the set %s, each from its own backup\n"
+                    "       mdsctl status\n",
+                    m.set.c_str());
+    } else {
+        std::printf("Next:  mdsctl status\n");
+    }
+    return 0;
+}
+
+}  // namespace mds::backup
