@@ -60,6 +60,14 @@ WorkDb::WorkDb(const std::string& path)
     database_->exec("PRAGMA temp_store=MEMORY");
     database_->exec("PRAGMA secure_delete=FAST");
     database_->exec("PRAGMA wal_autocheckpoint=4000");
+    // What a process that was killed had written and not flushed is read as if it were on the disk: it has
+    // to be, before anything is done because of it (a parked publish is taken back then).
+    try {
+        database_->exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch (const SQLite::Exception& e) {
+        // A full disk stops the copying of pages, not the flush before it.
+        if (e.getErrorCode() != SQLITE_FULL) throw;
+    }
     database_->exec(k_schema);
     add_column(*database_, "overlay", "base_doc");
     add_column(*database_, "parked", "origin");

@@ -54,6 +54,15 @@ Live::Live(const std::string& path, Access access)
     database->exec(k_schema);
 }
 
+void Live::make_durable() {
+    try {
+        database->exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch (const SQLite::Exception& e) {
+        // The log is on the disk before its pages are copied; a full disk stops only the copying.
+        if (e.getErrorCode() != SQLITE_FULL) throw;
+    }
+}
+
 SQLite::Statement& Live::sql(const char* text) {
     auto& slot = statements_[text];
     if (!slot) slot = std::make_unique<SQLite::Statement>(*database, text);
@@ -64,6 +73,7 @@ void PublicDb::Impl::open() {
     auto connect = [this] {
         reader.reset();
         live = std::make_unique<Live>(generations.live(), Live::Access::write);
+        live->make_durable();
         reader = std::make_unique<Live>(generations.live(), Live::Access::read);
         load();
     };

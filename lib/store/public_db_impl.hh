@@ -58,6 +58,9 @@ struct Live {
     enum class Access { write, read };
     Live(const std::string& path, Access access);
     std::unique_ptr<SQLite::Database> database;
+    /// Puts on the disk what a process that was killed had written and not flushed: it is read as
+    /// committed, and others are told of it.
+    void make_durable();
     /// The prepared form of a fixed SQL text, made at first use.
     SQLite::Statement& sql(const char* text);
 

@@ -18,6 +18,8 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
     database_ = std::make_unique<SQLite::Database>(
         folder_ + "/ca.db", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     database_->exec("PRAGMA journal_mode=WAL");
+    // What a killed process had written counts from here on: it must be on the disk (K-19).
+    database_->exec("PRAGMA wal_checkpoint(PASSIVE)");
     database_->exec("PRAGMA synchronous=FULL");
     database_->exec(
         "CREATE TABLE IF NOT EXISTS issued(serial TEXT PRIMARY KEY, authority TEXT, subject TEXT,"

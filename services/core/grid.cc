@@ -222,6 +222,22 @@ json::object Grid::json() {
                 {"next", json::array{"mdsctl server list"}}});
         }
     }
+    const json::object system = service_.system().status();
+    if (json::get_string(system, "state") == "collision") {
+        std::string others;
+        for (const json::value& v : json::get_array(system, "peers")) {
+            const json::object& p = v.as_object();
+            if (json::get_string(p, "ha-state") != "active") continue;
+            others += (others.empty() ? "" : ", ") + json::get_string(p, "mds-name");
+        }
+        problems.push_back(json::object{
+            {"what", others.empty() ? std::string("another server is Primary too")
+                                    : others + " is Primary too"},
+            {"why", "both were promoted while they did not hear each other; nothing is published in System "
+                    "Data until one of them steps back, on itself"},
+            {"since", 0},
+            {"next", json::array{"mdsctl ha set-standby \"System Data\""}}});
+    }
     if (std::vector<std::string> missing = service_.promotion_missing(); !missing.empty()) {
         json::array next;
         for (const std::string& command : missing) next.push_back(json::value(command));
