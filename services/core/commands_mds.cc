@@ -334,6 +334,9 @@ void Service::register_mds_commands() {
     w.add_command("delete-mds", [this](mgmt::Call& call) {
         call.only({"uid", "name"});
         require_primary("Deleting a Multi-Domain Server");
+        if (call.read_only()) {
+            throw Error(Code::no_permissions, "this session is read-only; nothing was changed");
+        }
         mgmt::View view = call.object("mds");
         auto row = find_mds(view.uid.text());
         if (row->role == "primary") {
@@ -404,25 +407,22 @@ void Service::remove_mds(mgmt::Call& call, const mgmt::View& view) {
     SQLite::Statement leaving(system_->workspace().work().db(), "INSERT OR REPLACE INTO departing VALUES(?)");
     leaving.bind(1, view.uid.text());
     leaving.exec();
-    system_->workspace().transact({call.user(), "delete-mds", "Delete server " + view.name, ""},
-                                  [&](mgmt::Call& c) {
-        for (const DomainRow& d : all_domains()) {
-            auto domain = c.get(d.uid);
-            json::array kept;
-            for (const json::value& s : json::get_array(domain->document, "servers")) {
-                if (json::get_string(s.as_object(), "multi-domain-server") !=
-                    store::make_reference(view.uid)) {
-                    kept.push_back(s);
-                }
+    // In the session of whoever asks: it is gone with the publish, and not with a discard (DS-5).
+    for (const DomainRow& d : all_domains()) {
+        auto domain = call.get(d.uid);
+        if (!domain) continue;
+        json::array kept;
+        for (const json::value& s : json::get_array(domain->document, "servers")) {
+            if (json::get_string(s.as_object(), "multi-domain-server") != store::make_reference(view.uid)) {
+                kept.push_back(s);
             }
-            if (kept.size() == json::get_array(domain->document, "servers").size()) continue;
-            json::object document = domain->document;
-            document["servers"] = std::move(kept);
-            c.put("domain", d.uid, std::move(document));
         }
-        c.remove(*c.get(view.uid));
-    });
-    revoke_departed();
+        if (kept.size() == json::get_array(domain->document, "servers").size()) continue;
+        json::object document = domain->document;
+        document["servers"] = std::move(kept);
+        call.put("domain", d.uid, std::move(document));
+    }
+    call.remove(*call.get(view.uid));
 }
 
 }  // namespace mds::core

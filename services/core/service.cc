@@ -234,6 +234,7 @@ void Service::content_changed() {
         set_members();
         reconcile();
         end_sessions_without_rights();
+        revoke_departed();
         update_status();
     });
 }
