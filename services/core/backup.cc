@@ -255,7 +255,9 @@ void Service::backup_mds(mgmt::Call& call, Then then) {
                                                "up at one moment")
             .refusal("", "mdsctl backup create --ignore-silent");
     }
-    int64_t now = wall_ms();
+    // Names are of seconds: two backups never have the same.
+    int64_t now = std::max(wall_ms(), last_backup_ms_ + 1000);
+    last_backup_ms_ = now;
     Uid task = system_->workspace().create_task("Backup", identity_->name, call.user(), false,
                                                 call.session_uid());
     json::object order{{"task", task.text()}, {"stamp", stamp_of(now)}, {"set", task.text()},

@@ -290,6 +290,8 @@ class Service {
     /// Sealing certificates of the mds-ca of the members.
     std::map<Uid, std::string> authority_recipients_;
     std::optional<Backup> backup_;
+    /// Wall ms of the last one that this server led.
+    int64_t last_backup_ms_ = 0;
     std::vector<std::function<void()>> waiting_for_global_;
     struct Withdrawal {
         int64_t after_ms = 0;

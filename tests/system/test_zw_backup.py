@@ -9,8 +9,9 @@ import tarfile
 import pytest
 
 from api import ApiError
-from deployment import Deployment
+from deployment import ROOT, Deployment
 from rig import wait_until
+from test_promotion import RAN, recorded
 
 CITIES = ("london", "tokyo")
 
@@ -20,6 +21,8 @@ def deployment_with_backup():
     """EX-1 with something in it and a backup of that, taken on London into /root/safe."""
     d = Deployment("backup")
     d.build()
+    for city in CITIES:
+        d[city].sh = recorded(city, d[city].sh)
     api = d.api("london", "London")
     api.send("add-host", {"name": "before", "ip-address": "192.0.2.1"})
     api.publish()
@@ -61,9 +64,19 @@ def test_BK_4_one_tar_file_named_by_date_and_time_on_every_server(kept):
         whole = kept[city].sh(f"mdsctl backup verify {kept.files[city]}")
         assert f"Backup of   {city}" in whole.stdout and "is whole" in whole.stdout, whole.stdout
         assert kept[city].out(f"stat -c %a {kept.files[city]}").strip() == "600"
+    # As a person sees it, at 80 columns.
+    screen = kept["london"].out("mdsctl backup create --directory /root/safe")
+    assert "SERVER" in screen and "Publishing was held for" in screen, screen
+    assert max(len(line) for line in screen.splitlines()) <= 80, screen
+    listed = kept["london"].out("mdsctl backup list --directory /root/safe")
+    assert kept.files["london"] in listed, listed
+    assert len(listed.splitlines()) == 3, listed  # also within one second none replaces another
+    assert "backed up" in kept["london"].out("mdsctl backup create --plan")
     # Classic: into the working directory, without a question.
-    out = kept["london"].out("mkdir -p /root/classic && cd /root/classic && mds_backup -b -l && ls")
-    assert re.search(r"^\d\d[A-Z][a-z][a-z]\d{4}-\d{6}\.mdsbk\.tar$", out, re.M), out
+    kept["london"].sh("mkdir -p /root/classic")
+    kept["london"].sh("cd /root/classic && mds_backup -b -l")
+    out = kept["london"].out("ls /root/classic")
+    assert re.fullmatch(r"\d\d[A-Z][a-z][a-z]\d{4}-\d{6}\.mdsbk\.tar", out.strip()), out
     plan = kept["tokyo"].out("cd /root && mds_backup -v")
     assert "london" in plan and "log server: not backed up" in plan, plan
     asked = kept["london"].sh("cd /root/classic && mds_backup </dev/null", check=False)
@@ -248,3 +261,18 @@ def test_BK_1_all_servers_are_restored_together_and_come_up_synchronized(kept):
     kept.wait_synchronized("london", "London")
     assert there(kept, "tokyo", "goes-on")
     assert kept["london"].out("ls -d /var/lib/mds/before-*").strip()
+
+
+def test_the_backup_document_holds_only_commands_that_ran_here(kept):
+    assert kept.files
+    stamp = re.compile(r"\d\d[A-Z][a-z][a-z]\d{4}-\d{6}")
+    ran = {stamp.sub("STAMP", line) for line in RAN}
+    inside, count = False, 0
+    with open(f"{ROOT}/docs/backup.md", encoding="utf-8") as file:
+        for line in file.read().splitlines():
+            if line.startswith("```"):
+                inside = not inside
+            elif inside and line:
+                count += 1
+                assert stamp.sub("STAMP", line) in ran, line
+    assert count >= 10

@@ -40,6 +40,7 @@ void create(ctl::Client& core, const json::object& order) {
     chmod(k_store, 0700);
     std::string staging = std::string(k_store) + "/." + stamp,
                 file = std::string(k_store) + "/" + stamp + ".mdsbk.tar";
+    if (fs::exists(file)) throw Error(Code::ha_invalid, file + " is there already; try again");
     fs::remove_all(staging);
     struct Remove {
         const std::string& path;

@@ -112,8 +112,8 @@ int backup_create(Client& client, const Options& options, const Backup& what) {
         return 0;
     }
     table.print(options, "");
-    std::printf("\nPublishing was held for %lld ms. Copy every file to another machine; each is as secret\n"
-                "as the server that it is of.\n",
+    std::printf("\nPublishing was held for %lld ms. Copy every file to another machine:\n"
+                "each is as secret as the server that it is of.\n",
                 static_cast<long long>(held));
     if (!json::get_string(task, "comments").empty()) {
         std::printf("%s %s\n", symbol(options, "warning").c_str(),
