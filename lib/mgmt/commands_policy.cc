@@ -81,10 +81,12 @@ json::object add_package(WorkspaceImpl& impl, Call& call) {
 /// The list of layers after {"add": [{name, position}], "remove": [...], "value": [...]}.
 json::array edited_layers(Call& call, const View& package, const json::value& given) {
     json::array layers = json::get_array(package.document, "access-layers");
+    // Nothing for a layer of the global policy: replies list it, and it is not the Domain's to place.
     auto mark_of = [&](const json::value& item) {
         std::string text = item.is_object() ? text_of(item.as_object(), "name")
                                             : model::coerce_string(item, "access-layers");
-        return json::value(store::make_reference(call.object("access-layer", text).uid));
+        View layer = call.object("access-layer", text);
+        return layer.global ? json::value() : json::value(store::make_reference(layer.uid));
     };
     auto each = [&](const json::value& list, auto&& action) {
         if (list.is_array()) {
@@ -98,6 +100,7 @@ json::array edited_layers(Call& call, const View& package, const json::value& gi
     };
     auto add = [&](const json::value& item) {
         json::value mark = mark_of(item);
+        if (mark.is_null()) return;
         without(mark);
         size_t at = layers.size();
         if (item.is_object()) {

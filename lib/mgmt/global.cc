@@ -49,7 +49,8 @@ class Export {
         }
         refuse_foreign();
         return {{"policy", policy},
-                {"revision", impl_.last_publish()},
+                {"revision", impl_.last_publish().rev},
+                {"session", impl_.last_publish().session.text()},
                 {"layers", std::move(layers)},
                 {"objects", std::move(objects_)}};
     }
@@ -144,6 +145,7 @@ class Assign {
         GlobalPolicy next;
         next.policy = call_.text_or("policy", "");
         next.revision = static_cast<uint64_t>(call_.integer("revision", 0));
+        next.session = call_.text_or("session", "");
         next.time_ms = impl_.now();
         next.by = call_.text_or("user", call_.user());
         bool withdrawn = call_.flag("withdraw");
@@ -267,6 +269,7 @@ class Assign {
         change.doc = json::canonical(json::object{{"name", k_state},
                                                   {"policy", next.policy},
                                                   {"revision", next.revision},
+                                                  {"session", next.session},
                                                   {"time", next.time_ms},
                                                   {"by", next.by},
                                                   {"layers", std::move(layers)},
@@ -283,7 +286,7 @@ class Assign {
 };
 
 json::object assign_policy(WorkspaceImpl& impl, Call& call) {
-    call.only({"policy", "revision", "layers", "objects", "user", "withdraw"});
+    call.only({"policy", "revision", "session", "layers", "objects", "user", "withdraw"});
     if (!call.permitted("root")) {
         throw Error(Code::command_not_found, "Unknown command [" + call.command() + "]");
     }
@@ -304,6 +307,7 @@ std::optional<GlobalPolicy> global_policy(WorkspaceImpl& impl) {
     GlobalPolicy out;
     out.policy = json::get_string(d, "policy");
     out.revision = static_cast<uint64_t>(json::get_int(d, "revision"));
+    out.session = json::get_string(d, "session");
     out.time_ms = json::get_int(d, "time");
     out.by = json::get_string(d, "by");
     for (const json::value& v : json::get_array(d, "layers")) {
@@ -343,29 +347,30 @@ void refuse_global(const View& view) {
         .refusal("", "change it in the Global Domain, publish there, assign the global policy again");
 }
 
-uint64_t WorkspaceImpl::last_publish() const {
+store::Revision WorkspaceImpl::last_publish() const {
     uint64_t below = db.position().rev + 1;
     for (;;) {
         auto page = db.revisions(below, 50);
-        if (page.empty()) return 0;
+        if (page.empty()) return {};
         for (const store::Revision& r : page) {
-            if (r.kind == "publish") return r.rev;
+            if (r.kind == "publish") return r;
             below = r.rev;
         }
     }
 }
 
 json::object Workspace::global_state() const {
-    uint64_t rev = impl_->db.position().rev;
-    if (impl_->global_state && impl_->global_state->first == rev) return impl_->global_state->second;
+    const store::Hash& at = impl_->db.position().hash;
+    if (impl_->global_state && impl_->global_state->first == at) return impl_->global_state->second;
     json::object out;
     if (impl_->settings.domain.type == "global domain") {
-        out["published"] = impl_->last_publish();
+        store::Revision last = impl_->last_publish();
+        out = {{"published", last.rev}, {"session", last.session.text()}};
     } else if (auto held = global_policy(*impl_)) {
-        out = {{"policy", held->policy}, {"revision", held->revision}, {"time", held->time_ms},
-               {"by", held->by}};
+        out = {{"policy", held->policy}, {"revision", held->revision}, {"session", held->session},
+               {"time", held->time_ms}, {"by", held->by}};
     }
-    impl_->global_state = {rev, out};
+    impl_->global_state = {impl_->db.position().hash, out};
     return out;
 }
 

@@ -17,6 +17,8 @@ struct GlobalPolicy {
     std::string policy;
     /// Newest publish of the Global Domain that is in it.
     uint64_t revision = 0;
+    /// Its session: after a takeover of the Global Domain the same number may be another publish.
+    std::string session;
     int64_t time_ms = 0;
     std::string by;
     /// Its ordered layers; the placeholder of the first one is filled with the Domain's first layer.

@@ -101,6 +101,7 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
             return c.op == store::Change::Op::remove && !db.get(c.uid);
         });
     }
+    if (hooks.check_changes) hooks.check_changes(request.changes);
     // What the command has put into work.db so far must be there before the publish is.
     if (!session->transient) commit();
     uint64_t count = session->changes;

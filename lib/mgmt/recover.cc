@@ -45,6 +45,16 @@ bool WorkspaceImpl::recover(const Parked::Publish& publish) {
         transaction.commit();
         return false;
     }
+    const std::vector<store::Image> images = store::decode(store::decompress(r.payload, r.codec));
+    if (std::any_of(images.begin(), images.end(), [this](const store::Image& image) {
+            const model::Type* type = catalog().find(image.change.type);
+            return type && type->own;
+        })) {
+        // An assignment of the global policy: it is ordered again, whole, not edited by somebody.
+        parked.finish(r.term_id, r.rev, now());
+        transaction.commit();
+        return false;
+    }
     std::map<Uid, store::Change> before;
     for (store::Image& image : store::decode(r.undo)) {
         if (image.change.op == store::Change::Op::put) {
@@ -63,7 +73,7 @@ bool WorkspaceImpl::recover(const Parked::Publish& publish) {
                                                 {"revision", r.rev},
                                                 {"time", r.time_ms},
                                                 {"author", r.author}}}};
-    for (const store::Image& image : store::decode(store::decompress(r.payload, r.codec))) {
+    for (const store::Image& image : images) {
         const store::Change& change = image.change;
         bool removed = change.op == store::Change::Op::remove;
         auto old = before.find(change.uid);

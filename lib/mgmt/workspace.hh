@@ -48,6 +48,8 @@ struct Hooks {
     std::function<int64_t()> now_ms;
     /// Throws to refuse a publish before it starts (RF-33); may be empty.
     std::function<void()> before_publish;
+    /// Throws to refuse a publish for what it changes; may be empty.
+    std::function<void(const std::vector<store::Change>&)> check_changes;
     /// Calls `then` when a Standby has this revision on its disk, or with the reason why none has it
     /// yet (zero-loss publish, replication.md 4). Empty: a publish waits for nobody.
     /// `tired` is called once, at the end or after a moment: whoever waits for the answer of the
@@ -221,8 +223,8 @@ class Workspace {
     void record(const AuditRow& row);
 
     // ---- global.cc ----
-    /// In a Domain: {"policy","revision","time","by"} of the global policy that is assigned to it, or
-    /// nothing; in the Global Domain: {"published": its newest publish}.
+    /// In a Domain: {"policy","revision","session","time","by"} of the global policy that is assigned to
+    /// it, or nothing; in the Global Domain: {"published","session"} of its newest publish.
     json::object global_state() const;
 
     /// `decorate` adds to the full form of objects what only this service knows (a status).

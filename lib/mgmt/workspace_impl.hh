@@ -238,10 +238,10 @@ struct WorkspaceImpl {
     void register_export_commands();
     // global.cc
     void register_global_commands();
-    /// Revision of the newest publish; 0 = none.
-    uint64_t last_publish() const;
-    /// Workspace::global_state() as it was at a revision.
-    std::optional<std::pair<uint64_t, json::object>> global_state;
+    /// The newest publish; revision 0 = none.
+    store::Revision last_publish() const;
+    /// Workspace::global_state() as it was at a position.
+    std::optional<std::pair<store::Hash, json::object>> global_state;
     /// As Workspace::decorate().
     std::function<void(const View&, json::object&)> decorator;
     void register_rule_commands();

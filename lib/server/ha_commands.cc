@@ -177,6 +177,11 @@ void register_ha_commands(Server& server) {
     change.description = "Makes the connected server Active when the Active one is lost";
     w.add_command("make-server-active",
                   [&server](mgmt::Call& call) { return make_server_active(server, call); }, change);
+    mgmt::CommandFlags install;
+    install.write = true;
+    install.description = "Sends users and objects to servers, as tasks";
+    w.add_command("install-database", [&server](mgmt::Call& call) { return server.install_database(call); },
+                  install);
     change.description = "Replaces the content of a peer with a full copy of this Active server";
     w.add_command("ha-full-sync",
                   [&server](mgmt::Call& call) { return ha_full_sync(server, call); }, change);

@@ -12,6 +12,7 @@
 #include "base/text.hh"
 #include "log/log.hh"
 #include "server/ha_action.hh"
+#include "server/install_database.hh"
 #include "server/replica_env.hh"
 #include "server/sync_link.hh"
 #include "server/sync_tasks.hh"
@@ -59,7 +60,8 @@ struct Server::Impl {
               shown_name(options.config)),
           replica(db, env, options.config.self, options.config.peers, timing_from(daemon.config())),
           sync_tasks(workspace, replica, options.config),
-          actions(workspace, replica, sync_tasks, options.config, options.folder) {
+          actions(workspace, replica, sync_tasks, options.config, options.folder),
+          installs(workspace, replica, options.config) {
         if (!db.set_aside().empty()) {
             log::error(fmt::format("the database of {} is damaged; a full copy comes from another "
                                    "server: {}",
@@ -108,6 +110,9 @@ struct Server::Impl {
         h.published = [this](const store::Revision&) {
             replica.committed();
             if (self->on_content) self->on_content();
+        };
+        h.check_changes = [this](const std::vector<store::Change>& changes) {
+            if (self->check_changes) self->check_changes(changes);
         };
         h.before_publish = [this] { require_not_held(); };
         h.purge_limit = [this] { return replica.held_by_all(); };
@@ -209,12 +214,13 @@ struct Server::Impl {
         replica.tick();
         sync_tasks.tick();
         actions.tick();
+        installs.tick();
         check_confirmed();
         if (status_dirty) {
             status_dirty = false;
             if (self->on_status) self->on_status();
         }
-        return unconfirmed.empty() ? replica.next_ms() : 50;
+        return unconfirmed.empty() && !installs.waiting() ? replica.next_ms() : 50;
     }
     /// Something came in: what it makes due is not put off until the next idle beat.
     void soon() {
@@ -252,6 +258,7 @@ struct Server::Impl {
     repl::Replica replica;
     SyncTasks sync_tasks;
     HaActions actions;
+    DatabaseInstalls installs;
     repl::Role was = repl::Role::starting;
     bool status_dirty = true;
     struct Unconfirmed {
@@ -402,6 +409,11 @@ json::object Server::status() const {
 }
 
 void Server::require_writable() const { impl_->replica.require_writable(); }
+
+json::object Server::install_database(mgmt::Call& call) {
+    impl_->soon();
+    return impl_->installs.start(call);
+}
 
 json::object Server::ha_action(const json::object& request) {
     std::string action = json::get_string(request, "action");

@@ -61,6 +61,8 @@ class Server {
     /// Throws when nothing may be changed here: a Standby, a fenced server, a collision (RF-05).
     void require_writable() const;
     json::object ha_action(const json::object& request);
+    /// The command install-database.
+    json::object install_database(mgmt::Call& call);
     /// Sends a message of another use over the same channel; kind from repl::Kind::application on.
     void send(const Uid& mds, uint16_t kind, std::string payload);
 
@@ -69,6 +71,8 @@ class Server {
     std::function<void()> on_status;
     /// The public content changed: by a publish here, by records of the Active, or as a whole.
     std::function<void()> on_content;
+    /// Throws to refuse a publish here for what it changes.
+    std::function<void(const std::vector<store::Change>&)> check_changes;
     /// The role changed.
     std::function<void(repl::Role)> on_role;
     /// A message sent by send() of a peer.

@@ -33,16 +33,19 @@ std::vector<std::string> names_in(const mgmt::Call& call, const char* parameter)
 
 }  // namespace
 
-uint64_t Service::global_published() {
-    uint64_t newest = 0;
+json::object Service::global_published() {
     auto row = find_domain(k_global_uid);
-    if (!row) return 0;
+    if (!row) return {};
+    // The Active's word; without one, the newest that any of its servers has told of.
+    Uid active = grid_->active_mds(row->uid);
+    json::object newest;
     for (const json::value& s : row->servers) {
         auto mds = Uid::parse(json::get_string(s.as_object(), "mds"));
         const json::object* cell = mds ? grid_->cell(*mds, row->uid) : nullptr;
         if (!cell) continue;
-        newest = std::max(newest, static_cast<uint64_t>(json::get_int(
-                                      json::get_object(*cell, "global"), "published")));
+        const json::object& there = json::get_object(*cell, "global");
+        if (*mds == active) return there;
+        if (json::get_int(there, "published") > json::get_int(newest, "published")) newest = there;
     }
     return newest;
 }
@@ -72,7 +75,8 @@ void Service::show_assignment(const mgmt::View& view, json::object& out) {
     if (!held.empty()) {
         bool same = fold(json::get_string(held, "policy")) ==
                     fold(json::get_string(view.document, "global-access-policy"));
-        bool newest = static_cast<uint64_t>(json::get_int(held, "revision")) >= global_published();
+        // Not by number: after a takeover the same number may be another publish.
+        bool newest = json::get_string(held, "session") == json::get_string(global_published(), "session");
         status = same && newest ? "up to date" : "not up to date";
         out["assignment-up-to-date"] = model::date(json::get_int(held, "time"));
     }
@@ -165,7 +169,9 @@ void Service::assign_global(const DomainRow& domain, json::object order, Then th
     }
     order["op"] = "assign-global";
     order["domain"] = domain.uid.text();
-    order["revision"] = global_published();
+    json::object published = global_published();
+    order["revision"] = json::get_int(published, "published");
+    order["session"] = json::get_string(published, "session");
     if (active == identity_->uid) return take_global_assignment(order, std::move(then));
     request(active, std::move(order), std::move(then), k_assign_ms);
 }
@@ -189,7 +195,8 @@ void Service::assign_global_here(const json::object& order, int64_t until, Then 
                   [this, order, until, domain, user, then](mgmt::Reply reply) {
         if (reply.status != 200) return then(std::move(reply));
         json::object given = json::parse_object(reply.body);
-        if (json::get_int(given, "revision") < json::get_int(order, "revision")) {
+        if (json::get_string(given, "session") != json::get_string(order, "session") &&
+            json::get_int(given, "revision") <= json::get_int(order, "revision")) {
             if (mono_ms() > until) {
                 return then(mgmt::error_reply(
                     Error(Code::ha_invalid,
@@ -209,7 +216,22 @@ void Service::assign_global_here(const json::object& order, int64_t until, Then 
 }
 
 void Service::withdraw_global() {
-    if (!system_ || !identity_ || identity_->role != "primary") return;
+    if (!system_ || !identity_ || identity_->role != "primary" || !system_->db().has_history()) return;
+    // Only what was deleted here, and only while this server decides: another one may know of an assignment
+    // that this one does not.
+    std::set<Uid> deleted;
+    {
+        SQLite::Statement s(system_->workspace().work().db(), "SELECT domain FROM withdrawing");
+        while (s.executeStep()) {
+            if (auto uid = Uid::parse(s.getColumn(0).getString())) deleted.insert(*uid);
+        }
+    }
+    if (deleted.empty()) return;
+    try {
+        system_->require_writable();
+    } catch (const Error&) {
+        return;
+    }
     std::set<Uid> assigned;
     system_->workspace().inspect([&](mgmt::Call& look) {
         for (const mgmt::View& v : look.all("global-assignment")) {
@@ -217,7 +239,7 @@ void Service::withdraw_global() {
         }
     });
     for (const DomainRow& row : all_domains()) {
-        if (row.type != "domain" || assigned.contains(row.uid) || grid_->active_mds(row.uid).is_nil() ||
+        if (row.type != "domain" || !deleted.contains(row.uid) || assigned.contains(row.uid) || grid_->active_mds(row.uid).is_nil() ||
             global_held(row.uid).empty()) {
             continue;
         }
@@ -228,6 +250,10 @@ void Service::withdraw_global() {
                       [this, uid = row.uid, name = row.name](mgmt::Reply reply) {
             if (reply.status == 200) {
                 withdrawals_.erase(uid);
+                SQLite::Statement done(system_->workspace().work().db(),
+                                       "DELETE FROM withdrawing WHERE domain=?");
+                done.bind(1, uid.text());
+                done.exec();
                 return;
             }
             std::string why = json::get_string(json::parse_object(reply.body), "message");
@@ -245,6 +271,18 @@ void Service::register_assignment_commands() {
     w.decorate([this](const mgmt::View& view, json::object& out) {
         if (view.type->name == "global-assignment") show_assignment(view, out);
     });
+    mgmt::CommandFlags drop;
+    drop.write = true;
+    drop.description = "Deletes an object of the type global-assignment";
+    w.add_command("delete-global-assignment", [this](mgmt::Call& call) {
+        mgmt::View view = call.object("global-assignment");
+        json::object reply = system_->workspace().generic("delete-global-assignment", call);
+        // What it gave goes once the deletion is published.
+        SQLite::Statement s(system_->workspace().work().db(), "INSERT OR REPLACE INTO withdrawing VALUES(?)");
+        s.bind(1, mgmt::Call::reference(view.document, "dependent-domain").value_or(Uid{}).text());
+        s.exec();
+        return reply;
+    }, drop);
     mgmt::CommandFlags flags;
     flags.anywhere = true;
     flags.system_only = true;

@@ -11,8 +11,6 @@ namespace {
 
 /// A member that does not confirm what it was sent gets it again after this time.
 constexpr int64_t k_again_ms = 2000;
-/// A replica knows more than the Primary says it has, for so long.
-constexpr int64_t k_ahead_ms = 5000;
 
 }  // namespace
 
@@ -105,14 +103,11 @@ void Service::catch_up_authority(const Uid& mds, const json::object& beat) {
         if (sender && sender->role == "primary") {
             const json::object& its = json::get_object(beat, "authority");
             primary_signs_ = json::get_string(its, "state") == "ready";
+            // It may have been restored, or not be the one that had signed last: once per connection it gets
+            // what is known here, whatever the numbers say, and forgets nothing (K-19).
             if (primary_signs_ && json::get_string(authority_, "state") == "replica" &&
-                json::get_int(its, "number") < json::get_int(authority_, "number")) {
-                // It was restored, or was not the one that had signed last: it forgets nothing (K-19). Not
-                // at once: its heartbeat may be behind what it has sent.
-                if (ahead_since_ == 0) ahead_since_ = mono_ms();
-                if (mono_ms() - ahead_since_ > k_ahead_ms) hand_authority_over(mds, [] {});
-            } else {
-                ahead_since_ = 0;
+                !knows_ours_.contains(mds)) {
+                hand_authority_over(mds, [this, mds] { knows_ours_.insert(mds); });
             }
         }
     }

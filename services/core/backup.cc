@@ -18,6 +18,8 @@ namespace {
 constexpr int64_t k_hold_ms = 120'000;
 /// Copying may take so long.
 constexpr int64_t k_copy_ms = 3'600'000;
+/// What is done here is not held much longer for the others: more than a minute for each of them is odd.
+constexpr int64_t k_fetch_ms = 600'000;
 constexpr int64_t k_answer_ms = 20'000, k_pin_ms = 90'000, k_level_ms = 10'000;
 
 /// "05Nov2026-141503" (BK-4).
@@ -107,6 +109,8 @@ void Service::backup_ended(json::object report) {
     if (!problem.empty()) log::error("backup: " + problem);
     report["server"] = identity_->name;
     backup_->report = report;
+    // Who leads fetches that soon, or is gone.
+    backup_->until_ms = std::min(backup_->until_ms, mono_ms() + k_fetch_ms);
     // Whoever waits for a moment that does not come hears why.
     if (auto pinned = std::exchange(backup_->pinned, {})) {
         pinned(mgmt::error_reply(Error(Code::internal, problem)));
@@ -176,6 +180,8 @@ std::vector<mgmt::Reply> Service::step_everywhere(const std::vector<MdsRow>& ser
                 }
             } catch (const Error& e) {
                 then(mgmt::error_reply(e));
+            } catch (const std::exception& e) {
+                then(mgmt::error_reply(Error(Code::internal, e.what())));
             }
         });
     }
@@ -226,8 +232,8 @@ void Service::run_backup(const std::vector<MdsRow>& servers, const json::object&
             report["held-ms"] = held;
             details.push_back(std::move(report));
         }
-    } catch (const Error& e) {
-        problem = e.message();
+    } catch (const std::exception& e) {
+        problem = e.what();
     }
     step_everywhere(servers, step("release"), k_answer_ms);
     daemon_.post([this, task, details, problem, warning] {

@@ -137,7 +137,7 @@ void Service::sign_for(const Uid& mds, const json::object& message, Then then) {
 }
 
 void Service::revoke_departed() {
-    if (identity_->role != "primary") return;
+    if (identity_->role != "primary" || !system_->db().has_history()) return;
     std::vector<std::string> servers;
     SQLite::Statement s(system_->workspace().work().db(), "SELECT uuid FROM departing");
     while (s.executeStep()) {

@@ -159,8 +159,9 @@ void Service::add_mds(mgmt::Call& call, Then then) {
                 w.finish_task(task, "failed", {}, twice.message());
                 return then(mgmt::error_reply(twice));
             }
-            then(mgmt::guarded([&] {
-                w.transact({call.user(), "add-mds", "Add server " + name, ""}, [&](mgmt::Call& c) {
+            // The machine is enrolled: it does not wait for who has the Global Domain locked.
+            mgmt::Reply reply = mgmt::guarded([&] {
+                w.transact({call.user(), "add-mds", "Add server " + name, "", true}, [&](mgmt::Call& c) {
                     json::object document{
                         {"name", name},
                         {"comments", json::get_string(given, "comments")},
@@ -190,12 +191,17 @@ void Service::add_mds(mgmt::Call& call, Then then) {
                 w.update_task(task, 100, name + " joined; first synchronization runs");
                 w.finish_task(task, "succeeded");
                 log::notice("server " + name + " was added", {{"MDS_SERVER", name}});
-                json::object reply;
+                json::object shown;
                 w.inspect([&](mgmt::Call& c) {
-                    if (auto view = c.get(uid)) reply = render_mds(c, *view);
+                    if (auto view = c.get(uid)) shown = render_mds(c, *view);
                 });
-                return reply;
-            }));
+                return shown;
+            });
+            if (reply.status != 200) {
+                w.finish_task(task, "failed", {},
+                              json::get_string(json::parse_object(reply.body), "message"));
+            }
+            then(std::move(reply));
         });
     });
 }
@@ -338,42 +344,7 @@ void Service::register_mds_commands() {
             throw Error(Code::no_permissions, "this session is read-only; nothing was changed");
         }
         mgmt::View view = call.object("mds");
-        auto row = find_mds(view.uid.text());
-        if (row->role == "primary") {
-            throw Error(Code::object_deletion, view.name + " is the Primary; it cannot be deleted")
-                .refusal("RF-26", "mdsctl server list");
-        }
-        std::vector<std::string> actives, primaries;
-        for (const DomainRow& d : all_domains()) {
-            for (const json::value& s : d.servers) {
-                const json::object& o = s.as_object();
-                if (json::get_string(o, "mds") != view.uid.text()) continue;
-                // Stopped, as it must be, it is Active still as long as nobody else is.
-                const json::object* last = grid_->cell(view.uid, d.uid);
-                Uid active = grid_->active_mds(d.uid);
-                if (active == view.uid || (active.is_nil() && last && row->replaced.empty() &&
-                                           json::get_string(*last, "role") == "active")) {
-                    actives.push_back(d.name);
-                }
-                if (json::get_bool(o, "primary")) primaries.push_back(d.name);
-            }
-        }
-        if (!actives.empty()) {
-            throw Error(Code::object_deletion, view.name + " holds the Active servers of " +
-                                                   join(actives, ", "))
-                .refusal("RF-16", grid_->silent(view.uid) ? "mdsctl ha force-active DOMAIN SERVER"
-                                                          : "mdsctl ha set-active DOMAIN SERVER");
-        }
-        if (!primaries.empty()) {
-            throw Error(Code::object_deletion,
-                        view.name + " holds the Primary servers of " + join(primaries, ", ") +
-                            "; promote another first")
-                .refusal("RF-17", "mdsctl domain list");
-        }
-        if (!grid_->silent(view.uid)) {
-            throw Error(Code::ha_invalid, view.name + " still runs; run mdsstop there first")
-                .refusal("RF-30", "mdsstop");
-        }
+        check_removal(view.uid);
         remove_mds(call, view);
         return json::object{{"message", "OK"}};
     }, change);
@@ -400,13 +371,62 @@ void Service::register_mds_commands() {
     }, processes);
 }
 
+void Service::check_removal(const Uid& server) {
+    auto row = find_mds(server.text());
+    if (!row) return;  // not published yet
+    if (row->role == "primary") {
+        throw Error(Code::object_deletion, row->name + " is the Primary; it cannot be deleted")
+            .refusal("RF-26", "mdsctl server list");
+    }
+    std::vector<std::string> actives, primaries;
+    for (const DomainRow& d : all_domains()) {
+        for (const json::value& s : d.servers) {
+            const json::object& o = s.as_object();
+            if (json::get_string(o, "mds") != server.text()) continue;
+            // Stopped, as it must be, it is Active still as long as nobody else is.
+            const json::object* last = grid_->cell(server, d.uid);
+            Uid active = grid_->active_mds(d.uid);
+            if (active == server || (active.is_nil() && last && row->replaced.empty() &&
+                                       json::get_string(*last, "role") == "active")) {
+                actives.push_back(d.name);
+            }
+            if (json::get_bool(o, "primary")) primaries.push_back(d.name);
+        }
+    }
+    if (!actives.empty()) {
+        throw Error(Code::object_deletion, row->name + " holds the Active servers of " +
+                                               join(actives, ", "))
+            .refusal("RF-16", grid_->silent(server) ? "mdsctl ha force-active DOMAIN SERVER"
+                                                      : "mdsctl ha set-active DOMAIN SERVER");
+    }
+    if (!primaries.empty()) {
+        throw Error(Code::object_deletion,
+                    row->name + " holds the Primary servers of " + join(primaries, ", ") +
+                        "; promote another first")
+            .refusal("RF-17", "mdsctl domain list");
+    }
+    if (!grid_->silent(server)) {
+        throw Error(Code::ha_invalid, row->name + " still runs; run mdsstop there first")
+            .refusal("RF-30", "mdsstop");
+    }
+}
+
+void Service::check_publish(const std::vector<store::Change>& changes) {
+    for (const store::Change& c : changes) {
+        if (c.op != store::Change::Op::remove || c.type != "mds") continue;
+        // It was checked when it was ordered, and may have become another since.
+        require_no_backup();
+        check_removal(c.uid);
+        // On the list of whose certificates are to be revoked before it is gone: nothing that happens in
+        // between makes one that has left keep them (DS-4).
+        SQLite::Statement leaving(system_->workspace().work().db(), "INSERT OR REPLACE INTO departing VALUES(?)");
+        leaving.bind(1, c.uid.text());
+        leaving.exec();
+    }
+}
+
 void Service::remove_mds(mgmt::Call& call, const mgmt::View& view) {
     require_no_backup();
-    // First on the list of whose certificates are to be revoked: nothing that happens in between makes
-    // one that has left keep them (DS-4).
-    SQLite::Statement leaving(system_->workspace().work().db(), "INSERT OR REPLACE INTO departing VALUES(?)");
-    leaving.bind(1, view.uid.text());
-    leaving.exec();
     // In the session of whoever asks: it is gone with the publish, and not with a discard (DS-5).
     for (const DomainRow& d : all_domains()) {
         auto domain = call.get(d.uid);

@@ -119,6 +119,8 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
         }
     } catch (const Error& e) {
         then(mgmt::error_reply(e));
+    } catch (const std::exception& e) {
+        then(mgmt::error_reply(Error(Code::internal, e.what())));
     }
 }
 
@@ -289,6 +291,7 @@ void Service::load_tasks_elsewhere() {
         "server TEXT NOT NULL, time_ms INTEGER NOT NULL)");
     // Deleted servers whose certificates are not revoked yet (certificates.cc).
     db.exec("CREATE TABLE IF NOT EXISTS departing(uuid TEXT PRIMARY KEY)");
+    db.exec("CREATE TABLE IF NOT EXISTS withdrawing(domain TEXT PRIMARY KEY)");
     db.exec("CREATE TABLE IF NOT EXISTS superseded(uuid TEXT PRIMARY KEY, serial TEXT NOT NULL)");
     SQLite::Statement old(db, "DELETE FROM task_elsewhere WHERE time_ms<?");
     old.bind(1, wall_ms() - k_keep_tasks_ms);

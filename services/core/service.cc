@@ -114,7 +114,10 @@ Service::~Service() = default;
 void Service::link_changed(const Uid& mds, const std::string& state, const std::string& reason) {
     grid_->link(mds, state, reason);
     // What was sent while it was away is lost: it gets everything once.
-    if (state == "connected") tell_whole_.insert(mds);
+    if (state == "connected") {
+        tell_whole_.insert(mds);
+        knows_ours_.erase(mds);
+    }
     // A member that is what it says tells that this server's certificate is revoked: it was deleted, also
     // when its own data says that it is the Primary. It must not begin a second life (FR-3).
     std::string why = cut_off_;
@@ -202,6 +205,7 @@ void Service::open_system() {
     options.config = system_config();
     system_ = std::make_unique<server::Server>(options);
     system_->on_content = [this] { content_changed(); };
+    system_->check_changes = [this](const std::vector<store::Change>& changes) { check_publish(changes); };
     system_->on_status = [this] { update_status(); };
     system_->on_message = [this](const Uid& mds, uint16_t kind, const std::string& payload) {
         on_message(mds, kind, payload);

@@ -218,8 +218,8 @@ class Service {
     void withdraw_global();
     /// assignment-status and its date.
     void show_assignment(const mgmt::View& view, json::object& out);
-    /// Newest publish of the Global Domain that any server has told of.
-    uint64_t global_published();
+    /// Newest publish of the Global Domain: {"published": revision, "session": its uid}.
+    json::object global_published();
     /// Workspace::global_state() of a Domain; empty when it has no global policy.
     json::object global_held(const Uid& domain);
 
@@ -284,8 +284,8 @@ class Service {
     bool primary_signs_ = false;
     /// Mono ms before which the authority is not handed over again.
     int64_t hand_over_after_ = 0;
-    /// Mono ms since when this replica knows more than the Primary; 0 = it does not.
-    int64_t ahead_since_ = 0;
+    /// Servers that took what this replica knows of the authority, since they were connected.
+    std::set<Uid> knows_ours_;
     std::map<Uid, int64_t> authority_sent_, revocations_sent_;
     /// Sealing certificates of the mds-ca of the members.
     std::map<Uid, std::string> authority_recipients_;
@@ -306,6 +306,10 @@ class Service {
     json::array check_servers(const json::array& given, const std::string& domain,
                               const json::array& present);
     void remove_mds(mgmt::Call& call, const mgmt::View& view);
+    /// Throws RF-16, RF-17, RF-26, RF-30 when this server cannot be deleted now.
+    void check_removal(const Uid& server);
+    /// The same at the publish, which may be much later.
+    void check_publish(const std::vector<store::Change>& changes);
 
     app::Daemon& daemon_;
     std::optional<Identity> identity_;

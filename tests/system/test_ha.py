@@ -346,3 +346,35 @@ def test_mdsctl_output_fits_eighty_columns(ex1):
         text = on_a_terminal(ex1, "london", words)
         assert text.strip() and line_length(text) <= 80, text
     ex1.wait_synchronized("london", "London")
+
+
+def test_PR_7_install_database_has_a_result_for_every_server(ex1):
+    api = ex1.api("london", "London")
+    api.send("add-host", {"name": "installed", "ip-address": "192.0.2.230", "ignore-warnings": True})
+    api.publish()
+    ex1.rig.cut("london", "logs")
+    ex1.rig.cut("tokyo", "logs")
+    try:
+        wait_until(lambda: ex1.peer("london", "London", "logs").get("sync-status") == "unreachable", 30,
+                   "the log server to be missed")
+        reply = api.call("install-database", targets=["London-1", "tokyo", "London-log"])
+        ends = {}
+        for one in reply["tasks"]:
+            def ended(task=one["task-id"]):
+                shown = api.call("show-task", task_id=task, details_level="full")["tasks"][0]
+                return shown if shown["status"] != "in progress" else None
+            ends[one["target"]] = wait_until(ended, 30, f"the task of {one['target']}")
+        assert ends["London-1"]["status"] == ends["tokyo"]["status"] == "succeeded", ends
+        assert "users and objects are there" in ends["tokyo"]["task-details"][0]["statusDescription"]
+        assert ends["London-log"]["status"] == "failed", ends
+        assert "London-log does not have revision" in ends["London-log"]["task-details"][0]["fault-message"]
+    finally:
+        ex1.rig.heal()
+    ex1.wait_synchronized("london", "London", 60)
+    reply = api.call("install-database", targets="London-log")
+    done = api.wait(reply)
+    assert done["status"] == "succeeded"
+    # Gateways are another matter, and told apart.
+    status, answer = api.raw("install-database", b'{"targets":["London-log","nothing"]}')[:2]
+    assert status == 400 and "apart" in str(answer), answer
+    api.close()

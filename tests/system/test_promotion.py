@@ -331,6 +331,16 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_5_DS_6_DS_7_the_old_primary_is_deleted_and_
     api.call("discard")
     assert api.call("show-mds", name="london")["domains"]
     assert not any(c["revoked"] for c in certificates(four, "tokyo", "servers") if "CN=london" in c["subject"])
+    # What was checked when it was ordered is checked again when it is published (RF-30).
+    api.call("delete-mds", name="london")
+    four["london"].sh("mdsstart")
+    wait_until(lambda: [s["state"] for s in four.ctl_json("tokyo", "server list")
+                        if s["name"] == "london"] == ["running"], 30, "London to be back")
+    refused(lambda: api.call("publish"), "RF-30")
+    api.call("discard")
+    four["london"].sh("mdsstop")
+    wait_until(lambda: [s["state"] for s in four.ctl_json("tokyo", "server list")
+                        if s["name"] == "london"] == ["silent"], 30, "London to be missed")
     api.close()
     other.close()
     four.ctl("tokyo", "-y server delete london")

@@ -140,18 +140,6 @@ bool good_path(const std::string& path) {
     return path.find('\0') == std::string::npos;
 }
 
-/// A link stays within the folder of its root.
-bool good_target(const std::string& path, const std::string& target) {
-    if (target.empty() || target.front() == '/') return false;
-    int depth = 0;
-    std::filesystem::path whole = std::filesystem::path(path).parent_path() / target;
-    for (const auto& part : whole) {
-        depth += part == ".." ? -1 : part == "." ? 0 : 1;
-        if (depth < 1) return false;
-    }
-    return true;
-}
-
 class Reader {
   public:
     explicit Reader(const std::string& file) : archive_(archive_read_new()) {
@@ -233,6 +221,17 @@ void write_piece(int fd, std::string_view piece) {
 
 }  // namespace
 
+bool stays_inside(const std::string& path, const std::string& target) {
+    if (target.empty() || target.front() == '/') return false;
+    int depth = 0;
+    std::filesystem::path whole = std::filesystem::path(path).parent_path() / target;
+    for (const auto& part : whole) {
+        depth += part == ".." ? -1 : part == "." ? 0 : 1;
+        if (depth < 1) return false;
+    }
+    return true;
+}
+
 json::object Manifest::to_json() const {
     json::object list;
     for (const auto& [path, e] : entries) {
@@ -282,7 +281,7 @@ Manifest Manifest::parse(std::string_view text) {
         e.target = json::get_string(row, "target");
         e.size = static_cast<uint64_t>(json::get_int(row, "size"));
         e.hash = json::get_string(row, "sha256");
-        if (!good_path(path) || (e.kind == Entry::Kind::link && !good_target(path, e.target))) {
+        if (!good_path(path) || (e.kind == Entry::Kind::link && !stays_inside(path, e.target))) {
             damaged("'" + path + "' leads out of it");
         }
         m.entries[path] = std::move(e);
@@ -293,6 +292,8 @@ Manifest Manifest::parse(std::string_view text) {
 void write_archive(const Manifest& manifest, const std::string& staging, const std::string& trust,
                    const std::string& file) {
     std::string text = json::text(manifest.to_json());
+    // What could not be read again is not written.
+    Manifest::parse(text);
     std::string key_text = read_file(trust + "/identity.key");
     std::string signature = pki::sign(pki::Key::from_pem(key_text), text);
     std::string certificates = read_file(trust + "/identity.pem") + read_file(trust + "/chain.pem") +

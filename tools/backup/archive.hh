@@ -35,6 +35,9 @@ struct Manifest {
     static Manifest parse(std::string_view text);
 };
 
+/// Whether a link at this path of a backup, pointing there, stays within its root.
+bool stays_inside(const std::string& path, const std::string& target);
+
 /// Writes the tar file: manifest, its signature, then the entries, whose files are below `staging`.
 /// Nothing is left behind when it throws.
 void write_archive(const Manifest& manifest, const std::string& staging, const std::string& trust,

@@ -118,23 +118,41 @@ void keep_known(const std::string& restored) {
         return true;
     };
     for (const auto& item : fs::recursive_directory_iterator(restored)) {
-        std::string path = item.path().string().substr(restored.size());
         if (item.path().extension() != ".db") continue;
+        std::string path = item.path().string().substr(restored.size());
         SQLite::Database database(item.path(), SQLite::OPEN_READWRITE);
-        if (database.tableExists("revoked")) {
-            if (attach(path, database)) {
+        bool authority = database.tableExists("revoked");
+        try {
+            if (authority && attach(path, database)) {
+                SQLite::Transaction transaction(database);
                 for (const char* table : {"issued", "revoked", "barred"}) {
                     database.exec(fmt::format("INSERT OR IGNORE INTO {0} SELECT * FROM old.{0}", table));
                 }
                 database.exec("INSERT INTO counter SELECT * FROM old.counter WHERE true ON CONFLICT(authority) "
                               "DO UPDATE SET number=MAX(number,excluded.number)");
+                transaction.commit();
             }
-            // Serial numbers and lists that were given out since are passed over.
-            database.exec("UPDATE counter SET number=((number>>32)+1)<<32");
+            if (database.tableExists("audit") && attach(path, database)) {
+                database.exec("INSERT OR IGNORE INTO audit SELECT * FROM old.audit");
+            }
+        } catch (const SQLite::Exception& e) {
+            // Damaged, perhaps the reason for all this: the backup counts.
+            std::fprintf(stderr, "WARNING: %s%s cannot be read (%s): %s\n", k_state, path.c_str(), e.what(),
+                         authority ? "what was revoked since the backup comes from the other servers"
+                                   : "its audit trail is not kept");
         }
-        if (database.tableExists("audit") && attach(path, database)) {
-            database.exec("INSERT OR IGNORE INTO audit SELECT * FROM old.audit");
-        }
+        // Serial numbers and lists that were given out since are passed over.
+        if (authority) database.exec("UPDATE counter SET number=((number>>32)+1)<<32");
+    }
+}
+
+/// Every owner that the backup names is a user of this machine.
+void check_owners(const Manifest& m) {
+    for (const auto& [path, e] : m.entries) {
+        if (path.rfind("logs", 0) == 0 || (getpwnam(e.user.c_str()) && getgrnam(e.group.c_str()))) continue;
+        throw Error(Code::validation_failed, path + " belongs to " + e.user + ":" + e.group +
+                                                 ", who is unknown here")
+            .refusal("", "make this user, or restore on the machine that it is of");
     }
 }
 
@@ -152,13 +170,28 @@ void give_back(const std::string& folder, const Manifest& m, const std::string& 
     }
 }
 
-/// Moves everything in a folder into another one.
-void move_all(const std::string& from, const std::string& to) {
-    fs::create_directories(to);
-    for (const auto& item : fs::directory_iterator(from)) {
-        fs::rename(item.path(), fs::path(to) / item.path().filename());
+/// Renames that are taken back unless all of them were made.
+class Swap {
+  public:
+    ~Swap() {
+        for (auto step = done_.rbegin(); step != done_.rend(); ++step) {
+            std::error_code failed;
+            fs::rename(step->second, step->first, failed);
+            if (failed) {
+                std::fprintf(stderr, "%s could not be put back from %s: %s\n", step->first.c_str(),
+                             step->second.c_str(), failed.message().c_str());
+            }
+        }
     }
-}
+    void move(const fs::path& from, const fs::path& to) {
+        fs::rename(from, to);
+        done_.emplace_back(from, to);
+    }
+    void keep() { done_.clear(); }
+
+  private:
+    std::vector<std::pair<fs::path, fs::path>> done_;
+};
 
 bool confirmed(const Restore& what, const std::string& question) {
     if (what.yes) return true;
@@ -235,27 +268,44 @@ int restore(const Restore& what) {
             }
         }
     }
+    check_owners(m);
     run({"/usr/sbin/mdsstop"});
-    keep_known(folder + "/state");
-    give_back(folder, m, "state");
-    give_back(folder, m, "etc");
-    // What was here stays beside it, until somebody deletes it.
-    fs::create_directories(before);
-    chmod(before.c_str(), 0700);
-    for (const auto& item : fs::directory_iterator(k_state)) {
-        std::string name = item.path().filename();
-        if (name.rfind("restore-", 0) == 0 || name.rfind("before-", 0) == 0) continue;
-        fs::rename(item.path(), fs::path(before) / item.path().filename());
-    }
-    move_all(folder + "/state", k_state);
-    if (fs::exists(folder + "/etc")) {
-        fs::create_directories(before_etc);
-        chmod(before_etc.c_str(), 0700);
-        for (const auto& item : fs::directory_iterator(folder + "/etc")) {
-            fs::path place = fs::path(k_etc) / item.path().filename();
-            if (fs::exists(place)) fs::rename(place, fs::path(before_etc) / item.path().filename());
-            fs::rename(item.path(), place);
+    try {
+        keep_known(folder + "/state");
+        give_back(folder, m, "state");
+        give_back(folder, m, "etc");
+        for (const std::string& aside : {before, before_etc}) {
+            fs::create_directories(aside);
+            chmod(aside.c_str(), 0700);
         }
+        sync();
+        // What was here stays beside it, until somebody deletes it.
+        Swap swap;
+        std::vector<fs::path> there;
+        for (const auto& item : fs::directory_iterator(k_state)) there.push_back(item.path());
+        for (const fs::path& path : there) {
+            std::string name = path.filename();
+            if (name.rfind("restore-", 0) == 0 || name.rfind("before-", 0) == 0) continue;
+            swap.move(path, fs::path(before) / name);
+        }
+        there.clear();
+        for (const auto& item : fs::directory_iterator(folder + "/state")) there.push_back(item.path());
+        for (const fs::path& path : there) swap.move(path, fs::path(k_state) / path.filename());
+        there.clear();
+        if (fs::exists(folder + "/etc")) {
+            for (const auto& item : fs::directory_iterator(folder + "/etc")) there.push_back(item.path());
+        }
+        for (const fs::path& path : there) {
+            fs::path place = fs::path(k_etc) / path.filename();
+            if (fs::exists(fs::symlink_status(place))) swap.move(place, fs::path(before_etc) / path.filename());
+            swap.move(path, place);
+        }
+        sync();
+        swap.keep();
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "The restore failed; this server goes on with what it had.\n");
+        run({"/usr/sbin/mdsstart"});
+        throw Error(Code::internal, e.what());
     }
     run({"/usr/bin/systemd-tmpfiles", "--create", "mds.conf"});
     run({"/usr/sbin/mdsstart"});

@@ -89,7 +89,12 @@ void Snapshot::walk(const std::string& folder, const std::string& prefix) {
         Entry entry = about(source);
         if (item.is_symlink()) {
             entry.target = fs::read_symlink(item.path());
-            entries_[path] = entry;
+            if (stays_inside(path, entry.target)) {
+                entries_[path] = entry;
+            } else {
+                std::fprintf(stderr, "%s points to %s and is not backed up\n", source.c_str(),
+                             entry.target.c_str());
+            }
         } else if (item.is_directory()) {
             entries_[path] = entry;
             walk(source, path);
@@ -104,7 +109,12 @@ void Snapshot::walk(const std::string& folder, const std::string& prefix) {
 
 void Snapshot::pin(const std::string& path, const std::string& source) {
     auto read = [&](const std::string& from) {
-        databases_.push_back({path, from, SQLite::Database(from, SQLite::OPEN_READONLY)});
+        // One that nobody has open is read as it lies: SQLite would leave files of root's beside it.
+        bool open = fs::exists(from + "-wal");
+        databases_.push_back({path, from,
+                              open ? SQLite::Database(from, SQLite::OPEN_READONLY)
+                                   : SQLite::Database("file:" + from + "?immutable=1",
+                                                      SQLite::OPEN_READONLY | SQLite::OPEN_URI)});
         // From the first read on it stays as it is now.
         databases_.back().database.exec("BEGIN");
         databases_.back().database.execAndGet("SELECT count(*) FROM sqlite_master");

@@ -159,6 +159,36 @@ TEST_F(GlobalPolicies, OnlyWhatChangedIsWrittenAndAllOfItGoesWhenWithdrawn) {
     EXPECT_EQ(json::get_array(domain.call("show-package", R"({"name":"Standard"})"), "access-layers").size(), 1u);
 }
 
+TEST_F(GlobalPolicies, GoingBackToARevisionLeavesThemAsAssigned) {
+    domain.call("add-host", R"({"name":"mine","ip-address":"192.0.2.1"})");
+    domain.publish();
+    json::object list = domain.call("show-sessions", R"({"view-published-sessions":true,"details-level":"uid"})");
+    std::string before(json::get_array(list, "objects").at(0).as_string());
+    global.call("add-host", R"({"name":"g-1","ip-address":"192.0.2.53"})");
+    global.publish();
+    ASSERT_EQ(assign().status, 200);
+    domain.call("set-host", R"({"name":"mine","comments":"later"})");
+    domain.publish();
+    std::string manager = domain.login(
+        {{"permissions", json::object{{"read-write", true}, {"manage-sessions", true}}}});
+    domain.good(manager, "revert-to-revision", R"({"to-session":")" + before + R"("})");
+    EXPECT_EQ(json::get_string(domain.good(manager, "show-host", R"({"name":"mine"})"), "comments"), "");
+    domain.good(manager, "show-host", R"({"name":"g-1"})");
+    EXPECT_FALSE(domain.workspace->global_state().empty());
+}
+
+TEST_F(GlobalPolicies, ALayerOfTheGlobalPolicyIsNotTheDomainsToPlace) {
+    global.publish();
+    ASSERT_EQ(assign().status, 200);
+    domain.call("set-package", R"({"name":"Standard","access-layers":{"value":["Global Network","Network"]}})");
+    json::object package = domain.call("show-package", R"({"name":"Standard"})");
+    EXPECT_EQ(json::get_array(package, "access-layers").size(), 2u) << json::text(package);
+    json::object shown = rulebase(domain, "Global Network");
+    json::object network = domain.call("show-access-layer", R"({"name":"Network"})");
+    EXPECT_EQ(json::get_string(shown.at("rulebase").as_array()[0].as_object(), "inline-layer"),
+              json::get_string(network, "uid"));
+}
+
 TEST_F(GlobalPolicies, ThePlaceholderCanBeMovedAndNothingElse) {
     for (auto [command, body] :
          {std::pair{"delete-access-rule", R"({"layer":"Global Network","name":"Placeholder for domain rules"})"},
