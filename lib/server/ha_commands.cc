@@ -179,7 +179,7 @@ void register_ha_commands(Server& server) {
                   [&server](mgmt::Call& call) { return make_server_active(server, call); }, change);
     mgmt::CommandFlags install;
     install.write = true;
-    install.description = "Sends users and objects to servers, as tasks";
+    install.description = "Sends the objects to servers, as tasks";
     w.add_command("install-database", [&server](mgmt::Call& call) { return server.install_database(call); },
                   install);
     change.description = "Replaces the content of a peer with a full copy of this Active server";

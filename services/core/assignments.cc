@@ -275,6 +275,7 @@ void Service::register_assignment_commands() {
     drop.write = true;
     drop.description = "Deletes an object of the type global-assignment";
     w.add_command("delete-global-assignment", [this](mgmt::Call& call) {
+        call.only({"uid", "name", "url", "global-domain", "dependent-domain"});
         mgmt::View view = call.object("global-assignment");
         json::object reply = system_->workspace().generic("delete-global-assignment", call);
         // What it gave goes once the deletion is published.
