@@ -1,6 +1,7 @@
 #include "mgmt/work_db.hh"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -82,9 +83,16 @@ WorkDb::Use WorkDb::sql(const char* text) {
 std::function<void()> WorkDb::flush() {
     int64_t written = sqlite3_total_changes64(database_->getHandle());
     if (written == flushed_) return {};
+    // The file that the name means now: flushing one that was replaced would keep nothing.
+    struct stat open_one {}, named {};
+    std::string path = database_->getFilename() + "-wal";
+    if (log_ && (fstat(*log_, &open_one) != 0 || stat(path.c_str(), &named) != 0 ||
+                 open_one.st_ino != named.st_ino)) {
+        log_.reset();
+    }
     if (!log_) {
         // SQLite holds no lock on this file that closing another descriptor of it would give up.
-        int fd = open((database_->getFilename() + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
+        int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
         if (fd < 0) return {};
         log_ = std::shared_ptr<int>(new int(fd), [](int* f) {
             close(*f);

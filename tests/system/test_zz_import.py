@@ -136,7 +136,11 @@ def test_power_cut_of_the_active_during_an_import_of_10000(ex1, tmp_path, moment
     # up and publishes it.
     left = after.changes()
     assert left is not None and left % RULES == 0, left
-    assert watch.at(kept - 3) <= left <= (job.told("Rules") + 1) * RULES, (left, kept, watch.seen[::10])
+    named = [(o["uid"], o["changes"], o["connected"], o["state"])
+             for o in after.api.call("show-sessions", limit=500, details_level="full")["objects"]
+             if o.get("session-name", o.get("name")) == name]
+    assert watch.at(kept - 3) <= left <= (job.told("Rules") + 1) * RULES, \
+        (left, kept, job.told("Rules"), named, watch.seen[::10], job.output[-600:])
     (session,) = [o for o in after.api.call("show-sessions", limit=500, details_level="full")["objects"]
                   if o.get("session-name", o.get("name")) == name]
     if left:
