@@ -1,11 +1,10 @@
 #include "server/server.hh"
 
 #include <fmt/core.h>
-
-#include <filesystem>
 #include <malloc.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/clock.hh"

@@ -33,39 +33,28 @@ std::vector<std::string> names_in(const mgmt::Call& call, const char* parameter)
 
 }  // namespace
 
-json::object Service::global_published() {
-    auto row = find_domain(k_global_uid);
-    if (!row) return {};
-    // The Active's word; without one, the newest that any of its servers has told of.
-    Uid active = grid_->active_mds(row->uid);
-    json::object newest;
-    for (const json::value& s : row->servers) {
-        auto mds = Uid::parse(json::get_string(s.as_object(), "mds"));
-        const json::object* cell = mds ? grid_->cell(*mds, row->uid) : nullptr;
-        if (!cell) continue;
-        const json::object& there = json::get_object(*cell, "global");
-        if (*mds == active) return there;
-        if (json::get_int(there, "published") > json::get_int(newest, "published")) newest = there;
-    }
-    return newest;
-}
-
-json::object Service::global_held(const Uid& domain) {
+json::object Service::global_state_of(const Uid& domain, const char* newest_by) {
     auto row = find_domain(domain.text());
     if (!row) return {};
-    // The Active's word; else whatever any of its servers has, the newest.
+    // The Active's word; without one, the newest that any of its servers has told of.
     Uid active = grid_->active_mds(domain);
-    json::object out;
+    json::object newest;
     for (const json::value& s : row->servers) {
         auto mds = Uid::parse(json::get_string(s.as_object(), "mds"));
         const json::object* cell = mds ? grid_->cell(*mds, domain) : nullptr;
         if (!cell) continue;
-        const json::object& held = json::get_object(*cell, "global");
-        if (*mds == active) return held;
-        if (json::get_int(held, "time") > json::get_int(out, "time")) out = held;
+        const json::object& there = json::get_object(*cell, "global");
+        if (*mds == active) return there;
+        if (json::get_int(there, newest_by) > json::get_int(newest, newest_by)) newest = there;
     }
-    return out;
+    return newest;
 }
+
+json::object Service::global_published() {
+    return global_state_of(*Uid::parse(k_global_uid), "published");
+}
+
+json::object Service::global_held(const Uid& domain) { return global_state_of(domain, "time"); }
 
 void Service::show_assignment(const mgmt::View& view, json::object& out) {
     auto domain = mgmt::Call::reference(view.document, "dependent-domain");
@@ -239,8 +228,8 @@ void Service::withdraw_global() {
         }
     });
     for (const DomainRow& row : all_domains()) {
-        if (row.type != "domain" || !deleted.contains(row.uid) || assigned.contains(row.uid) || grid_->active_mds(row.uid).is_nil() ||
-            global_held(row.uid).empty()) {
+        if (row.type != "domain" || !deleted.contains(row.uid) || assigned.contains(row.uid) ||
+            grid_->active_mds(row.uid).is_nil() || global_held(row.uid).empty()) {
             continue;
         }
         Withdrawal& w = withdrawals_[row.uid];

@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t k_hold_ms = 120'000;
 /// Copying may take so long.
 constexpr int64_t k_copy_ms = 3'600'000;
-/// What is done here is not held much longer for the others: more than a minute for each of them is odd.
+/// A server that is done holds Domains and roles this much longer at most: who leads may be gone.
 constexpr int64_t k_fetch_ms = 600'000;
 constexpr int64_t k_answer_ms = 20'000, k_pin_ms = 90'000, k_level_ms = 10'000;
 

@@ -218,6 +218,9 @@ class Service {
     void withdraw_global();
     /// assignment-status and its date.
     void show_assignment(const mgmt::View& view, json::object& out);
+    /// Workspace::global_state() of the Active of a Domain; without one, of the server where the number
+    /// under this key is largest.
+    json::object global_state_of(const Uid& domain, const char* newest_by);
     /// Newest publish of the Global Domain: {"published": revision, "session": its uid}.
     json::object global_published();
     /// Workspace::global_state() of a Domain; empty when it has no global policy.

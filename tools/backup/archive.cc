@@ -19,6 +19,7 @@
 #include "base/ids.hh"
 #include "base/text.hh"
 #include "crypto/hash.hh"
+#include "crypto/secret.hh"
 #include "pki/signature.hh"
 #include "pki/uri.hh"
 #include "pki/verify.hh"
@@ -295,6 +296,7 @@ void write_archive(const Manifest& manifest, const std::string& staging, const s
     // What could not be read again is not written.
     Manifest::parse(text);
     std::string key_text = read_file(trust + "/identity.key");
+    crypto::WipeAtEnd wipe(key_text);
     std::string signature = pki::sign(pki::Key::from_pem(key_text), text);
     std::string certificates = read_file(trust + "/identity.pem") + read_file(trust + "/chain.pem") +
                                read_file(trust + "/root.pem");

@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <iostream>
 #include <vector>
 
 #include "../mdsctl/client.hh"
@@ -193,14 +192,6 @@ class Swap {
     std::vector<std::pair<fs::path, fs::path>> done_;
 };
 
-bool confirmed(const Restore& what, const std::string& question) {
-    if (what.yes) return true;
-    if (!isatty(STDIN_FILENO)) return false;
-    std::fprintf(stderr, "%s [y/N] ", question.c_str());
-    std::string line;
-    return std::getline(std::cin, line) && (line == "y" || line == "Y" || line == "yes");
-}
-
 void print(const Proof& proof) {
     const Manifest& m = proof.manifest;
     uint64_t bytes = 0;
@@ -258,7 +249,9 @@ int restore(const Restore& what) {
                             : "\nWARNING: everything published since this backup is gone from the deployment.\n"
                               "Every Multi-Domain Server must be restored from its backup of the same set.\n"
                               "Log servers are not restored: give them a full copy afterwards.\n");
-    if (!confirmed(what, "Restore?")) {
+    ctl::Options options;
+    options.yes = what.yes;
+    if (!ctl::confirm(options, "Restore?")) {
         throw Error(Code::unconfirmed, "nothing was changed").refusal("", "mds_restore FILE, or with --yes");
     }
     if (!what.alone) {
