@@ -186,6 +186,18 @@ class Runner:
                 result.fail(f"simulation: {name}", tail(output, 80))
             else:
                 result.passed += int(output.rstrip().split("\n")[-1].split()[0])
+        interleave = os.path.join(self.build, "tests", "interleave")
+        fresh = ["--seconds", str(max(10, self.options.simulate_seconds // 3))]
+        with open(os.path.join(ROOT, "tests/simulation/interleave-seeds"), encoding="ascii") as file:
+            known = [line.split()[0] for line in file if line.strip() and line[0] != "#"]
+        for name, arguments in [("interleavings", fresh), *[(f"interleaving {seed}", ["--seed", seed])
+                                                           for seed in known]]:
+            code, output = run([interleave, *arguments], 600 + self.options.simulate_seconds)
+            print(f"simulation, {name}: {tail(output, 1)}", flush=True)
+            if code != 0:
+                result.fail(f"simulation: {name}", tail(output, 80))
+            else:
+                result.passed += int(output.rstrip().split("\n")[-1].split()[0])
         return result
 
     def integration(self):

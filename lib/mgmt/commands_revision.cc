@@ -221,7 +221,7 @@ void WorkspaceImpl::purge_by_schedule() {
     int64_t time = now();
     if (time < next_auto_purge_ms) return;
     next_auto_purge_ms = time + 60'000;
-    if (hooks.is_standby()) return;
+    if (hooks.is_standby() || hooks.shared_here()) return;
     purge_by_size();
     const model::Type* type = catalog().find("automatic-purge");
     if (!type) return;

@@ -120,6 +120,15 @@ void WorkspaceImpl::take_lock(Call& call, const View& view, bool by_hand) {
                                   "take-over-session uid " +
                                   found->second.session.text());
     }
+    if (auto other = hooks.shared && hooks.shared->locked ? hooks.shared->locked(view.uid) : std::nullopt;
+        other && !session.past_locks) {
+        throw Error(Code::object_locked,
+                    "Action cannot be executed on object: " + view.name + " due to: Object '" +
+                        view.name + "' is locked by another session. Owner: " + other->user +
+                        ", session: " + other->session.text() + " on " + other->server + ", since " +
+                        rfc3339(other->since_ms) + ".")
+            .refusal("RF-36", "Ask '" + other->user + "' to publish or discard on " + other->server + ".");
+    }
     Lock lock{session.uid, now(), by_hand};
     if (!session.transient) {
         begin_write();
@@ -137,6 +146,7 @@ void WorkspaceImpl::take_lock(Call& call, const View& view, bool by_hand) {
     undo.is_lock = true;
     journal.push_back(std::move(undo));
     locks[view.uid] = lock;
+    ++locks_version;
     ++lock_counts[session.uid];
 }
 
@@ -155,6 +165,7 @@ void WorkspaceImpl::drop_lock(const Uid& uid) {
     auto count = lock_counts.find(found->second.session);
     if (count != lock_counts.end() && --count->second == 0) lock_counts.erase(count);
     locks.erase(found);
+    ++locks_version;
 }
 
 std::vector<std::string> WorkspaceImpl::address_warnings(Call& call, const json::object& document,

@@ -64,6 +64,7 @@ store::PublicDb::PublishRequest request_of(const Session& session, const std::st
     request.session = session.uid;
     request.session_name = session.name();
     request.author = by;
+    request.author_uid = session.user_uid;
     request.description = json::get_string(session.info, "description");
     return request;
 }
@@ -87,9 +88,8 @@ std::vector<store::Change> changes_of(const Overlay& overlay) {
     return out;
 }
 
-uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by,
-                                bool marked_too) {
-    if (session->changes == 0) return 0;
+store::PublicDb::PublishRequest WorkspaceImpl::checked_request(const SessionPtr& session,
+                                                               const std::string& by, bool marked_too) {
     if (hooks.before_publish) hooks.before_publish();
     hooks.require_writable();
     if (session->recovered()) check_recovered(*session, marked_too);
@@ -101,11 +101,25 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
             return c.op == store::Change::Op::remove && !db.get(c.uid);
         });
     }
-    if (hooks.check_changes) hooks.check_changes(request.changes);
+    if (hooks.check_changes) hooks.check_changes(request.author_uid, request.changes);
+    return request;
+}
+
+uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by,
+                                bool marked_too) {
+    if (session->changes == 0) return 0;
+    store::PublicDb::PublishRequest request = checked_request(session, by, marked_too);
     // What the command has put into work.db so far must be there before the publish is.
     if (!session->transient) commit();
     uint64_t count = session->changes;
     settle();
+    if (hooks.shared_here()) {
+        uint64_t rev = hooks.shared->publish(std::move(request));
+        record(*session, "Publish", session->name(), std::to_string(count) + " changes, tentatively");
+        finish_published(session);
+        refresh_recovered(nullptr);
+        return rev;
+    }
     store::Revision revision = db.publish(std::move(request), hooks.fence);
     record(*session, "Publish", session->name(),
            std::to_string(count) + " changes, revision " + std::to_string(revision.rev));
@@ -131,6 +145,7 @@ void WorkspaceImpl::clear_changes(Session& session, bool retired_now) {
     }
     if (lock_count(session.uid) > 0) {
         std::erase_if(locks, [&](const auto& l) { return l.second.session == session.uid; });
+        ++locks_version;
         lock_counts.erase(session.uid);
     }
     std::erase_if(journal, [&](const Undo& u) { return u.session.get() == &session; });

@@ -112,6 +112,19 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
                                 call.session_uid());
     };
     bool marked_too = call.flag("ignore-warnings");
+    if (hooks.shared_here() && count > 0) {
+        Uid task;
+        store::PublicDb::PublishRequest request;
+        Reply reply = guarded([&] {
+            return atomically([&] {
+                request = checked_request(session, session->user, marked_too);
+                task = begin_task();
+                return json::object{{"task-id", task.text()}};
+            });
+        });
+        if (reply.status != 200) return then(std::move(reply));
+        return publish_shared(session, task, std::move(request), then);
+    }
     if (!hooks.background || session->changes <= k_at_once || session->recovered()) {
         uint64_t rev = 0;
         Uid task;
@@ -154,6 +167,47 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
                         return request;
                     },
                     end});
+}
+
+void WorkspaceImpl::publish_shared(const SessionPtr& session, const Uid& task,
+                                   store::PublicDb::PublishRequest request,
+                                   std::function<void(Reply)> then) {
+    uint64_t count = session->changes;
+    Uid published = session->uid;
+    // Its commands wait until it is decided; those of others go on.
+    session->publishing = true;
+    auto end = [this, weak = std::weak_ptr<bool>(alive), session, task, count, published,
+                then](std::optional<Error> error, bool tentative) {
+        if (!weak.lock()) return;
+        session->publishing = false;
+        Reply reply = guarded([&] {
+            if (error) throw std::move(*error);
+            // Its record may have come first, and ended the session.
+            if (session->uid == published && session->changes > 0) {
+                record(*session, "Publish", session->name(),
+                       std::to_string(count) + " changes" + (tentative ? ", tentatively" : ""));
+                finish_published(session);
+            }
+            refresh_recovered(nullptr);
+            self.finish_task(task, "succeeded", publish_details(count, published),
+                             tentative ? "published on this server; the Primary has not answered yet" : "");
+            return json::object{{"task-id", task.text()}};
+        });
+        if (reply.status != 200) {
+            std::string why =
+                json::get_string(json::parse_object(reply.body), "message", "not published");
+            self.finish_task(task, "failed", {}, why);
+        }
+        then(std::move(reply));
+        run_later();
+    };
+    try {
+        hooks.shared->ask(std::move(request), end);
+    } catch (const Error& error) {
+        end(error, false);
+    } catch (const std::exception& error) {
+        end(Error(Code::internal, error.what()), false);
+    }
 }
 
 bool WorkspaceImpl::replicated(uint64_t rev) const { return rev != 0 && hooks.replicate; }
@@ -203,7 +257,8 @@ void WorkspaceImpl::publish_beside(Publishing what) {
 }
 
 void WorkspaceImpl::run_later() {
-    while (!publishing && !later.empty()) {
+    // Those whose session is still being published come back to the end.
+    for (size_t waiting = later.size(); waiting > 0 && !publishing && !later.empty(); --waiting) {
         auto next = std::move(later.front());
         later.pop_front();
         next();

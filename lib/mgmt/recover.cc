@@ -32,13 +32,16 @@ std::string title_of(const Parked::Publish& publish) {
 
 }  // namespace
 
-bool WorkspaceImpl::recover(const Parked::Publish& publish) {
+bool WorkspaceImpl::recover(const Parked::Publish& publish,
+                            const std::vector<std::string>& refused_for) {
     const store::Revision& r = publish.record;
     Uid uid = recovered_uid(r.term_id, r.rev);
     Flushed flushed(work);
     WorkDb::Transaction transaction(work);
-    if (stored_session(uid) || db.revision_of_session(uid)) {
-        // Recovered before; or published or discarded, here or on another server.
+    bool taken_over = refused_for.empty() && !r.session.is_nil() && db.published(r.session);
+    if (stored_session(uid) || db.revision_of_session(uid) || taken_over) {
+        // Recovered before; or published or discarded, here or on another server; or carried out by the
+        // Active that came after, for the server that had asked for it.
         bool open = by_uid(uid) != nullptr;
         if (!open) parked.finish(r.term_id, r.rev, now());
         if (open) parked.keep(publish);
@@ -73,6 +76,14 @@ bool WorkspaceImpl::recover(const Parked::Publish& publish) {
                                                 {"revision", r.rev},
                                                 {"time", r.time_ms},
                                                 {"author", r.author}}}};
+    if (!refused_for.empty()) {
+        std::string why;
+        for (const std::string& line : refused_for) why += (why.empty() ? "" : " ") + line;
+        session->info["name"] = "refused: " +
+                                (r.session_name.empty() ? "" : r.session_name + " ") + "(" +
+                                publish.origin + ", " + rfc3339(r.time_ms) + ")";
+        session->info["comments"] = why;
+    }
     for (const store::Image& image : images) {
         const store::Change& change = image.change;
         bool removed = change.op == store::Change::Op::remove;
@@ -122,6 +133,26 @@ void WorkspaceImpl::refresh_recovered(const Session* except) {
 
 void Workspace::recover(const Parked::Publish& publish) {
     impl_->recover(publish);
+}
+
+void Workspace::give_back(const store::Transaction& transaction,
+                          const std::vector<std::string>& reasons) {
+    Parked::Publish publish{transaction.record(), impl_->settings.server_name};
+    // (term, revision) names a parked publish: of these nobody ever had a term.
+    publish.record.term_id = transaction.id;
+    publish.record.rev = 1;
+    impl_->recover(publish, reasons);
+}
+
+void Workspace::published_after_all(const Uid& session) {
+    SessionPtr given_back = impl_->by_uid(recovered_uid(session, 1));
+    if (!given_back || !given_back->untouched()) return;
+    WorkDb::Transaction transaction(impl_->work);
+    impl_->clear_changes(*given_back);
+    impl_->finish_parked(*given_back);
+    impl_->forget(*given_back);
+    transaction.commit();
+    log::notice("'" + given_back->name() + "' was published by the new Primary");
 }
 
 namespace {

@@ -139,8 +139,10 @@ void WorkspaceImpl::load_sessions() {
 
 void WorkspaceImpl::recover_published(const SessionPtr& session) {
     // The commit of public.db is the publish; marking it here may have been cut off.
-    if (session->changes == 0 || !db.revision_of_session(session->uid)) return;
-    log::notice("session " + session->uid.text() + " was published before the restart");
+    auto rev = session->changes > 0 ? db.revision_of_session(session->uid) : std::nullopt;
+    if (!rev) return;
+    if (auto record = db.revision(*rev); record && record->kind != "publish") return;
+    log::notice("session " + session->uid.text() + " was published as revision " + std::to_string(*rev));
     finish_published(session);
 }
 

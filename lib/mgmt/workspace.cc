@@ -71,7 +71,53 @@ void Workspace::update_settings(Settings settings) {
 
 void Workspace::content_changed() {
     impl_->refresh_recovered(nullptr);
+    if (!impl_->hooks.shared) return;
+    // Asked for here, decided elsewhere; the answer may have been lost.
+    std::vector<SessionPtr> open;
+    for (const auto& [uid, session] : impl_->sessions) {
+        if (session->changes > 0 && !session->publishing && !session->transient) open.push_back(session);
+    }
+    for (const SessionPtr& session : open) impl_->recover_published(session);
 }
+
+void Workspace::content_moved(const store::PublicDb& before) {
+    WorkDb::Transaction transaction(impl_->work);
+    for (const auto& [uid, session] : impl_->sessions) {
+        if (session->changes == 0 || session->transient || session->recovered()) continue;
+        Overlay& mine = impl_->overlay(*session);
+        std::vector<std::pair<Uid, uint64_t>> moved;
+        for (const auto& [object, entry] : mine.entries()) {
+            if (entry.base_rev == 0) continue;
+            auto old = before.get(object), now = impl_->db.get(object);
+            if (!old || !now || old->rev != entry.base_rev || now->rev == old->rev) continue;
+            if (old->doc == now->doc && old->name == now->name) moved.emplace_back(object, now->rev);
+        }
+        for (const auto& [object, rev] : moved) {
+            Entry entry = *mine.find(object);
+            entry.base_rev = rev;
+            mine.put(object, std::move(entry));
+            auto s = impl_->work.sql("UPDATE overlay SET base_rev=? WHERE session=? AND uid=?");
+            s.bind(1, static_cast<int64_t>(rev));
+            s.bindNoCopy(2, uid.bytes.data(), 16);
+            s.bindNoCopy(3, object.bytes.data(), 16);
+            s.exec();
+        }
+    }
+    transaction.commit();
+    content_changed();
+}
+
+std::vector<std::pair<Uid, LockElsewhere>> Workspace::locks() const {
+    std::vector<std::pair<Uid, LockElsewhere>> out;
+    for (const auto& [uid, lock] : impl_->locks) {
+        SessionPtr owner = impl_->by_uid(lock.session);
+        out.push_back({uid, {owner ? owner->user : "unknown", impl_->settings.server_name, lock.session,
+                             lock.since_ms}});
+    }
+    return out;
+}
+
+uint64_t Workspace::locks_version() const { return impl_->locks_version; }
 
 // ---- commands ----
 
@@ -176,6 +222,7 @@ void WorkspaceImpl::roll_back() {
             auto count = lock_counts.find(found->second.session);
             if (count != lock_counts.end() && --count->second == 0) lock_counts.erase(count);
             locks.erase(found);
+            ++locks_version;
         }
         if (step->lock) {
             locks[step->uid] = *step->lock;

@@ -14,6 +14,7 @@
 #include "mgmt/work_db.hh"
 #include "model/type.hh"
 #include "store/public_db.hh"
+#include "store/transaction.hh"
 
 namespace mds::mgmt {
 
@@ -37,6 +38,13 @@ struct Settings {
     uint64_t log_bytes = 0;
 };
 
+/// A lock that a session of another server holds.
+struct LockElsewhere {
+    std::string user, server;
+    Uid session;
+    int64_t since_ms = 0;
+};
+
 struct Hooks {
     /// Throws RF-05 Error(Code::standby) when this server is not Active.
     std::function<void()> require_writable;
@@ -49,7 +57,7 @@ struct Hooks {
     /// Throws to refuse a publish before it starts (RF-33); may be empty.
     std::function<void()> before_publish;
     /// Throws to refuse a publish for what it changes; may be empty.
-    std::function<void(const std::vector<store::Change>&)> check_changes;
+    std::function<void(const Uid& author, const std::vector<store::Change>&)> check_changes;
     /// Calls `then` when a Standby has this revision on its disk, or with the reason why none has it
     /// yet (zero-loss publish, replication.md 4). Empty: a publish waits for nobody.
     /// `tired` is called once, at the end or after a moment: whoever waits for the answer of the
@@ -64,6 +72,22 @@ struct Hooks {
     std::function<uint64_t()> purge_limit;
     /// Text that names the Active and how to reach it, for sessions that ended; may be empty.
     std::function<std::string()> where_active;
+    /// Of data that every server may change (replication.md 8); null elsewhere.
+    struct Shared {
+        /// Whether this server is one that publishes so now: not the one that decides.
+        std::function<bool()> here;
+        /// At once, tentatively; the revision in the database that is shown.
+        std::function<uint64_t(store::PublicDb::PublishRequest)> publish;
+        /// Decided by the server that decides, when it answers. `then`: nothing and whether it is
+        /// tentative, or why it was refused (nothing has changed then).
+        std::function<void(store::PublicDb::PublishRequest,
+                           std::function<void(std::optional<Error>, bool tentative)> then)>
+            ask;
+        /// Who has locked an object on another server.
+        std::function<std::optional<LockElsewhere>(const Uid&)> locked;
+    };
+    std::shared_ptr<const Shared> shared;
+    bool shared_here() const { return shared && shared->here(); }
 };
 
 /// uid of the Global Domain, the same in every deployment (management-api.md 4).
@@ -164,6 +188,10 @@ class Workspace {
     /// On the Active: keeps a parked publish as a recovered session of its author; on the disk when
     /// it returns. Nothing happens when it was recovered, published or discarded before.
     void recover(const Parked::Publish& publish);
+    /// Keeps a publish of this server that was refused as a recovered session of its author, with why.
+    void give_back(const store::Transaction& transaction, const std::vector<std::string>& reasons);
+    /// What was given back was published all the same: forgets it, unless its author has gone on with it.
+    void published_after_all(const Uid& session);
     /// This server is no longer Active: recovered sessions that nobody has gone on with wait for
     /// the next one.
     void release_recovered();
@@ -237,6 +265,12 @@ class Workspace {
     bool idle() const;
     /// The public content changed by other means than a publish here (records applied, full copy).
     void content_changed();
+    /// The database is another one now, which has other numbers for what may be the same content:
+    /// sessions go on with what they had edited when it is the same.
+    void content_moved(const store::PublicDb& before);
+    /// Locks of the sessions here, and a number that changes with them.
+    std::vector<std::pair<Uid, LockElsewhere>> locks() const;
+    uint64_t locks_version() const;
     /// Private work as it is now, as a file for a backup.
     void copy_private(const std::string& path);
     /// New name of the domain or of the server.

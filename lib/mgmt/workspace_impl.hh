@@ -185,6 +185,12 @@ struct WorkspaceImpl {
                          const std::function<void()>& answer);
     /// Publishes while other sessions are served.
     void publish_beside(Publishing what);
+    /// Publishes data that every server may change: the one that decides is asked.
+    void publish_shared(const SessionPtr& session, const Uid& task,
+                        store::PublicDb::PublishRequest request, std::function<void(Reply)> then);
+    /// What is to be published, checked.
+    store::PublicDb::PublishRequest checked_request(const SessionPtr& session, const std::string& by,
+                                                    bool marked_too);
     /// Waits for the publish beside other work and ends it; everything else that writes to the
     /// public database comes after it.
     void settle();
@@ -198,7 +204,7 @@ struct WorkspaceImpl {
     bool sweep();
 
     // ---- recover.cc ----
-    bool recover(const Parked::Publish& publish);
+    bool recover(const Parked::Publish& publish, const std::vector<std::string>& refused_for = {});
     /// The table row of a recovered session is done.
     void finish_parked(const Session& session);
     /// Overlays of recovered sessions are read again when they are needed: what is published is
@@ -270,6 +276,7 @@ struct WorkspaceImpl {
     std::unordered_map<std::string, SessionPtr> sids;
     std::unordered_map<std::string, Ended> ended;
     std::unordered_map<Uid, Lock> locks;
+    uint64_t locks_version = 0;
     std::map<Uid, uint64_t> lock_counts;
 
     std::vector<Undo> journal;

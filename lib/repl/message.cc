@@ -28,6 +28,7 @@ std::string PositionMessage::encode() const {
     for (const store::Term& term : history.terms) store::write_term(out, term);
     out.u64(oldest_record).u8(copy_percent).u32(parked).text(version).text(failure).text(work);
     out.u8(verified).text(damage).u32(schema).u32(schema_known).u8(asks);
+    out.u32(tentative).u64(static_cast<uint64_t>(tentative_since));
     return out.take();
 }
 
@@ -54,6 +55,9 @@ PositionMessage PositionMessage::decode(std::string_view bytes) {
     m.schema = in.u32();
     m.schema_known = in.u32();
     if (!in.done()) m.asks = in.u8();
+    if (in.done()) return m;
+    m.tentative = in.u32();
+    m.tentative_since = static_cast<int64_t>(in.u64());
     return m;
 }
 

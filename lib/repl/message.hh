@@ -32,6 +32,11 @@ enum class Kind : uint16_t {
     found = 17,            ///< here they are
     parked_put = 20,       ///< a publish that was parked here, piece by piece: keep it for its author
     parked_ok = 21,        ///< kept, or the piece that is wanted next
+    transaction_ask = 30,    ///< what was published here: carry it out (tentative.hh)
+    transaction_answer = 31, ///< refused
+    transactions = 32,       ///< what nobody has decided yet
+    transactions_kept = 33,  ///< these are on the disk here, or decided
+    locks = 34,              ///< objects that sessions here have locked (server/shared_data.hh)
     application = 100,     ///< from here on: other uses of the same channel, not of the replica
 };
 
@@ -61,6 +66,9 @@ struct PositionMessage {
     std::string work;
     /// The sender does not hear the receiver and wants its position at once.
     bool asks = false;
+    /// Publishes there that nobody has decided (tentative.hh), and since when (wall ms of the oldest).
+    uint32_t tentative = 0;
+    int64_t tentative_since = 0;
 
     std::string encode() const;
     static PositionMessage decode(std::string_view bytes);

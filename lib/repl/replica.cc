@@ -131,6 +131,22 @@ void Replica::gone(PeerState& p) {
     env_.status_changed();
 }
 
+void Replica::set_waiting(uint32_t count, int64_t since_ms) {
+    if (count == waiting_ && since_ms == waiting_since_) return;
+    waiting_ = count;
+    waiting_since_ = since_ms;
+    send_positions();
+    env_.status_changed();
+}
+
+std::vector<Replica::Heard> Replica::heard() const {
+    std::vector<Heard> out;
+    for (const PeerState& p : peers_) {
+        if (reachable(p) && !p.peer.log_server) out.push_back({p.peer.mds, p.linked_at});
+    }
+    return out;
+}
+
 History Replica::history() const { return {db_.position(), db_.terms()}; }
 
 PositionMessage Replica::my_position() const {
@@ -149,6 +165,8 @@ PositionMessage Replica::my_position() const {
     m.damage = health_.damage;
     m.collision = collision_;
     m.work = env_.open_work();
+    m.tentative = waiting_;
+    m.tentative_since = waiting_since_;
     if (receiving_) {
         m.copy_percent = receiving_->offer && !receiving_->have.empty()
                              ? static_cast<uint8_t>(100 * receiving_->received /
@@ -402,7 +420,7 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             case Kind::marks: on_marks(*p, payload); break;
             case Kind::lost: on_lost(*p, payload); break;
             case Kind::found: on_found(*p, payload); break;
-            case Kind::application: break;
+            default: break;  // of others on the same channel
         }
     } catch (const Error& e) {
         if (e.code() == Code::unknown_api_version && !p->foreign) {

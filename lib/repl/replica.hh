@@ -159,6 +159,9 @@ class Replica {
     void set_peers(std::vector<Peer> peers);
     /// Why this server changes nothing and never becomes Active, though it follows; empty: it may (FR-3).
     void set_fence(std::string why) { fence_ = std::move(why); }
+    const std::string& fence() const { return fence_; }
+    /// Publishes here that nobody has decided yet, and since when (wall ms): the others hear it.
+    void set_waiting(uint32_t count, int64_t since_ms);
     /// What mds-sync says about the link to a peer ("connected", "unreachable", "no-trust", ...).
     void set_link(const Uid& mds, const std::string& state, const std::string& reason);
     /// Something was committed here: ship it.
@@ -173,6 +176,15 @@ class Replica {
     /// The server that is Active as far as is known here: its peer entry, or nothing when it is
     /// this one or nobody.
     const Peer* active_peer() const;
+    /// The host of the Active that this server follows, while it answers and is the only one.
+    std::optional<Uid> followed_active() const;
+    /// Hosts of the servers that answer and may become Active, and when (mono) they were last connected.
+    struct Heard {
+        Uid mds;
+        int64_t linked_at = 0;
+    };
+    std::vector<Heard> heard() const;
+    bool is_member(const Uid& mds) const { return find(mds) != nullptr; }
     /// "normal", "no-active", "collision", "single" (multi-domain-ha.md 2.2).
     std::string domain_state() const;
     std::vector<PeerStatus> peer_status() const;
@@ -400,6 +412,8 @@ class Replica {
     bool collision_ = false;
     uint64_t collision_rev_ = 0;
     std::string fence_;
+    uint32_t waiting_ = 0;
+    int64_t waiting_since_ = 0;
     std::string failure_;
     int64_t started_at_ = 0, beat_at_ = 0;
     bool handing_over_ = false;

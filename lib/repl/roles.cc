@@ -24,6 +24,18 @@ const Peer* Replica::active_peer() const {
     return nullptr;
 }
 
+std::optional<Uid> Replica::followed_active() const {
+    const PeerState* found = nullptr;
+    for (const PeerState& p : peers_) {
+        if (!reachable(p) || p.last.role != Role::active) continue;
+        if (found || p.last.collision) return std::nullopt;
+        Relation r = compare(history(), p.last.history).relation;
+        if (r != Relation::same && r != Relation::behind) return std::nullopt;
+        found = &p;
+    }
+    return found ? std::optional(found->peer.mds) : std::nullopt;
+}
+
 std::string Replica::domain_state() const {
     if (collision_) return "collision";
     size_t servers = 1, actives = role_ == Role::active;

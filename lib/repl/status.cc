@@ -49,6 +49,13 @@ PeerStatus Replica::judge(const PeerState& p) const {
         s.reason = std::move(reason);
         s.next = std::move(next);
     };
+    // Work that only waits for the Primary's word for a moment is nothing to tell.
+    constexpr int64_t k_told_after_ms = 10'000;
+    auto old = [&](uint32_t count, int64_t since) {
+        return count > 0 && env_.wall_ms() - since > k_told_after_ms;
+    };
+    bool waits_there = old(p.last.tentative, p.last.tentative_since);
+    bool waits = waits_there || old(waiting_, waiting_since_);
     Comparison c = compare(history(), p.last.history);
     bool active_here = role_ == Role::active;
     if (p.link_state == "no-trust") {
@@ -134,6 +141,14 @@ PeerStatus Replica::judge(const PeerState& p) const {
         is(SyncStatus::sync_failed,
            fmt::format("content differs at revision {}", mine.rev),
            fmt::format("mdsctl ha sync {} --to {}", self_.domain, p.peer.mds_name));
+    } else if (waits) {
+        uint32_t count = waits_there ? p.last.tentative : waiting_;
+        int64_t since = waits_there ? p.last.tentative_since : waiting_since_;
+        is(SyncStatus::lagging,
+           fmt::format("{} publish{} that {} has wait{} for the Primary since {}", count,
+                       count == 1 ? "" : "es", waits_there ? p.peer.name : self_.name,
+                       count == 1 ? "s" : "", rfc3339(since)),
+           "mdsctl status");
     } else if (!p.last.verified || !verified()) {
         // Equal by what was applied; whether the disk still holds it is being read.
         is(SyncStatus::synchronizing,

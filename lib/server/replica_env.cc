@@ -148,7 +148,7 @@ void ReplicaEnv::in_background(std::function<void()> work, std::function<void()>
 }
 
 void ReplicaEnv::park(const std::vector<store::Revision>& records) {
-    parked_ += parked_rows_.put(records, server_name_);
+    parked_ += parked_rows_.put(before_park ? before_park(records) : records, server_name_);
 }
 
 uint32_t ReplicaEnv::parked_count() { return parked_; }

@@ -50,6 +50,8 @@ class ReplicaEnv : public repl::Env {
     std::function<void(repl::Role, const std::string&)> on_role;
     std::function<void(const std::vector<store::Revision>&, bool whole)> on_content;
     std::function<void()> on_status;
+    /// Of publishes that are to be parked, those that nobody else keeps; may be empty: all.
+    std::function<std::vector<store::Revision>(const std::vector<store::Revision>&)> before_park;
     std::function<void(const repl::Peer&, bool first)> on_copy_begins;
     std::function<void(const repl::Peer&, const std::string& problem)> on_copy_ends;
 

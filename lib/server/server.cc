@@ -13,6 +13,7 @@
 #include "server/ha_action.hh"
 #include "server/install_database.hh"
 #include "server/replica_env.hh"
+#include "server/shared_data.hh"
 #include "server/sync_link.hh"
 #include "server/sync_tasks.hh"
 
@@ -52,9 +53,10 @@ struct Server::Impl {
           options(std::move(o)),
           daemon(*options.daemon),
           db(options.folder),
+          shown(db.handle()),
           work(options.folder + "/work.db"),
           link(daemon.bus(), options.channel, options.object_path),
-          workspace(db, work, settings(), hooks()),
+          workspace(*shown, work, settings(), hooks()),
           env(daemon, link, db, workspace, options.folder, options.config.domain_name,
               shown_name(options.config)),
           replica(db, env, options.config.self, options.config.peers, timing_from(daemon.config())),
@@ -68,9 +70,27 @@ struct Server::Impl {
                        {{"MDS_DOMAIN", options.config.domain_name},
                         {"MDS_SERVER", options.config.self.name}});
         }
+        if (options.shared) {
+            SharedData::Outside outside;
+            outside.rules = [this](store::PublicDb& state, const Uid& author, const auto& changes,
+                                   bool final) { check(state, author, changes, final); };
+            outside.may_be_tentative = [this](const auto& changes) {
+                if (self->may_be_tentative) self->may_be_tentative(changes);
+            };
+            outside.may_commit = [this] { require_not_held(); };
+            outside.on_content = [this] {
+                if (self->on_content) self->on_content();
+            };
+            shared = std::make_unique<SharedData>(link, db, *shown, workspace, replica, options.folder,
+                                                  std::move(outside));
+        }
+        if (shared) {
+            env.before_park = [this](const auto& records) { return shared->tentative().park(records); };
+        }
         made = true;
         env.on_role = [this](repl::Role role, const std::string& why) { role_changed(role, why); };
-        env.on_content = [this](const std::vector<store::Revision>&, bool) {
+        env.on_content = [this](const std::vector<store::Revision>& records, bool) {
+            if (shared) shared->tentative().content_changed(records);
             workspace.content_changed();
             if (self->on_content) self->on_content();
         };
@@ -103,16 +123,23 @@ struct Server::Impl {
 
     mgmt::Hooks hooks() {
         mgmt::Hooks h;
-        h.require_writable = [this] { replica.require_writable(); };
-        h.is_standby = [this] { return replica.role() != repl::Role::active; };
-        h.fence = [this] { replica.require_writable(); };
+        h.require_writable = [this] { require_writable(); };
+        h.is_standby = [this] {
+            return replica.role() != repl::Role::active && !(shared && shared->tentative().shared());
+        };
+        h.fence = [this] {
+            replica.require_writable();
+            if (!shown->same_as(db)) throw Error(Code::internal, "the Active shows what is not committed");
+        };
         h.published = [this](const store::Revision&) {
             replica.committed();
             if (self->on_content) self->on_content();
         };
-        h.check_changes = [this](const std::vector<store::Change>& changes) {
-            if (self->check_changes) self->check_changes(changes);
+        h.check_changes = [this](const Uid& author, const std::vector<store::Change>& changes) {
+            // Of shared data the one that decides asks again.
+            check(*shown, author, changes, !shared || !shared->tentative().shared());
         };
+        if (options.shared) h.shared = shared_hooks();
         h.before_publish = [this] { require_not_held(); };
         h.purge_limit = [this] { return replica.held_by_all(); };
         h.now_ms = [] { return wall_ms(); };
@@ -141,6 +168,38 @@ struct Server::Impl {
         return h;
     }
 
+    std::shared_ptr<const mgmt::Hooks::Shared> shared_hooks() {
+        auto h = std::make_shared<mgmt::Hooks::Shared>();
+        h->here = [this] { return shared && shared->tentative().shared(); };
+        h->publish = [this](store::PublicDb::PublishRequest request) {
+            uint64_t rev = shared->tentative().publish(std::move(request));
+            if (self->on_content) self->on_content();
+            return rev;
+        };
+        h->ask = [this](store::PublicDb::PublishRequest request,
+                        std::function<void(std::optional<Error>, bool)> then) {
+            using Outcome = repl::Tentative::Outcome;
+            shared->tentative().ask(std::move(request),
+                                    [this, then](Outcome outcome, std::optional<Error> error) {
+                                        then(std::move(error), outcome == Outcome::tentative);
+                                        if (self->on_content) self->on_content();
+                                    });
+            soon();
+        };
+        h->locked = [this](const Uid& object) { return shared->locked(object); };
+        return h;
+    }
+
+    void check(store::PublicDb& state, const Uid& author, const std::vector<store::Change>& changes,
+               bool final) {
+        if (self->check_changes) self->check_changes(state, author, changes, final);
+    }
+
+    void require_writable() const {
+        if (shared) return shared->tentative().require_writable();
+        replica.require_writable();
+    }
+
     /// RF-33: a backup keeps this moment on all servers.
     void require_not_held() {
         if (hold_task.empty() || mono_ms() > hold_until_ms) return;
@@ -160,6 +219,10 @@ struct Server::Impl {
             env.release_recovered();
         }
         was = role;
+        if (shared) {
+            shared->tentative().role_changed();
+            soon();
+        }
         if (self->on_role) self->on_role(role);
     }
 
@@ -219,7 +282,8 @@ struct Server::Impl {
             status_dirty = false;
             if (self->on_status) self->on_status();
         }
-        return unconfirmed.empty() && !installs.waiting() ? replica.next_ms() : 50;
+        int next = unconfirmed.empty() && !installs.waiting() ? replica.next_ms() : 50;
+        return shared ? std::min(next, shared->tick()) : next;
     }
     /// Something came in: what it makes due is not put off until the next idle beat.
     void soon() {
@@ -250,6 +314,8 @@ struct Server::Impl {
     std::string hold_task;
     int64_t hold_until_ms = 0;
     store::PublicDb db;
+    /// What people read: db, or with shared data a copy of it with what is tentative.
+    std::unique_ptr<store::PublicDb> shown;
     mgmt::WorkDb work;
     SyncLink link;
     mgmt::Workspace workspace;
@@ -258,6 +324,7 @@ struct Server::Impl {
     SyncTasks sync_tasks;
     HaActions actions;
     DatabaseInstalls installs;
+    std::unique_ptr<SharedData> shared;
     repl::Role was = repl::Role::starting;
     bool status_dirty = true;
     struct Unconfirmed {
@@ -278,7 +345,8 @@ Server::Server(Options options) : impl_(std::make_shared<Impl>(this, std::move(o
 
 Server::~Server() = default;
 
-store::PublicDb& Server::db() { return impl_->db; }
+store::PublicDb& Server::db() { return *impl_->shown; }
+store::Position Server::position() const { return impl_->db.position(); }
 mgmt::Workspace& Server::workspace() { return impl_->workspace; }
 repl::Replica& Server::replica() { return impl_->replica; }
 const Config& Server::config() const { return impl_->options.config; }
@@ -287,6 +355,7 @@ void Server::start() {
     impl_->link.start();
     impl_->replica.set_fence(impl_->options.config.fence);
     impl_->replica.start();
+    if (impl_->shared) impl_->shared->start();
     std::weak_ptr<Impl> weak = impl_;
     impl_->alarm = impl_->daemon.alarm([weak] {
         auto impl = weak.lock();
@@ -315,7 +384,13 @@ void Server::execute(const std::string& sid, const std::string& command,
                      std::function<void(mgmt::Reply)> then) {
     impl_->used();
     if (impl_->upkeep) impl_->upkeep->within(k_upkeep_ms);
-    impl_->workspace.execute(sid, command, version, body, client, std::move(then));
+    if (!impl_->shared) return impl_->workspace.execute(sid, command, version, body, client, std::move(then));
+    impl_->workspace.execute(sid, command, version, body, client,
+                             [weak = std::weak_ptr<Impl>(impl_), then](mgmt::Reply reply) {
+                                 // Before the answer: who hears of a lock finds it on every server.
+                                 if (auto impl = weak.lock()) impl->shared->tell_locks();
+                                 then(std::move(reply));
+                             });
 }
 
 void Server::deliver(const std::string& peer, uint16_t kind, std::string payload) {
@@ -323,6 +398,11 @@ void Server::deliver(const std::string& peer, uint16_t kind, std::string payload
     if (!mds) return;
     if (kind >= static_cast<uint16_t>(repl::Kind::application)) {
         if (on_message) on_message(*mds, kind, std::move(payload));
+        return;
+    }
+    if (impl_->shared && kind >= static_cast<uint16_t>(repl::Kind::transaction_ask)) {
+        impl_->shared->receive(*mds, static_cast<repl::Kind>(kind), payload);
+        impl_->soon();
         return;
     }
     // Heartbeats come all the time.
@@ -399,6 +479,7 @@ json::object Server::status() const {
                         {"verified", replica.verified()},
                         {"damage", replica.damage()},
                         {"parked-problem", replica.parked_problem()},
+                        {"tentative", impl_->shared ? impl_->shared->status() : json::object{}},
                         {"global", impl_->workspace.global_state()},
                         {"term-cause", term.cause},
                         {"term-by", term.by},
@@ -407,7 +488,7 @@ json::object Server::status() const {
                         {"peers", std::move(peers)}};
 }
 
-void Server::require_writable() const { impl_->replica.require_writable(); }
+void Server::require_writable() const { impl_->require_writable(); }
 
 json::object Server::install_database(mgmt::Call& call) {
     impl_->soon();

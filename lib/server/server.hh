@@ -27,11 +27,16 @@ class Server {
         std::string channel;
         const model::Catalog* catalog = nullptr;
         Config config;
+        /// Every server may change this data, the Active decides (replication.md 8).
+        bool shared = false;
     };
     explicit Server(Options options);
     ~Server();
 
+    /// What people see here: with shared data, what is tentative too.
     store::PublicDb& db();
+    /// Of what is committed.
+    store::Position position() const;
     mgmt::Workspace& workspace();
     repl::Replica& replica();
     const Config& config() const;
@@ -71,8 +76,12 @@ class Server {
     std::function<void()> on_status;
     /// The public content changed: by a publish here, by records of the Active, or as a whole.
     std::function<void()> on_content;
-    /// Throws to refuse a publish here for what it changes.
-    std::function<void(const std::vector<store::Change>&)> check_changes;
+    /// Throws to refuse a publish by this author (nil: root) for what it changes in the state of a
+    /// database; `final`: when it does not throw, it takes place.
+    std::function<void(store::PublicDb&, const Uid& author, const std::vector<store::Change>&, bool final)>
+        check_changes;
+    /// Throws for changes that the Primary must decide before anybody sees them.
+    std::function<void(const std::vector<store::Change>&)> may_be_tentative;
     /// The role changed.
     std::function<void(repl::Role)> on_role;
     /// A message sent by send() of a peer.

@@ -157,6 +157,25 @@ void PublicDb::Impl::stand_at(const Revision& newest) {
     position = {incarnation, newest.term_id, newest.term_no, newest.rev, newest.hash, newest.digest};
 }
 
+Revision PublicDb::refuse(const PublishRequest& what, const std::vector<std::string>& reasons,
+                          const std::function<void()>& fence) {
+    Impl& db = *impl_;
+    Revision refused = db.transact([&] {
+        if (fence) fence();
+        Revision r = db.next_record("refusal", what.author);
+        r.session = what.session;
+        r.session_name = what.session_name;
+        json::array lines;
+        for (const std::string& reason : reasons) lines.push_back(json::value(reason));
+        r.meta = json::canonical(
+            json::object{{"description", what.description}, {"reasons", std::move(lines)}});
+        db.append(r);
+        return r;
+    });
+    db.stand_at(refused);
+    return refused;
+}
+
 Revision PublicDb::begin_term(const Term& wanted) {
     Revision r = impl_->transact([&] { return impl_->write_term(wanted); });
     impl_->terms.push_back(term_of(r));
@@ -254,6 +273,12 @@ std::optional<uint64_t> PublicDb::revision_of_session(const Uid& session) const 
     bind_blob(*s, 1, session.raw());
     if (!s->executeStep()) return std::nullopt;
     return static_cast<uint64_t>(s->getColumn(0).getInt64());
+}
+
+bool PublicDb::published(const Uid& session) const {
+    Use s(impl_->look("SELECT 1 FROM revision WHERE session=? AND kind='publish'"));
+    bind_blob(*s, 1, session.raw());
+    return s->executeStep();
 }
 
 std::vector<Revision> PublicDb::records(uint64_t from, size_t max_bytes) const {

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include <filesystem>
+
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "base/text.hh"
@@ -143,9 +145,24 @@ void PublicDb::Impl::load() {
 }
 
 PublicDb::PublicDb(std::string folder, const std::vector<Migration>& steps)
-    : impl_(std::make_unique<Impl>(folder, steps)) {}
+    : impl_(std::make_shared<Impl>(folder, steps)) {}
 
 PublicDb::~PublicDb() = default;
+
+std::unique_ptr<PublicDb> PublicDb::handle() const {
+    return std::unique_ptr<PublicDb>(new PublicDb(impl_));
+}
+
+std::unique_ptr<PublicDb> PublicDb::scratch(const std::string& folder) const {
+    std::filesystem::remove_all(folder);
+    // Makes the folder and names the file, which does not exist yet.
+    std::string file = Generations(folder).live();
+    copy_to(file);
+    auto copy = std::make_unique<PublicDb>(folder, impl_->steps);
+    copy->impl_->live->database->exec("PRAGMA synchronous=OFF");
+    copy->set_predefined(impl_->is_predefined);
+    return copy;
+}
 
 std::string PublicDb::set_aside() const { return impl_->set_aside; }
 

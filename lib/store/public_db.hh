@@ -45,7 +45,8 @@ struct Change {
 /// One record of the chained log (replication.md 5).
 struct Revision {
     uint64_t rev = 0;
-    /// "publish", "term" (a change of role), "purge" (older records were deleted) or "schema".
+    /// "publish", "refusal" (of a publish that was tentative on other servers), "term" (a change of
+    /// role), "purge" (older records were deleted) or "schema".
     std::string kind;
     Uid term_id;
     uint64_t term_no = 0;
@@ -108,6 +109,18 @@ class PublicDb {
     /// Error(internal) when a newer release has written it. `steps` outlives it.
     explicit PublicDb(std::string folder, const std::vector<Migration>& steps = migrations());
     ~PublicDb();
+    PublicDb(const PublicDb&) = delete;
+    PublicDb& operator=(const PublicDb&) = delete;
+
+    /// Another handle of the same database: whoever holds one may be given another database by
+    /// stand_for() while he goes on.
+    std::unique_ptr<PublicDb> handle() const;
+    /// From now on this is a handle of the database that `other` is one of.
+    void stand_for(const PublicDb& other) { impl_ = other.impl_; }
+    bool same_as(const PublicDb& other) const { return impl_ == other.impl_; }
+    /// A copy of this database in an empty `folder`, to try things on: it may be lost at any time and
+    /// is never flushed. What was in the folder is deleted.
+    std::unique_ptr<PublicDb> scratch(const std::string& folder) const;
 
     /// Empty, or which damaged database was put aside when this one was opened, why, and where it is
     /// kept (HW-4). This replica has no history then and takes a full copy from another server.
@@ -149,6 +162,11 @@ class PublicDb {
         Uid session;
         std::string session_name, author, description;
         std::vector<Change> changes;
+        /// The administrator; nil for root on the host.
+        Uid author_uid = {};
+        /// Of data that every server may change: the Multi-Domain Server where it was published, when that
+        /// is another one.
+        Uid origin = {};
     };
     /// Commits one publish as the next revision. `fence` runs inside the write transaction and
     /// throws when this server may not publish (role, term). Throws Error(validation_failed) with
@@ -176,6 +194,10 @@ class PublicDb {
     /// Gives back the memory that only makes the next access quicker.
     void shrink();
 
+    /// Commits that a publish does not take place, for the `reasons`: every server forgets it then
+    /// (kind "refusal", meta "reasons"). Its changes are not read.
+    Revision refuse(const PublishRequest& what, const std::vector<std::string>& reasons,
+                    const std::function<void()>& fence);
     /// Commits a change of role.
     Revision begin_term(const Term& term);
     /// Deletes the records of revision `up_to` and older for good, as a revision of its own that
@@ -193,8 +215,10 @@ class PublicDb {
     std::optional<Revision> revision(uint64_t rev) const;
     /// Newest first, without payload, below revision `below`.
     std::vector<Revision> revisions(uint64_t below, size_t limit) const;
-    /// The session uid was published: its revision.
+    /// The session uid was published, or refused (Revision::kind): its revision.
     std::optional<uint64_t> revision_of_session(const Uid& session) const;
+    /// It was published.
+    bool published(const Uid& session) const;
 
     // ---- replication ----
 
@@ -247,7 +271,8 @@ class PublicDb {
 
   private:
     struct Impl;
-    std::unique_ptr<Impl> impl_;
+    explicit PublicDb(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+    std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace mds::store

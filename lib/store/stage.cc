@@ -68,7 +68,12 @@ void PublicDb::Impl::write_publish(Staged& job) {
     r.session = request.session;
     r.session_name = request.session_name;
     r.changes = static_cast<uint32_t>(request.changes.size());
-    r.meta = json::canonical(json::object{{"description", request.description}});
+    json::object meta{{"description", request.description}};
+    if (!request.origin.is_nil()) {
+        meta["origin"] = request.origin.text();
+        meta["author-uid"] = request.author_uid.text();
+    }
+    r.meta = json::canonical(meta);
     std::vector<std::string> problems;
     std::vector<Image> before = write_changes(request.changes, r.rev, &problems, &job.given_up);
     check_references(request.changes, problems);

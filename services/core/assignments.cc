@@ -260,19 +260,6 @@ void Service::register_assignment_commands() {
     w.decorate([this](const mgmt::View& view, json::object& out) {
         if (view.type->name == "global-assignment") show_assignment(view, out);
     });
-    mgmt::CommandFlags drop;
-    drop.write = true;
-    drop.description = "Deletes an object of the type global-assignment";
-    w.add_command("delete-global-assignment", [this](mgmt::Call& call) {
-        call.only({"uid", "name", "url", "global-domain", "dependent-domain"});
-        mgmt::View view = call.object("global-assignment");
-        json::object reply = system_->workspace().generic("delete-global-assignment", call);
-        // What it gave goes once the deletion is published.
-        SQLite::Statement s(system_->workspace().work().db(), "INSERT OR REPLACE INTO withdrawing VALUES(?)");
-        s.bind(1, mgmt::Call::reference(view.document, "dependent-domain").value_or(Uid{}).text());
-        s.exec();
-        return reply;
-    }, drop);
     mgmt::CommandFlags flags;
     flags.anywhere = true;
     flags.system_only = true;

@@ -139,7 +139,7 @@ void Service::look_after_backup() {
 bool Service::level(const std::vector<MdsRow>& servers, std::string& behind) {
     std::set<Uid> taking_part;
     for (const MdsRow& m : servers) taking_part.insert(m.uid);
-    uint64_t mine = system_->db().position().rev;
+    uint64_t mine = system_->position().rev;
     for (const MdsRow& m : servers) {
         if (m.uid != identity_->uid && grid_->system_revision(m.uid) != mine) {
             behind = "System Data on " + m.name;

@@ -177,7 +177,7 @@ std::string BusObject::DeploymentId() {
 }
 
 uint64_t BusObject::Revision() {
-    return service_.has_system() ? service_.system().db().position().rev : 0;
+    return service_.has_system() ? service_.system().position().rev : 0;
 }
 
 std::vector<BusObject::PeerRow> BusObject::Peers() {

@@ -411,20 +411,6 @@ void Service::check_removal(const Uid& server) {
     }
 }
 
-void Service::check_publish(const std::vector<store::Change>& changes) {
-    for (const store::Change& c : changes) {
-        if (c.op != store::Change::Op::remove || c.type != "mds") continue;
-        // It was checked when it was ordered, and may have become another since.
-        require_no_backup();
-        check_removal(c.uid);
-        // On the list of whose certificates are to be revoked before it is gone: nothing that happens in
-        // between makes one that has left keep them (DS-4).
-        SQLite::Statement leaving(system_->workspace().work().db(), "INSERT OR REPLACE INTO departing VALUES(?)");
-        leaving.bind(1, c.uid.text());
-        leaving.exec();
-    }
-}
-
 void Service::remove_mds(mgmt::Call& call, const mgmt::View& view) {
     require_no_backup();
     // In the session of whoever asks: it is gone with the publish, and not with a discard (DS-5).

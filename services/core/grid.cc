@@ -86,7 +86,7 @@ json::object Grid::beat(bool whole) {
             {"certificate", service_.certificate()},
             {"authority", std::move(authority)},
             {"renewal-problem", service_.renewal_problem()},
-            {"revision", service_.system().db().position().rev},
+            {"revision", service_.system().position().rev},
             {"whole", whole},
             {"domain-servers", std::move(servers)},
             {"gone", std::move(gone)}};
@@ -237,6 +237,18 @@ json::object Grid::json() {
                     "Data until one of them steps back, on itself"},
             {"since", 0},
             {"next", json::array{"mdsctl ha set-standby \"System Data\""}}});
+    }
+    const json::object& tentative = json::get_object(system, "tentative");
+    int64_t waiting = json::get_int(tentative, "count"), since = json::get_int(tentative, "since");
+    if (waiting > 0 && wall_ms() - since > k_silent_ms) {
+        std::string against = json::get_string(tentative, "problem");
+        problems.push_back(json::object{
+            {"what", fmt::format("{} publish{} in System Data wait{} for the Primary", waiting,
+                                 waiting == 1 ? "" : "es", waiting == 1 ? "s" : "")},
+            {"why", "seen on the servers that answer here; the Primary carries it out or gives it back to its "
+                    "author" + (against.empty() ? "" : ". As it is now: " + against)},
+            {"since", since},
+            {"next", json::array{"mdsctl server list", "mdsctl promote --plan"}}});
     }
     if (std::vector<std::string> missing = service_.promotion_missing(); !missing.empty()) {
         json::array next;

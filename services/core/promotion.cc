@@ -304,7 +304,7 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
     bool open = std::any_of(plan.steps.begin(), plan.steps.end(),
                             [](const Promotion::Step& s) { return s.action != "left"; });
     if (resumes && !open) throw already;
-    uint64_t mine = system_->db().position().rev, told = grid_->system_revision(lost->uid);
+    uint64_t mine = system_->position().rev, told = grid_->system_revision(lost->uid);
     plan.system_missing = !resumes && told > mine ? told - mine : 0;
     return plan;
 }

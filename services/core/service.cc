@@ -202,10 +202,17 @@ void Service::open_system() {
     options.object_path = "/org/openmds/Core1";
     options.channel = "system";
     options.catalog = &model::system_catalog();
+    options.shared = true;
     options.config = system_config();
     system_ = std::make_unique<server::Server>(options);
     system_->on_content = [this] { content_changed(); };
-    system_->check_changes = [this](const std::vector<store::Change>& changes) { check_publish(changes); };
+    system_->check_changes = [this](store::PublicDb& db, const Uid& author,
+                                    const std::vector<store::Change>& changes, bool final) {
+        check_publish(db, author, changes, final);
+    };
+    system_->may_be_tentative = [this](const std::vector<store::Change>& changes) {
+        check_tentative(changes);
+    };
     system_->on_status = [this] { update_status(); };
     system_->on_message = [this](const Uid& mds, uint16_t kind, const std::string& payload) {
         on_message(mds, kind, payload);
@@ -279,7 +286,7 @@ void Service::update_status() {
     if (system_) {
         text = fmt::format("{} of {}: {} Domain Servers here, system revision {}", identity_->role,
                            identity_->deployment_name, placed_.size(),
-                           system_->db().position().rev);
+                           system_->position().rev);
     }
     daemon_.status(text);
     bus_->changed();

@@ -312,7 +312,15 @@ class Service {
     /// Throws RF-16, RF-17, RF-26, RF-30 when this server cannot be deleted now.
     void check_removal(const Uid& server);
     /// The same at the publish, which may be much later.
-    void check_publish(const std::vector<store::Change>& changes);
+    // rules.cc
+    /// Throws what is against these changes by an administrator (nil: root) in the state of `db`: nobody would be
+    /// left who may do everything; a server that must not be deleted yet; an author who was deleted.
+    /// `final`: what they begin elsewhere is written down, because they take place.
+    void check_publish(store::PublicDb& db, const Uid& author, const std::vector<store::Change>& changes,
+                       bool final);
+    void remember(const char* insert, const Uid& uid);
+    /// Throws RF-13 for what must not be seen before the Primary has decided it.
+    void check_tentative(const std::vector<store::Change>& changes);
 
     app::Daemon& daemon_;
     std::optional<Identity> identity_;

@@ -21,12 +21,14 @@ class Net;
 /// One host of the simulated network: a real database in a temporary folder and a replica.
 class Node : public Env {
   public:
-    Node(Net& net, Uid id, std::string word) : net_(net), mds(id), name(std::move(word)) {
-        char path[] = "/tmp/mds-repl-XXXXXX";
-        folder = mkdtemp(path);
-        server = Uid::make();
+    Node(Net& net, Uid id, std::string word, std::string disks = "/tmp")
+        : net_(net), mds(id), name(std::move(word)), folder(disks + "/mds-repl-XXXXXX") {
+        if (!mkdtemp(folder.data())) throw std::runtime_error("no folder below " + disks);
+        server = id;
+        server.bytes[0] ^= 0xff;
     }
     ~Node() override {
+        power_off();
         replica.reset();
         db.reset();
         std::filesystem::remove_all(folder);
@@ -34,6 +36,7 @@ class Node : public Env {
 
     void boot(bool founder);
     void power_off() {
+        if (on_power_off) on_power_off();
         replica.reset();
         db.reset();
     }
@@ -51,7 +54,7 @@ class Node : public Env {
 
     int64_t mono_ms() override;
     int64_t wall_ms() override { return mono_ms() + 1'700'000'000'000; }
-    Uid random_id() override { return *Uid::from_bytes(random_bytes(16)); }
+    Uid random_id() override;
     void send(const Uid& to, Kind kind, std::string payload) override;
     void make_copy(std::function<void(std::optional<CopyOffer>, std::string)> then) override {
         CopyOffer offer;
@@ -111,7 +114,7 @@ class Node : public Env {
     }
     void park(const std::vector<store::Revision>& records) override {
         if (disk_full) throw Error(Code::disk_full, "the disk is full");
-        for (const auto& r : records) {
+        for (const auto& r : on_park ? on_park(records) : records) {
             if (r.kind == "publish") parked.push_back({{r, name}, false});
         }
     }
@@ -152,10 +155,20 @@ class Node : public Env {
     void copy_ends(const Peer& peer, const std::string& problem) override {
         copies.push_back(peer.name + (problem.empty() ? " done" : " failed"));
     }
-    void role_changed(Role, const std::string&) override {}
-    void content_changed(const std::vector<store::Revision>&, bool) override {}
+    void role_changed(Role, const std::string&) override {
+        if (on_role) on_role();
+    }
+    void content_changed(const std::vector<store::Revision>& records, bool) override {
+        if (on_content) on_content(records);
+    }
     void status_changed() override {}
     void log(int, const std::string& text) override { lines.push_back(text); }
+
+    /// Of what a test puts beside the replica; empty elsewhere. `on_boot` makes it anew.
+    std::function<void()> on_boot, on_power_off, on_tick, on_role;
+    std::function<void(const std::vector<store::Revision>&)> on_content;
+    std::function<std::vector<store::Revision>(const std::vector<store::Revision>&)> on_park;
+    std::function<void(const Uid& from, Kind kind, const std::string& payload)> on_message;
 
     Net& net_;
     Uid mds, server;
@@ -183,9 +196,14 @@ class Node : public Env {
 
 class Net {
   public:
-    explicit Net(int count) {
+    explicit Net(int count) : Net(count, "/tmp", [](Node&) {}) {}
+    /// `prepare` runs for each before any is started.
+    Net(int count, const std::string& disks, const std::function<void(Node&)>& prepare,
+        std::function<Uid()> make_ids = Uid::make)
+        : ids(std::move(make_ids)) {
         for (int i = 0; i < count; ++i) {
-            nodes.push_back(std::make_unique<Node>(*this, Uid::make(), std::string(1, 'A' + i)));
+            nodes.push_back(std::make_unique<Node>(*this, ids(), std::string(1, 'A' + i), disks));
+            prepare(*nodes.back());
         }
         for (auto& n : nodes) n->boot(n == nodes.front());
         run(3000);
@@ -202,6 +220,7 @@ class Net {
         for (int64_t until = now + ms; now < until; now += 50) {
             for (auto& n : nodes) {
                 if (n->replica) n->replica->tick();
+                if (n->replica && n->on_tick) n->on_tick();
             }
             deliver();
         }
@@ -212,7 +231,10 @@ class Net {
             queue.pop_front();
             for (auto& n : nodes) {
                 if (lose && lose(m)) continue;
-                if (n->mds == m.to && n->replica && !cut.count({m.from, m.to})) {
+                if (n->mds != m.to || !n->replica || cut.count({m.from, m.to})) continue;
+                if (m.kind >= Kind::transaction_ask && n->on_message) {
+                    n->on_message(m.from, m.kind, m.payload);
+                } else {
                     n->replica->receive(m.from, m.kind, m.payload);
                 }
             }
@@ -227,6 +249,8 @@ class Net {
         Kind kind;
         std::string payload;
     };
+    /// Where ids come from; of a seed where a run must be repeated.
+    std::function<Uid()> ids;
     /// Says which messages do not arrive.
     std::function<bool(const Message&)> lose;
     std::deque<Message> queue;
@@ -239,7 +263,12 @@ inline void Node::boot(bool founder) {
     db = std::make_unique<store::PublicDb>(folder, *steps);
     Replica::Identity self{mds, server, name, release, name, false, founder, "London"};
     replica = std::make_unique<Replica>(*db, *this, self, net_.peers_of(*this), Timing{});
+    if (on_boot) on_boot();
     replica->start();
+}
+
+inline Uid Node::random_id() {
+    return net_.ids();
 }
 
 inline int64_t Node::mono_ms() {
