@@ -37,6 +37,7 @@ enum class Kind : uint16_t {
     transactions = 32,       ///< what nobody has decided yet
     transactions_kept = 33,  ///< these are on the disk here, or decided
     locks = 34,              ///< objects that sessions here have locked (server/shared_data.hh)
+    locks_seen = 35,         ///< and that the receiver knows them
     application = 100,     ///< from here on: other uses of the same channel, not of the replica
 };
 

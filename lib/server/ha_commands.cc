@@ -47,6 +47,8 @@ json::object show_ha_state(Server& server) {
     return {{"domains", json::array{std::move(domain)}}};
 }
 
+}  // namespace
+
 json::object show_ha_status(Server& server) {
     const Config& c = server.config();
     json::object status = server.status();
@@ -116,8 +118,20 @@ json::object show_ha_status(Server& server) {
                                          {"changes", json::get_int(s, "changes")}});
     }
     reply["recovered-sessions"] = std::move(recovered);
+    // Of data that every server changes: what waits for the Primary.
+    if (const json::object& waits = json::get_object(status, "tentative"); !waits.empty()) {
+        reply["tentative"] = waits;
+        if (int64_t count = json::get_int(waits, "count")) {
+            std::string problem = json::get_string(waits, "problem"), told = json::get_string(reply, "reason");
+            reply["reason"] = (told.empty() ? "" : told + "; ") +
+                              fmt::format("{} publish{} wait{} for the Primary{}", count, count == 1 ? "" : "es",
+                                          count == 1 ? "s" : "", problem.empty() ? "" : "; now: " + problem);
+        }
+    }
     return reply;
 }
+
+namespace {
 
 json::object set_ha_state(Server& server, mgmt::Call& call) {
     call.only({"new-state", "ignore-errors", "target", "force"});

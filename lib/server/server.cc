@@ -387,9 +387,10 @@ void Server::execute(const std::string& sid, const std::string& command,
     if (!impl_->shared) return impl_->workspace.execute(sid, command, version, body, client, std::move(then));
     impl_->workspace.execute(sid, command, version, body, client,
                              [weak = std::weak_ptr<Impl>(impl_), then](mgmt::Reply reply) {
-                                 // Before the answer: who hears of a lock finds it on every server.
-                                 if (auto impl = weak.lock()) impl->shared->tell_locks();
-                                 then(std::move(reply));
+                                 auto impl = weak.lock();
+                                 if (!impl) return then(std::move(reply));
+                                 impl->shared->tell_locks([then, reply] { then(reply); });
+                                 impl->soon();
                              });
 }
 

@@ -5,8 +5,15 @@
 #include "base/clock.hh"
 #include "log/log.hh"
 #include "mgmt/parked.hh"
+#include "store/codec.hh"
 
 namespace mds::server {
+namespace {
+
+/// A server that is there answers within a few milliseconds.
+constexpr int64_t k_patience_ms = 300;
+
+}  // namespace
 
 SharedData::SharedData(SyncLink& link, store::PublicDb& committed, store::PublicDb& shown,
                        mgmt::Workspace& workspace, repl::Replica& replica, const std::string& folder,
@@ -26,17 +33,42 @@ void SharedData::start() { tentative_.start(); }
 int SharedData::tick() {
     tentative_.tick();
     tell_locks();
-    return tentative_.next_ms();
+    release_waiting();
+    return telling_.empty() ? tentative_.next_ms() : std::min(tentative_.next_ms(), 50);
 }
 
 void SharedData::receive(const Uid& mds, repl::Kind kind, std::string_view payload) {
     if (kind == repl::Kind::locks) return on_locks(mds, payload);
+    if (kind == repl::Kind::locks_seen) {
+        seen_[mds] = store::Reader(payload).u64();
+        return release_waiting();
+    }
     tentative_.receive(mds, kind, payload);
 }
 
 // ---- locks ----
 
-void SharedData::tell_locks() {
+bool SharedData::all_know(uint64_t version) const {
+    for (const repl::Replica::Heard& peer : replica_.heard()) {
+        auto told = told_.find(peer.mds);
+        if (told == told_.end()) continue;  // nothing is what it knows of a server without locks
+        auto seen = seen_.find(peer.mds);
+        if (seen == seen_.end() || seen->second < version) return false;
+    }
+    return true;
+}
+
+void SharedData::release_waiting() {
+    std::vector<Telling> known;
+    std::erase_if(telling_, [&](Telling& one) {
+        if (!all_know(one.version) && mono_ms() < one.until) return false;
+        known.push_back(std::move(one));
+        return true;
+    });
+    for (Telling& one : known) one.then();
+}
+
+void SharedData::tell_locks(std::function<void()> then) {
     uint64_t version = workspace_.locks_version();
     std::string text;
     for (const repl::Replica::Heard& peer : replica_.heard()) {
@@ -54,10 +86,15 @@ void SharedData::tell_locks() {
                                             {"since", lock.since_ms}});
             }
             text = json::text(json::object{{"server", workspace_.settings().server_name},
+                                           {"version", version},
                                            {"locks", std::move(rows)}});
         }
+        seen_.erase(peer.mds);
         send(peer.mds, repl::Kind::locks, text);
     }
+    if (!then) return;
+    if (all_know(version)) return then();
+    telling_.push_back({version, mono_ms() + k_patience_ms, std::move(then)});
 }
 
 void SharedData::on_locks(const Uid& mds, std::string_view payload) {
@@ -74,6 +111,9 @@ void SharedData::on_locks(const Uid& mds, std::string_view payload) {
                               json::get_int(row, "since")};
         }
         locks_[mds] = std::move(locks);
+        store::Writer seen;
+        seen.u64(static_cast<uint64_t>(json::get_int(message, "version")));
+        send(mds, repl::Kind::locks_seen, seen.take());
     } catch (const std::exception& e) {
         log(4, std::string("locks of another server: ") + e.what());
     }

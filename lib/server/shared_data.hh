@@ -34,8 +34,9 @@ class SharedData final : private repl::TentativeEnv {
     int tick();
     /// A message of the kinds transaction_ask to locks.
     void receive(const Uid& mds, repl::Kind kind, std::string_view payload);
-    /// Tells the others which objects are locked here, when that has changed.
-    void tell_locks();
+    /// Tells the others which objects are locked here, when that has changed; `then` when all that answer
+    /// know it, or after a moment: who hears of a lock finds it on every server.
+    void tell_locks(std::function<void()> then = {});
     std::optional<mgmt::LockElsewhere> locked(const Uid& object) const;
     /// {"count","since","problem","publishes":[{"session","author","server" uid,"time","changes"}]} of what
     /// waits for the Primary.
@@ -61,6 +62,8 @@ class SharedData final : private repl::TentativeEnv {
     void shown_changed(const store::PublicDb& before) override;
     void log(int priority, const std::string& text) override;
     void on_locks(const Uid& mds, std::string_view payload);
+    bool all_know(uint64_t version) const;
+    void release_waiting();
 
     SyncLink& link_;
     const store::PublicDb& committed_;
@@ -69,6 +72,13 @@ class SharedData final : private repl::TentativeEnv {
     Outside outside_;
     /// What was told to whom: the version of the locks here, and when it was connected (mono).
     std::map<Uid, std::pair<uint64_t, int64_t>> told_;
+    std::map<Uid, uint64_t> seen_;
+    struct Telling {
+        uint64_t version = 0;
+        int64_t until = 0;
+        std::function<void()> then;
+    };
+    std::vector<Telling> telling_;
     std::map<Uid, std::map<Uid, mgmt::LockElsewhere>> locks_;
     repl::Tentative tentative_;
 };

@@ -1,6 +1,7 @@
 // Status, tasks and what mdsctl asks for.
 #include "base/clock.hh"
 #include "base/text.hh"
+#include "server/ha_commands.hh"
 #include "service.hh"
 
 namespace mds::core {
@@ -64,34 +65,7 @@ void Service::register_other_commands() {
     read.description = "Synchronization of this server with the others";
     w.add_command("show-ha-status", [this](mgmt::Call& call) {
         call.only({});
-        json::object status = system_->status();
-        bool good = true;
-        json::array servers;
-        for (const json::value& v : json::get_array(status, "peers")) {
-            const json::object& p = v.as_object();
-            json::object row{{"name", json::get_string(p, "mds-name")},
-                             {"ip-address", json::get_string(p, "address")},
-                             {"multi-domain-server", json::get_string(p, "mds-name")},
-                             {"sync-state", json::get_string(p, "sync-state")},
-                             {"sync-status", json::get_string(p, "sync-status")}};
-            for (const char* key : {"revision", "peer-revision", "digest-equal", "reason", "next"}) {
-                row[key] = *json::find(p, key);
-            }
-            int64_t since = json::get_int(p, "since");
-            row["since"] = json::object{{"posix", since}, {"iso-8601", iso_minutes(since)}};
-            if (int64_t last = json::get_int(p, "last-successful-sync")) {
-                row["last-successful-sync"] =
-                    json::object{{"posix", last}, {"iso-8601", iso_minutes(last)}};
-            }
-            good = good && json::get_string(p, "sync-state") == "Ok";
-            servers.push_back(std::move(row));
-        }
-        return json::object{{"uid", k_system_data_uid},
-                            {"name", "System Data"},
-                            {"domain-type", "mds"},
-                            {"server", identity_->name},
-                            {"servers", std::move(servers)},
-                            {"successfully-synced", good}};
+        return server::show_ha_status(*system_);
     }, read);
 
     mgmt::CommandFlags wrong;

@@ -10,7 +10,8 @@ from test_ex1 import refused
 from test_promotion import built, lost, well
 
 MDSS = ["london", "tokyo", "paris"]
-PAIRS = [("london", "tokyo"), ("london", "paris"), ("tokyo", "paris")]
+# What is committed also comes by way of the log server.
+PAIRS = [("london", "tokyo"), ("london", "paris"), ("tokyo", "paris"), ("tokyo", "logs"), ("paris", "logs")]
 
 
 @pytest.fixture(name="four", scope="module")
@@ -117,6 +118,8 @@ def test_SY_2_of_two_publishes_of_one_object_one_wins_and_the_other_is_told_by_w
     # Both edit while they do not hear each other's locks; both publish when they do.
     london, tokyo = four.api("london"), four.api("tokyo")
     four.rig.cut("london", "tokyo")
+    for other in ("paris", "logs"):
+        four.rig.cut("tokyo", other)
     wait_until(lambda: any(s["state"] == "silent" for s in four.ctl_json("tokyo", "server list")
                            if s["name"] == "london"), 30, "London to be missed")
     for city, api in (("london", london), ("tokyo", tokyo)):

@@ -40,7 +40,9 @@ std::string change_line(const json::object& status, const json::object& change) 
 }  // namespace
 
 int ha_status(Client& client, const Options& options, const std::string& domain) {
-    json::object s = client.run(domain, domain.empty() ? "show-ha-state" : "show-ha-status", {});
+    // The system data is no Domain, and asked for without one.
+    bool system = fold(domain) == "system data";
+    json::object s = client.run(system ? "" : domain, domain.empty() ? "show-ha-state" : "show-ha-status", {});
     if (domain.empty()) {
         if (options.json) {
             std::printf("%s\n", json::pretty(s).c_str());
