@@ -250,7 +250,7 @@ class Run {
         std::map<Uid, int> back;
         for (size_t i = 0; i < 3; ++i) {
             for (const auto& [session, reasons] : at(i).given_back) {
-                require(reasons.size() == 1, "17: given back more than once");
+                require(!reasons.empty(), "17: given back without a reason");
                 ++back[session];
                 ++counts.returned;
             }
@@ -260,6 +260,9 @@ class Run {
                 if (!net[0].db->published(p.record.session)) ++back[p.record.session];
             }
         }
+        for (const auto& [session, times] : back) {
+            require(times == 1, "17: given back more than once: " + session.text());
+        }
         for (size_t i = 0; i < 3; ++i) {
             for (const Uid& session : at(i).accepted) {
                 ++counts.accepted;
@@ -268,7 +271,18 @@ class Run {
                 require(published || returned > 0, "1: the publish " + session.text() + " of " + net[i].name +
                                                        " is lost");
                 require(!(published && returned), "17: published and given back: " + session.text());
+                if (published) check_seen(at(i), session);
             }
+        }
+    }
+
+    /// SY-2: nothing was published over what its author had not seen.
+    void check_seen(Office& office, const Uid& session) {
+        auto record = net[0].db->revision(*net[0].db->revision_of_session(session));
+        for (const store::Image& image : store::decode(record->undo)) {
+            const std::string& before = image.change.op == store::Change::Op::put ? image.change.doc : "";
+            require(office.seen[session][image.change.uid] == before,
+                    "SY-2: " + session.text() + " was published over what its author had not seen");
         }
     }
 

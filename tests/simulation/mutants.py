@@ -12,7 +12,8 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-# (name, file, text, what stands there instead). A text that is not there any more is an error.
+# (name, file, text, what stands there instead, the program that must find it when that is not `simulate`). A text
+# that is not there any more is an error.
 MUTANTS = [
     ("the digest is not checked at apply, and a row is lost", "lib/store/history.cc",
      "if (db.digest.value() != record.digest) {",
@@ -47,6 +48,21 @@ MUTANTS = [
      "bool mine = !active && db_.term().active.is_nil();"),
     ("a purge takes what others do not have", "lib/repl/roles.cc",
      "held = std::min(held, comparable ? c.common_rev : 0);", "(void)comparable;"),
+    ("what another server has changed since is overwritten", "lib/store/transaction.cc",
+     "was && !same(*now, seen)", "false && !same(*now, seen)", "interleave"),
+    ("a publish is carried out each time it is offered", "lib/repl/tentative.cc",
+     "if (auto rev = committed_.revision_of_session(t.id)) {",
+     "if (auto rev = committed_.revision_of_session(t.id); rev && t.id.is_nil()) {", "interleave"),
+    ("a refusal is not told", "lib/repl/tentative.cc",
+     'if (record.kind == "refusal") give_back(it->second.transaction, reasons_of(record));', "(void)record;",
+     "interleave"),
+    ("what a replaced Active had carried out for others is forgotten", "lib/repl/tentative.cc",
+     "keep(std::move(*t));\n        } else if", "} else if", "interleave"),
+    ("the rules are not asked again by the Active", "lib/repl/tentative.cc",
+     "store::execute(committed_, t, [&] { env_.rules(committed_, t); }, fence);",
+     "store::execute(committed_, t, {}, fence);", "interleave"),
+    ("what is shown is not made anew", "lib/repl/tentative.cc",
+     "if (!stale_) return;", "if (!stale_ || scratch_) return;", "interleave"),
 ]
 
 
@@ -65,14 +81,17 @@ def main():
     parser.add_argument("-k", default="", help="only mutants whose name contains this")
     options = parser.parse_args()
     build = os.path.join(ROOT, options.build)
-    subprocess.run(["ninja", "-C", build, "simulate"], check=True, stdout=subprocess.DEVNULL)
-    link = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", "tests/simulate"], check=True,
-                          stdout=subprocess.PIPE, text=True).stdout
-    words = shlex.split(link.strip().split("\n")[-1].replace("&& :", "").replace(": &&", ""))
+    subprocess.run(["ninja", "-C", build, "simulate", "interleave"], check=True, stdout=subprocess.DEVNULL)
+
+    def linking_of(target):
+        link = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", f"tests/{target}"], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        return shlex.split(link.strip().split("\n")[-1].replace("&& :", "").replace(": &&", ""))
     chosen = [m for m in MUTANTS if options.k in m[0]]
     found = 0
     with tempfile.TemporaryDirectory(prefix="openmds_mutants_") as folder:
-        for name, path, text, instead in chosen:
+        for name, path, text, instead, *by in chosen:
+            target = by[0] if by else "simulate"
             with open(os.path.join(ROOT, path), encoding="utf-8") as file:
                 code = file.read()
             if code.count(text) != 1:
@@ -85,8 +104,8 @@ def main():
             command[command.index("-c") + 1] = source
             subprocess.run(command + ["-I" + os.path.join(ROOT, "lib"), "-Wno-error"], cwd=build,
                            check=True)
-            program = os.path.join(folder, "simulate")
-            linking = list(words)
+            program = os.path.join(folder, target)
+            linking = linking_of(target)
             linking[linking.index("-o") + 1] = program
             # Objects before libraries: the library's own is not taken then.
             first = next(i for i, w in enumerate(linking) if w.endswith(".o"))

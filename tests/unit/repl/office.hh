@@ -53,6 +53,7 @@ class Office : public TentativeEnv {
                                                 std::move(changes)};
         Uid session = request.session;
         problem.clear();
+        look(session, request.changes);
         try {
             if (shared->shared()) {
                 shared->publish(std::move(request));
@@ -73,6 +74,7 @@ class Office : public TentativeEnv {
         store::PublicDb::PublishRequest request{node.net_.ids(), "", "anna of " + node.name, "",
                                                 std::move(changes)};
         Uid session = request.session;
+        look(session, request.changes);
         try {
             shared->ask(std::move(request), [this, session](Tentative::Outcome outcome, auto error) {
                 answers[session] = outcome;
@@ -114,7 +116,7 @@ class Office : public TentativeEnv {
         if (held) throw Error(Code::ha_invalid, "a backup").refusal("RF-33", "wait");
     }
     void give_back(const store::Transaction& t, const std::vector<std::string>& reasons) override {
-        given_back[t.id].push_back(reasons.empty() ? "" : reasons.front());
+        given_back.try_emplace(t.id, reasons);
     }
     void published_after_all(const Uid& id) override { given_back.erase(id); }
     void committed(const store::Revision&) override { node.replica->committed(); }
@@ -133,8 +135,16 @@ class Office : public TentativeEnv {
     std::map<Uid, std::string> disk;
     std::map<Uid, std::vector<std::string>> given_back;
     std::set<Uid> accepted;
+    /// By session and object: the document that its author saw; empty: there was none.
+    std::map<Uid, std::map<Uid, std::string>> seen;
 
   private:
+    void look(const Uid& session, const std::vector<store::Change>& changes) {
+        for (const store::Change& c : changes) {
+            auto now = shown->get(c.uid);
+            seen[session][c.uid] = now ? now->doc : "";
+        }
+    }
     static void check(store::PublicDb& db, const std::vector<store::Change>& changes) {
         std::map<Uid, bool> super;
         SQLite::Statement s(db.db(), "SELECT uid,doc FROM object WHERE type='administrator'");
