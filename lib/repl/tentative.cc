@@ -442,8 +442,8 @@ void Tentative::on_offered(const Uid& mds, std::string_view payload) {
         store::Transaction t = store::Transaction::decode(in.text());
         see_clock(mds, t);
         kept.uid(t.id);
-        if (committed_.revision_of_session(t.id)) continue;
-        if (!active() || decide(t, true).later) keep(std::move(t));
+        bool open = active() ? decide(t, true).later : !committed_.revision_of_session(t.id);
+        if (open) keep(std::move(t));
     }
     env_.send(mds, Kind::transactions_kept, kept.take());
     content_changed({});
