@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "json/json.hh"
 #include "store/codec.hh"
 
 namespace mds::repl {
@@ -48,18 +47,10 @@ std::string encode_answer(const Uid& id, const Error& error) {
     return out.take();
 }
 
+using store::reasons_of;
+
 std::vector<std::string> reasons_of(const Error& error) {
     return error.errors().empty() ? std::vector{error.message()} : error.errors();
-}
-
-/// Of a record of the kind "refusal".
-std::vector<std::string> reasons_of(const store::Revision& record) {
-    std::vector<std::string> out;
-    json::object meta = json::parse_object(record.meta);
-    for (const json::value& line : json::get_array(meta, "reasons")) {
-        if (line.is_string()) out.emplace_back(line.as_string());
-    }
-    return out;
 }
 
 /// What is no fault of the transaction, and may be otherwise in a moment.

@@ -260,6 +260,15 @@ std::vector<Uid> PublicDb::referrers(const Uid& uid) const {
     return out;
 }
 
+std::vector<Object> PublicDb::all(const std::string& type) const {
+    Use s(impl_->look("SELECT uid,type,scope,name,rev,doc FROM object WHERE type=?"
+                      " ORDER BY name COLLATE NOCASE"));
+    bind_text(*s, 1, type);
+    std::vector<Object> out;
+    while (s->executeStep()) out.push_back(read_object(*s));
+    return out;
+}
+
 const std::map<std::string, uint64_t>& PublicDb::Impl::counted() {
     if (counts) return *counts;
     counts.emplace();

@@ -155,6 +155,8 @@ class PublicDb {
     std::optional<Object> find(const std::string& scope, const std::string& name) const;
     /// Objects that refer to `uid` directly.
     std::vector<Uid> referrers(const Uid& uid) const;
+    /// All of a type, in order of names; for types that are few.
+    std::vector<Object> all(const std::string& type) const;
     uint64_t object_count() const;
     uint64_t object_count(const std::string& type) const;
 

@@ -153,6 +153,15 @@ Revision Transaction::record() const {
     return r;
 }
 
+std::vector<std::string> reasons_of(const Revision& refusal) {
+    std::vector<std::string> out;
+    json::object meta = json::parse_object(refusal.meta);
+    for (const json::value& line : json::get_array(meta, "reasons")) {
+        if (line.is_string()) out.emplace_back(line.as_string());
+    }
+    return out;
+}
+
 Revision execute(PublicDb& db, const Transaction& t,
                  const std::function<void()>& rules, const std::function<void()>& fence) {
     std::map<Uid, const Change*> by_uid;

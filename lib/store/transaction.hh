@@ -47,6 +47,9 @@ struct Transaction {
     Revision record() const;
 };
 
+/// Why a publish does not take place, of a record of the kind "refusal".
+std::vector<std::string> reasons_of(const Revision& refusal);
+
 /// Commits the transaction on `db`, or throws Error(validation_failed) with one line per reason, and
 /// what `rules` and `fence` throw: whole or not at all. The same state and the same transaction give
 /// the same result on every server. An object that is not as the author saw it refuses the whole:

@@ -1,6 +1,4 @@
 // What holds in the system data whoever publishes where (replication.md 8).
-#include <SQLiteCpp/SQLiteCpp.h>
-
 #include <map>
 
 #include "model/predefined.hh"
@@ -14,14 +12,7 @@ namespace {
 std::map<Uid, json::object> after(store::PublicDb& db, const std::vector<store::Change>& changes,
                                   const char* type) {
     std::map<Uid, json::object> out;
-    SQLite::Statement s(db.db(), "SELECT uid,doc FROM object WHERE type=?");
-    s.bind(1, type);
-    while (s.executeStep()) {
-        auto column = s.getColumn(0);
-        auto uid = Uid::from_bytes(
-            {static_cast<const char*>(column.getBlob()), static_cast<size_t>(column.getBytes())});
-        if (uid) out[*uid] = json::parse_object(s.getColumn(1).getString());
-    }
+    for (const store::Object& o : db.all(type)) out[o.uid] = json::parse_object(o.doc);
     for (const store::Change& c : changes) {
         if (c.op == store::Change::Op::remove) {
             out.erase(c.uid);

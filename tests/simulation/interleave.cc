@@ -67,17 +67,7 @@ class Run {
             "administrator", uid, name,
             {{"profile", store::make_reference(profile)}, {"super", super}, {"value", value}});
     }
-    std::vector<store::Object> all(Office& office, const char* type) {
-        std::vector<store::Object> out;
-        SQLite::Statement s(office.shown->db(), "SELECT uid FROM object WHERE type=? ORDER BY name,uid");
-        s.bind(1, type);
-        std::vector<Uid> uids;
-        while (s.executeStep()) {
-            uids.push_back(*Uid::from_bytes({static_cast<const char*>(s.getColumn(0).getBlob()), 16}));
-        }
-        for (const Uid& uid : uids) out.push_back(*office.shown->get(uid));
-        return out;
-    }
+    static std::vector<store::Object> all(Office& office, const char* type) { return office.shown->all(type); }
 
     std::vector<store::Change> changes(Office& office) {
         std::map<Uid, store::Change> out;

@@ -283,9 +283,13 @@ def test_FR_3_the_old_primary_is_readmitted_and_may_be_active_again(four):
         api.publish()
         api.close()
     well(four, "tokyo")
-    # A Standby of the system data changes nothing, whatever the command.
+    # Like every server it changes the system data, which the new Primary decides.
     api = four.api("london")
-    refused(lambda: api.call("set-mds", name="paris", comments="no"), "RF-05")
+    api.call("set-mds", name="paris", comments="by the old Primary")
+    api.publish()
+    api.close()
+    api = four.api("tokyo")
+    assert api.call("show-mds", name="paris")["comments"] == "by the old Primary"
     api.close()
     # The work that only London had is published by its author.
     holder = next(n for n in ("tokyo", "paris") if four.ha(n, "A").get("role") == "active")

@@ -147,12 +147,8 @@ class Office : public TentativeEnv {
     }
     static void check(store::PublicDb& db, const std::vector<store::Change>& changes) {
         std::map<Uid, bool> super;
-        SQLite::Statement s(db.db(), "SELECT uid,doc FROM object WHERE type='administrator'");
         auto is_super = [](const std::string& doc) { return doc.find("\"super\":true") != std::string::npos; };
-        while (s.executeStep()) {
-            auto uid = Uid::from_bytes({static_cast<const char*>(s.getColumn(0).getBlob()), 16});
-            super[*uid] = is_super(s.getColumn(1).getString());
-        }
+        for (const store::Object& o : db.all("administrator")) super[o.uid] = is_super(o.doc);
         auto any = [&] {
             return std::any_of(super.begin(), super.end(), [](const auto& one) { return one.second; });
         };
