@@ -3,13 +3,12 @@
 #include <openssl/pem.h>
 
 #include "base/error.hh"
+#include "pki/extensions.hh"
 #include "pki/openssl_types.hh"
 
 namespace mds::pki {
 using namespace crypto;
 namespace {
-
-constexpr int64_t k_valid = 7 * int64_t{86'400'000};
 
 int reason_code(const std::string& reason) {
     if (reason == "key-compromise") return 1;
@@ -47,10 +46,10 @@ void add_revoked(X509_CRL* crl, const Revoked& row) {
 Crl::Crl(X509_crl_st* owned) : crl_(owned, X509_CRL_free) {}
 
 Crl Crl::make(const Issuer& issuer, uint64_t number, const std::vector<Revoked>& revoked,
-              int64_t now) {
+              int64_t now, const std::string& name) {
     CrlHandle crl(require_ptr(X509_CRL_new(), "CRL"));
     X509* authority = issuer.certificate().get();
-    TimeHandle begin = time_of(now), end = time_of(now + k_valid);
+    TimeHandle begin = time_of(now), end = time_of(now + k_crl_valid_ms);
     require(X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2) == 1 &&
                 X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(authority)) == 1 &&
                 X509_CRL_set1_lastUpdate(crl.get(), begin.get()) == 1 &&
@@ -61,6 +60,7 @@ Crl Crl::make(const Issuer& issuer, uint64_t number, const std::vector<Revoked>&
     require(ASN1_INTEGER_set_uint64(count.get(), number) == 1 &&
                 X509_CRL_add1_ext_i2d(crl.get(), NID_crl_number, count.get(), 0, 0) == 1,
             "CRL");
+    if (!name.empty()) add_issuing_point(crl.get(), name, issuer.certificate().uri());
     X509V3_CTX context;
     X509V3_set_ctx(&context, authority, nullptr, nullptr, crl.get(), 0);
     Handle<X509_EXTENSION, X509_EXTENSION_free> key_id(require_ptr(
@@ -70,9 +70,18 @@ Crl Crl::make(const Issuer& issuer, uint64_t number, const std::vector<Revoked>&
                 X509_CRL_sign(crl.get(), issuer.key().get(), digest_for(issuer.key().get())) > 0,
             "CRL");
     // Read back: the fields for look-ups are filled by the decoder only.
-    std::string der = der_of(crl.get(), i2d_X509_CRL, "CRL");
+    return from_der(der_of(crl.get(), i2d_X509_CRL, "CRL"));
+}
+
+Crl Crl::from_der(std::string_view der) {
     const unsigned char* at = as_bytes(der);
-    return Crl(require_ptr(d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size())), "CRL"));
+    X509_CRL* read = d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size()));
+    if (!read) throw Error(Code::invalid_parameter, "Not a revocation list: " + openssl_reason());
+    Crl crl(read);
+    if (at != as_bytes(der) + der.size()) {
+        throw Error(Code::invalid_parameter, "Not a revocation list: something follows it");
+    }
+    return crl;
 }
 
 Crl Crl::from_pem(std::string_view pem) {
@@ -99,6 +108,8 @@ std::string Crl::pem() const {
 }
 
 std::string Crl::der() const { return der_of(get(), i2d_X509_CRL, "CRL"); }
+
+std::string Crl::issuer() const { return name_text(X509_CRL_get_issuer(get())); }
 
 uint64_t Crl::number() const {
     IntegerHandle count(static_cast<ASN1_INTEGER*>(

@@ -49,6 +49,28 @@ NamesHandle new_names() {
     return NamesHandle(require_ptr(GENERAL_NAMES_new(), "name in a certificate"));
 }
 
+/// Owned by the caller.
+DIST_POINT_NAME* point_names(const CrlPoint& point, const Uri& issuer) {
+    NamesHandle names = new_names();
+    for (const std::string& url : point.urls) {
+        if (url.find_first_of(", \n") != std::string::npos || !url.starts_with("http://")) {
+            throw Error(Code::invalid_parameter, "Not the address of a revocation list: " + url);
+        }
+        push(names.get(), text_name(GEN_URI, url));
+    }
+    if (!point.name.empty()) {
+        GeneralName folder(require_ptr(GENERAL_NAME_new(), "distribution point"));
+        std::string scope = issuer.scope == "deployment" ? "" : issuer.scope;
+        GENERAL_NAME_set0_value(folder.get(), GEN_DIRNAME,
+                                make_name(issuer.deployment, scope, point.name).release());
+        push(names.get(), std::move(folder));
+    }
+    DIST_POINT_NAME* out = require_ptr(DIST_POINT_NAME_new(), "distribution point");
+    out->type = 0;
+    out->name.fullname = names.release();
+    return out;
+}
+
 }  // namespace
 
 void add_usages(X509* certificate, Kind kind) {
@@ -120,15 +142,22 @@ void add_constraints(X509* certificate, const std::string& deployment, const std
     add_object(certificate, NID_name_constraints, constraints.get(), true);
 }
 
-void add_crl_urls(X509* certificate, const std::vector<std::string>& urls) {
-    std::string text;
-    for (const std::string& url : urls) {
-        if (url.find_first_of(", \n") != std::string::npos || !url.starts_with("http://")) {
-            throw Error(Code::invalid_parameter, "Not the address of a revocation list: " + url);
-        }
-        text += (text.empty() ? "URI:" : ",URI:") + url;
-    }
-    if (!text.empty()) add_text(certificate, NID_crl_distribution_points, text);
+void add_crl_point(X509* certificate, const CrlPoint& point, const Uri& issuer) {
+    if (point.urls.empty() && point.name.empty()) return;
+    Handle<CRL_DIST_POINTS, CRL_DIST_POINTS_free> points(
+        require_ptr(CRL_DIST_POINTS_new(), "distribution point"));
+    DIST_POINT* one = require_ptr(DIST_POINT_new(), "distribution point");
+    require(sk_DIST_POINT_push(points.get(), one) > 0, "distribution point");
+    one->distpoint = point_names(point, issuer);
+    add_object(certificate, NID_crl_distribution_points, points.get(), false);
+}
+
+void add_issuing_point(X509_CRL* crl, const std::string& name, const Uri& issuer) {
+    Handle<ISSUING_DIST_POINT, ISSUING_DIST_POINT_free> point(
+        require_ptr(ISSUING_DIST_POINT_new(), "distribution point"));
+    point->distpoint = point_names({{}, name}, issuer);
+    require(X509_CRL_add1_ext_i2d(crl, NID_issuing_distribution_point, point.get(), 1, 0) == 1,
+            "distribution point");
 }
 
 NameHandle make_name(const std::string& deployment, const std::string& scope,

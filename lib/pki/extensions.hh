@@ -15,7 +15,10 @@ void add_key_ids(X509* certificate, const X509* issuer);
 void add_names(X509* certificate, const Uri& uri, const Subject& subject);
 /// Everything below must lie in O=<deployment>, OU=<scope> and .<scope>.<deployment>.mds.internal.
 void add_constraints(X509* certificate, const std::string& deployment, const std::string& scope);
-void add_crl_urls(X509* certificate, const std::vector<std::string>& urls);
+/// One distribution point with all the names of the list; nothing when it has none.
+void add_crl_point(X509* certificate, const CrlPoint& point, const Uri& issuer);
+/// The same name in the list itself, critical: it is about the certificates of this point only.
+void add_issuing_point(X509_CRL* crl, const std::string& name, const Uri& issuer);
 /// O=<deployment>, OU=<scope> (left out when empty), CN=<name>.
 NameHandle make_name(const std::string& deployment, const std::string& scope,
                      const std::string& common_name);

@@ -92,7 +92,7 @@ Issuer Issuer::make_root(const std::string& deployment, const std::string& name,
 }
 
 Issuer Issuer::make_authority(Kind kind, const std::string& scope, const std::string& name,
-                              int64_t now) const {
+                              int64_t now, const CrlPoint& crl) const {
     Uri mine = certificate_.uri();
     if (!is_authority_kind(kind) || !may_issue(mine.scope, kind) ||
         (kind == Kind::servers_ca) != (scope == "servers")) {
@@ -108,6 +108,7 @@ Issuer Issuer::make_authority(Kind kind, const std::string& scope, const std::st
             std::string(uri_kind(kind)), Uid::make().text()};
     add_names(x.get(), Uri::parse(uri.text()), {});
     add_constraints(x.get(), mine.deployment, scope);
+    add_crl_point(x.get(), crl, mine);
     add_key_ids(x.get(), certificate_.get());
     sign(x.get(), key_);
     return {Certificate(x.release()), key};
@@ -143,7 +144,7 @@ Certificate Issuer::issue_public(Kind kind, void* public_key, const Subject& sub
                                 X509_get_subject_name(certificate_.get()), now, lifetime);
     add_usages(x.get(), kind);
     add_names(x.get(), uri, subject);
-    add_crl_urls(x.get(), subject.crl_urls);
+    add_crl_point(x.get(), subject.crl, mine);
     add_key_ids(x.get(), certificate_.get());
     sign(x.get(), key_);
     return Certificate(x.release());

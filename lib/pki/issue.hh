@@ -28,14 +28,22 @@ std::string_view uri_kind(Kind kind);
 /// Lifetime in milliseconds.
 int64_t lifetime_ms(Kind kind);
 
+/// The revocation list in which a certificate will stand should it be revoked (K-16, K-18): where it is
+/// served, and its name, which stays when servers come and go.
+struct CrlPoint {
+    /// "http://…"; may be empty.
+    std::vector<std::string> urls;
+    /// Common name below the issuer's deployment and scope, for example "CRL 0-1"; empty = none.
+    std::string name;
+};
+
 /// Who a certificate is for. The deployment and the scope come from the issuer.
 struct Subject {
     std::string name;
     std::string uuid;
     /// Console certificates only: DNS names and addresses of the host.
     std::vector<std::string> dns_names, addresses;
-    /// Distribution points of the issuer's CRL, "http://…"; may be empty (K-18).
-    std::vector<std::string> crl_urls;
+    CrlPoint crl;
 };
 
 /// An authority: its certificate and its key. Every certificate gets a serial number of 128 random
@@ -48,8 +56,8 @@ class Issuer {
     static Issuer make_root(const std::string& deployment, const std::string& name, int64_t now);
     /// A new authority below the root; `kind` is servers_ca or domain_ca; the scope of a Domain's
     /// authority is the Domain's uuid.
-    Issuer make_authority(Kind kind, const std::string& scope, const std::string& name,
-                          int64_t now) const;
+    Issuer make_authority(Kind kind, const std::string& scope, const std::string& name, int64_t now,
+                          const CrlPoint& crl = {}) const;
     /// A certificate for the key of a verified request. Throws mds::Error(forbidden) for a kind that
     /// this authority must not issue.
     Certificate issue(Kind kind, const Request& request, const Subject& subject, int64_t now) const;

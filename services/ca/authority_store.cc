@@ -27,7 +27,17 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
         "CREATE TABLE IF NOT EXISTS revoked(serial TEXT PRIMARY KEY, authority TEXT, at_ms INTEGER,"
         " reason TEXT);"
         "CREATE TABLE IF NOT EXISTS barred(uuid TEXT PRIMARY KEY, at_ms INTEGER);"
-        "CREATE TABLE IF NOT EXISTS counter(authority TEXT PRIMARY KEY, number INTEGER)");
+        "CREATE TABLE IF NOT EXISTS counter(authority TEXT PRIMARY KEY, number INTEGER);"
+        // lists.cc. The lists themselves are not in the replicas: another authority signs its own.
+        "CREATE TABLE IF NOT EXISTS crl_part(serial TEXT PRIMARY KEY, authority TEXT, epoch INTEGER,"
+        " number INTEGER);"
+        "CREATE INDEX IF NOT EXISTS crl_part_of ON crl_part(authority, epoch, number);"
+        "CREATE TABLE IF NOT EXISTS lists(authority TEXT, epoch INTEGER, number INTEGER,"
+        " crl_number INTEGER DEFAULT 0, version INTEGER DEFAULT 0, begin_ms INTEGER DEFAULT 0,"
+        " revoked INTEGER DEFAULT -1, pem TEXT DEFAULT '', PRIMARY KEY(authority, epoch, number));"
+        "CREATE TABLE IF NOT EXISTS list_server(url TEXT PRIMARY KEY)");
+    SQLite::Statement urls(*database_, "SELECT url FROM list_server ORDER BY rowid");
+    while (urls.executeStep()) urls_.push_back(urls.getColumn(0).getString());
     if (!fs::exists(folder_ + "/sealing.key")) {
         pki::Key key = pki::Key::generate();
         replace_file(folder_ + "/sealing.key", key.pem(), 0600);
@@ -81,9 +91,10 @@ std::string AuthorityStore::initialize(const std::string& name) {
     }
     std::string id = hex(random_bytes(8));
     if (!issuers_.count("root")) keep("root", pki::Issuer::make_root(id, name, wall_ms()));
+    Part part = next_part("root");
     keep("servers", issuer("root").make_authority(pki::Kind::servers_ca, "servers", name + " Servers CA",
-                                                  wall_ms()));
-    record("root", issuer("servers").certificate(), "", "servers-ca");
+                                                  wall_ms(), point("root", part)));
+    record("root", issuer("servers").certificate(), part, "", "servers-ca");
     // Last: without this file the next Initialize begins anew.
     id_ = id;
     name_ = name;
@@ -95,8 +106,10 @@ std::string AuthorityStore::create_domain(const std::string& uid, const std::str
     if (!Uid::parse(uid)) throw Error(Code::invalid_parameter, uid + " is not a uid");
     require_authority();
     if (!issuers_.count(uid)) {
-        keep(uid, issuer("root").make_authority(pki::Kind::domain_ca, uid, name + " ICA", wall_ms()));
-        record("root", issuer(uid).certificate(), uid, "domain-ca");
+        Part part = next_part("root");
+        keep(uid, issuer("root").make_authority(pki::Kind::domain_ca, uid, name + " ICA", wall_ms(),
+                                                point("root", part)));
+        record("root", issuer(uid).certificate(), part, uid, "domain-ca");
     }
     return issuer(uid).certificate().pem();
 }
@@ -121,16 +134,20 @@ AuthorityStore::Server AuthorityStore::issue_server(const std::string& csr_ident
     pki::Subject subject;
     subject.name = name;
     subject.uuid = uuid;
+    Part part = next_part("servers");
+    subject.crl = point("servers", part);
     auto identity = ca.issue(pki::Kind::server, pki::Request::from_pem(csr_identity), subject, wall_ms());
+    record("servers", identity, part, uuid, "server");
+    part = next_part("servers");
+    subject.crl = point("servers", part);
     auto sealing = ca.issue(pki::Kind::sealing, pki::Request::from_pem(csr_sealing), subject, wall_ms());
-    record("servers", identity, uuid, "server");
-    record("servers", sealing, uuid, "sealing");
+    record("servers", sealing, part, uuid, "sealing");
     return {identity.pem(), sealing.pem(), ca.certificate().pem(),
             issuer("root").certificate().pem(), revocation_lists()};
 }
 
 void AuthorityStore::record(const std::string& authority, const pki::Certificate& certificate,
-                            const std::string& uuid, const std::string& kind) {
+                            const Part& part, const std::string& uuid, const std::string& kind) {
     SQLite::Statement s(*database_, "INSERT OR REPLACE INTO issued VALUES(?,?,?,?,?,?,?)");
     s.bind(1, certificate.serial());
     s.bind(2, authority);
@@ -139,8 +156,14 @@ void AuthorityStore::record(const std::string& authority, const pki::Certificate
     s.bind(5, kind);
     s.bind(6, wall_ms());
     s.bind(7, certificate.not_after());
+    SQLite::Statement in(*database_, "INSERT OR REPLACE INTO crl_part VALUES(?,?,?,?)");
+    in.bind(1, certificate.serial());
+    in.bind(2, authority);
+    in.bind(3, part.epoch);
+    in.bind(4, part.number);
     SQLite::Transaction transaction(*database_);
     s.exec();
+    in.exec();
     count();
     transaction.commit();
 }

@@ -5,12 +5,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "json/json.hh"
 #include "pki/crl.hh"
 #include "pki/issue.hh"
 
 namespace mds::ca {
+
+/// The row of the table `counter` that grows with every change.
+inline constexpr char k_state[] = "state";
+/// Numbers of revocation lists and states are epoch x 2^32 + counter (K-16).
+inline constexpr int k_epoch_bits = 32;
 
 /// The authorities that this server may sign with, and what they have issued. Keys lie in the folder
 /// only as CMS blobs sealed for this server (K-21); serials and revocations in a database with
@@ -36,6 +42,18 @@ class AuthorityStore {
     void revoke_server(const std::string& uuid, const std::string& reason);
     /// Of the Servers CA and the root, PEM.
     std::string revocation_lists();
+
+    // lists.cc
+    /// Where the lists are served from now on, "http://HOST:PORT" of every server; what is issued later
+    /// names them (K-18).
+    void set_servers(const std::vector<std::string>& urls);
+    /// Signs every list that is new, that lacks a revocation, that is of an earlier epoch or has used up
+    /// 60 % of its life (K-16). True: some were signed. Nothing on a replica.
+    bool renew_lists();
+    /// Whether time alone makes a list due; costs nearly nothing.
+    bool lists_are_due();
+    /// {"version","after","lists":[{"name","pem"}]}: the lists that were signed after that version.
+    json::object lists_after(uint64_t version);
 
     // replica.cc
     /// Whether this is a copy of another server's authority that may not sign.
@@ -65,8 +83,20 @@ class AuthorityStore {
     void go_ahead_of(uint64_t past);
     /// Another mds-ca's export, which must be of this deployment when there is one.
     json::object opened(std::string_view sealed) const;
-    void record(const std::string& authority, const pki::Certificate& certificate,
+    /// A part of an authority's certificates, small enough for one list: they stay in it for ever. Two
+    /// authorities of a split number theirs apart, because their epochs differ.
+    struct Part {
+        int64_t epoch = 0, number = 1;
+        std::string text() const { return std::to_string(epoch) + "-" + std::to_string(number); }
+    };
+    void record(const std::string& authority, const pki::Certificate& certificate, const Part& part,
                 const std::string& uuid, const std::string& kind);
+    /// The part of the next certificate of an authority.
+    Part next_part(const std::string& authority);
+    pki::CrlPoint point(const std::string& authority, const Part& part) const;
+    /// Certificates that were issued before there were parts.
+    void assign_parts();
+    int64_t epoch();
     pki::Crl crl(const std::string& authority);
 
     std::string folder_, id_, name_;
@@ -76,6 +106,8 @@ class AuthorityStore {
     std::optional<pki::Certificate> sealing_certificate_;
     /// "root", "servers", or a Domain's uid.
     std::map<std::string, pki::Issuer> issuers_;
+    /// set_servers().
+    std::vector<std::string> urls_;
 };
 
 }  // namespace mds::ca

@@ -1,14 +1,24 @@
 #include "bus.hh"
 
+#include "bus/blob.hh"
 #include "log/log.hh"
 
 namespace mds::ca {
+namespace {
+
+/// How often lists are looked at that become due by time alone.
+constexpr int k_look_ms = 5000;
+
+}  // namespace
 
 BusObject::BusObject(app::Daemon& daemon)
     : AdaptorInterfaces(daemon.bus().raw(), sdbus::ObjectPath{"/org/openmds/Ca1"}),
       daemon_(daemon),
       store_(daemon.state_folder()) {
     registerAdaptor();
+    daemon_.every(k_look_ms, [this] {
+        if ((lists_missing_ || store_.lists_are_due()) && renew_lists()) changed();
+    });
 }
 
 BusObject::~BusObject() { unregisterAdaptor(); }
@@ -19,7 +29,20 @@ std::string BusObject::status_line() {
            (store_.replica() ? " (replica)" : "");
 }
 
+bool BusObject::renew_lists() {
+    try {
+        bool renewed = store_.renew_lists();
+        lists_missing_ = false;
+        return renewed;
+    } catch (const std::exception& e) {
+        if (!lists_missing_) log::error(std::string("revocation lists: ") + e.what());
+        lists_missing_ = true;
+        return false;
+    }
+}
+
 void BusObject::changed() {
+    renew_lists();
     daemon_.status(status_line());
     getObject().emitPropertiesChangedSignal("org.openmds.Ca1",
                                             {"Deployment", "Authorities", "State"});
@@ -74,6 +97,18 @@ void BusObject::RevokeServer(const std::string& uuid, const std::string& reason)
 
 std::string BusObject::RevocationLists() {
     return bus::guarded([&] { return store_.revocation_lists(); });
+}
+
+void BusObject::SetListServers(const std::vector<std::string>& urls) {
+    bus::guarded([&] { store_.set_servers(urls); });
+}
+
+std::tuple<std::vector<uint8_t>, std::vector<sdbus::UnixFd>> BusObject::ListsAfter(
+    const uint64_t& version) {
+    return bus::guarded([&] {
+        bus::Blob blob = bus::pack(json::text(store_.lists_after(version)));
+        return std::tuple(std::move(blob.bytes), std::move(blob.fds));
+    });
 }
 
 std::vector<uint8_t> BusObject::Export(const std::string& recipient) {

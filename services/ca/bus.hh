@@ -28,6 +28,9 @@ class BusObject final
     void RevokeServer(const std::string& uuid, const std::string& reason) override;
     std::string ListAuthorities() override;
     std::string RevocationLists() override;
+    void SetListServers(const std::vector<std::string>& urls) override;
+    std::tuple<std::vector<uint8_t>, std::vector<sdbus::UnixFd>> ListsAfter(
+        const uint64_t& version) override;
     std::vector<uint8_t> Export(const std::string& recipient) override;
     void Import(const std::vector<uint8_t>& sealed) override;
     void Activate() override;
@@ -38,10 +41,15 @@ class BusObject final
     std::string Deployment() override;
     uint32_t Authorities() override;
     std::string State() override;
+    /// What was done is kept; the lists follow it, and who is interested is told.
     void changed();
+    /// Whether lists were signed.
+    bool renew_lists();
 
     app::Daemon& daemon_;
     AuthorityStore store_;
+    /// They could not be signed the last time.
+    bool lists_missing_ = true;
 };
 
 }  // namespace mds::ca

@@ -14,10 +14,6 @@
 namespace mds::ca {
 namespace {
 
-constexpr char k_state[] = "state";
-/// Numbers of revocation lists are epoch x 2^32 + counter (K-16).
-constexpr int k_epoch_bits = 32;
-
 /// Rows of a table as JSON arrays, every column as text or number.
 json::array rows_of(SQLite::Database& database, const std::string& table) {
     SQLite::Statement s(database, "SELECT * FROM " + table);
@@ -108,6 +104,7 @@ std::string AuthorityStore::export_for(const std::string& recipient_pem) {
                                                {"issued", rows_of(*database_, "issued")},
                                                {"revoked", rows_of(*database_, "revoked")},
                                                {"barred", rows_of(*database_, "barred")},
+                                               {"crl_part", rows_of(*database_, "crl_part")},
                                                {"counter", rows_of(*database_, "counter")}});
     crypto::WipeAtEnd wipe(text);
     return pki::seal(text, {pki::Certificate::from_pem(recipient_pem)});
@@ -129,6 +126,8 @@ size_t AuthorityStore::merge(std::string_view sealed) {
     SQLite::Transaction transaction(*database_);
     size_t others = take_rows(*database_, "issued", json::get_array(state, "issued"), "IGNORE") +
                     take_rows(*database_, "barred", json::get_array(state, "barred"), "IGNORE");
+    // What the certificate itself says goes before what was assigned here.
+    take_rows(*database_, "crl_part", json::get_array(state, "crl_part"), "REPLACE");
     size_t revoked = take_rows(*database_, "revoked", json::get_array(state, "revoked"), "IGNORE");
     uint64_t number_there = number_in(state);
     if (number_there > number()) {
@@ -189,7 +188,7 @@ void AuthorityStore::import(std::string_view sealed) {
     }
     SQLite::Transaction transaction(*database_);
     database_->exec("DELETE FROM counter");
-    for (const char* table : {"issued", "revoked", "barred", "counter"}) {
+    for (const char* table : {"issued", "revoked", "barred", "crl_part", "counter"}) {
         take_rows(*database_, table, json::get_array(state, table), "REPLACE");
     }
     transaction.commit();

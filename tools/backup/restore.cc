@@ -127,6 +127,13 @@ void keep_known(const std::string& restored) {
                 for (const char* table : {"issued", "revoked", "barred"}) {
                     database.exec(fmt::format("INSERT OR IGNORE INTO {0} SELECT * FROM old.{0}", table));
                 }
+                // The lists that certificates name; a release before them had none.
+                if (SQLite::Statement(database, "SELECT 1 FROM old.sqlite_master WHERE name='crl_part'")
+                        .executeStep()) {
+                    database.exec("CREATE TABLE IF NOT EXISTS crl_part(serial TEXT PRIMARY KEY, authority "
+                                  "TEXT, epoch INTEGER, number INTEGER);"
+                                  "INSERT OR REPLACE INTO crl_part SELECT * FROM old.crl_part");
+                }
                 database.exec("INSERT INTO counter SELECT * FROM old.counter WHERE true ON CONFLICT(authority) "
                               "DO UPDATE SET number=MAX(number,excluded.number)");
                 transaction.commit();

@@ -1,9 +1,6 @@
 """Two mds-ca, each on a private bus: what one exports the other keeps, and signs nothing with it until it
 is made the authority (security.md 4; IC-3, IC-5)."""
-import json
 import pathlib
-import re
-import subprocess
 import sys
 import uuid
 
@@ -11,56 +8,8 @@ import dbus
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from ca_host import Host  # noqa: E402
 from private_bus import PrivateBus  # noqa: E402
-
-CA, PATH = "org.openmds.Ca1", "/org/openmds/Ca1"
-
-
-class Host:
-    """A host with mds-ca and nothing else."""
-
-    def __init__(self, bus, folder):
-        self.bus, self.folder = bus, folder
-        self.daemon = bus.start("mds-ca", "--state", str(folder))
-        self.look()
-
-    def look(self):
-        self.bus.wait_for_name(CA)
-        self.ca = self.bus.proxy(CA, PATH)
-
-    @property
-    def authority(self):
-        """Ca1.Authority."""
-        return json.loads(self.ca.Get(CA, "Authority", dbus_interface="org.freedesktop.DBus.Properties"))
-
-    def certificates(self, authority="servers"):
-        return json.loads(self.ca.ListCertificates(authority))
-
-    def export(self, other):
-        """What this one seals for another."""
-        return bytes(bytearray(self.ca.Export(other.authority["sealing"])))
-
-    def keep(self, sealed):
-        self.ca.Import(dbus.Array(sealed, signature="y"))
-
-    def issue(self, name):
-        """Certificates for a new server."""
-        who = str(uuid.uuid4())
-        subject = f"/CN={name}/serialNumber={who}"
-        requests = []
-        for _ in range(2):
-            requests.append(subprocess.run(
-                ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                 "-nodes", "-keyout", "/dev/null", "-subj", subject], check=True,
-                capture_output=True, text=True).stdout)
-        return self.ca.IssueServer(*requests, name, who, "secondary")
-
-    def list_number(self):
-        """Number of the newest revocation list of the Servers CA."""
-        pem = str(self.ca.RevocationLists())
-        text = subprocess.run(["openssl", "crl", "-noout", "-crlnumber"], input=pem, check=True,
-                              capture_output=True, text=True).stdout
-        return int(re.search(r"0x([0-9A-Fa-f]+)", text)[1], 16)
 
 
 @pytest.fixture(name="hosts")

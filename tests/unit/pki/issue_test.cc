@@ -150,3 +150,14 @@ TEST(RevocationList, NamesWhatWasRevoked) {
     EXPECT_THROW(Crl::make(d.servers, 1, {{"xyz", d.now, ""}}, d.now), Error);
     EXPECT_EQ(Crl::list_from_pem(crl.pem() + read.pem()).size(), 2u);
 }
+
+TEST(RevocationList, APartIsAboutTheCertificatesThatNameIt) {
+    Deployment d;
+    Subject subject{"x", k_server, {}, {}, {{"http://10.0.0.1:18264/servers/0-1.crl"}, "CRL 0-1"}};
+    Certificate one = d.servers.issue(Kind::server, d.key, subject, d.now);
+    Crl list = Crl::make(d.servers, 1, {{one.serial(), d.now, ""}}, d.now, "CRL 0-1");
+    EXPECT_TRUE(list.revokes(one));
+    subject.crl.urls = {"https://10.0.0.1/x"};
+    EXPECT_THROW(d.servers.issue(Kind::server, d.key, subject, d.now), Error);
+    EXPECT_THROW(Crl::from_der(list.der() + "x"), Error);
+}

@@ -1,0 +1,68 @@
+"""mds-ca on a private bus: an authority without the rest of its server."""
+
+import json
+import re
+import subprocess
+import uuid
+
+import dbus
+
+CA, PATH = "org.openmds.Ca1", "/org/openmds/Ca1"
+
+
+class Host:
+    """A host with mds-ca and nothing else."""
+
+    def __init__(self, bus, folder, env=None):
+        self.bus, self.folder = bus, folder
+        self.daemon = bus.start("mds-ca", "--state", str(folder), env=env)
+        self.look()
+
+    def look(self):
+        self.bus.wait_for_name(CA)
+        self.ca = self.bus.proxy(CA, PATH)
+
+    @property
+    def authority(self):
+        """Ca1.Authority."""
+        return json.loads(self.ca.Get(CA, "Authority", dbus_interface="org.freedesktop.DBus.Properties"))
+
+    def certificates(self, authority="servers"):
+        return json.loads(self.ca.ListCertificates(authority))
+
+    def export(self, other):
+        """What this one seals for another."""
+        return bytes(bytearray(self.ca.Export(other.authority["sealing"])))
+
+    def keep(self, sealed):
+        self.ca.Import(dbus.Array(sealed, signature="y"))
+
+    def issue(self, name):
+        """Certificates for a new server."""
+        who = str(uuid.uuid4())
+        subject = f"/CN={name}/serialNumber={who}"
+        requests = []
+        for _ in range(2):
+            requests.append(subprocess.run(
+                ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                 "-nodes", "-keyout", "/dev/null", "-subj", subject], check=True,
+                capture_output=True, text=True).stdout)
+        return self.ca.IssueServer(*requests, name, who, "secondary")
+
+    def lists(self, after=0):
+        """Ca1.ListsAfter: (version, {name: PEM})."""
+        inline, files = self.ca.ListsAfter(dbus.UInt64(after))
+        content = bytes(bytearray(inline))
+        for file in files:
+            with open(file.take(), "rb") as memory:
+                memory.seek(0)
+                content = memory.read()
+        answer = json.loads(content)
+        return answer["version"], {row["name"]: row["pem"] for row in answer["lists"]}
+
+    def list_number(self):
+        """Number of the newest revocation list of the Servers CA."""
+        pem = str(self.ca.RevocationLists())
+        text = subprocess.run(["openssl", "crl", "-noout", "-crlnumber"], input=pem, check=True,
+                              capture_output=True, text=True).stdout
+        return int(re.search(r"0x([0-9A-Fa-f]+)", text)[1], 16)
