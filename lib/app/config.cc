@@ -38,6 +38,8 @@ constexpr Key k_keys[] = {
     {"Sync.StartupWaitMs", "5000", 0, 60000,
      "how long a starting server waits for its peers before it resumes as Active, milliseconds"},
     {"Sic.Port", "18211", 1, 65535, "TCP port of enrolment, open while an activation key is set"},
+    {"Crl.Port", "18264", 1, 65535,
+     "TCP port of revocation lists (HTTP), as new certificates name it; also in mds-crl.socket"},
     {"Session.TimeoutSeconds", "600", 10, 3600, "idle limit of an API session, seconds"},
     {"Network.LeadingInterface", "", 0, 0,
      "interface that carries Domain Server addresses; empty = the one with this server's address"},

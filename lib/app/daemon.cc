@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "app/lone.hh"
 #include "base/version.hh"
 #include "log/log.hh"
 
@@ -129,10 +130,10 @@ void print_help(const Description& d) {
 
 }  // namespace
 
-int main(int argc, char** argv, const Description& d,
-         const std::function<std::shared_ptr<void>(Daemon&)>& build) {
+std::optional<int> read_options(int argc, char** argv, const Description& d, std::string& state,
+                                std::vector<std::string>& arguments) {
     const char* from_manager = std::getenv("STATE_DIRECTORY");
-    std::string state = from_manager ? from_manager : d.state_folder;
+    state = from_manager ? from_manager : d.state_folder;
     static const option k_options[] = {{"help", no_argument, nullptr, 'h'},
                                        {"version", no_argument, nullptr, 'V'},
                                        {"state", required_argument, nullptr, 's'},
@@ -147,7 +148,7 @@ int main(int argc, char** argv, const Description& d,
             default: return 2;
         }
     }
-    std::vector<std::string> arguments(argv + optind, argv + argc);
+    arguments.assign(argv + optind, argv + argc);
     if (arguments.size() != (d.argument.empty() ? 0u : 1u)) {
         std::fprintf(stderr, "mds-%s: expected %s\n", d.word.c_str(),
                      d.argument.empty() ? "no argument" : ("one argument: " + d.argument).c_str());
@@ -155,10 +156,12 @@ int main(int argc, char** argv, const Description& d,
     }
     // Hundreds of these processes run on a host: their few threads share the memory they free.
     mallopt(M_ARENA_MAX, 2);
+    return std::nullopt;
+}
+
+int exit_code_of(const std::function<int()>& run) {
     try {
-        Daemon daemon("mds-" + d.word, state, arguments);
-        std::shared_ptr<void> service = build(daemon);
-        return daemon.run();
+        return run();
     } catch (const mds::Error& e) {
         log::error(e.message() + (e.next().empty() ? "" : ". Next: " + e.next()));
         return e.code() == Code::invalid_parameter || e.code() == Code::not_set_up ? 78 : 1;
@@ -166,6 +169,18 @@ int main(int argc, char** argv, const Description& d,
         log::error(e.what());
         return 1;
     }
+}
+
+int main(int argc, char** argv, const Description& d,
+         const std::function<std::shared_ptr<void>(Daemon&)>& build) {
+    std::string state;
+    std::vector<std::string> arguments;
+    if (auto code = read_options(argc, argv, d, state, arguments)) return *code;
+    return exit_code_of([&] {
+        Daemon daemon("mds-" + d.word, state, arguments);
+        std::shared_ptr<void> service = build(daemon);
+        return daemon.run();
+    });
 }
 
 }  // namespace mds::app

@@ -14,7 +14,10 @@
 #include <boost/beast/ssl.hpp>
 #include <csignal>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "base/error.hh"
@@ -32,6 +35,7 @@ namespace {
 const char* reason(int status) {
     switch (status) {
         case 200: return "OK";
+        case 304: return "Not Modified";
         case 400: return "Bad Request";
         case 401: return "Unauthorized";
         case 403: return "Forbidden";
@@ -43,6 +47,7 @@ const char* reason(int status) {
         case 429: return "Too Many Requests";
         case 431: return "Request Header Fields Too Large";
         case 501: return "Not Implemented";
+        case 503: return "Service Unavailable";
         default: return "Internal Server Error";
     }
 }
@@ -87,6 +92,9 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
         acceptor.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd);
     }
     void accept();
+    /// Counts a connection; false: it is one too many.
+    bool enter(const std::string& address);
+    void leave(const std::string& address);
 
     asio::io_context& io;
     tcp::acceptor acceptor;
@@ -96,47 +104,69 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     std::vector<std::unique_ptr<Worker>> workers;
     size_t next_worker = 0;
     std::atomic<size_t> open = 0;
+    std::mutex addresses_lock;
+    std::map<std::string, size_t> addresses;
+    bool encrypted = false;
     std::atomic<uint64_t> served = 0;
     bool stopped = false;
 };
 
 namespace {
 
-class Connection : public std::enable_shared_from_this<Connection> {
+using Plain = beast::tcp_stream;
+using Tls = beast::ssl_stream<beast::tcp_stream>;
+
+std::string text_of(const asio::ip::address& a) {
+    if (a.is_v6() && a.to_v6().is_v4_mapped()) {
+        return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6()).to_string();
+    }
+    return a.to_string();
+}
+
+template <class Stream>
+class Connection : public std::enable_shared_from_this<Connection<Stream>> {
   public:
-    Connection(std::shared_ptr<Server::Impl> owner, tcp::socket socket)
-        : owner_(std::move(owner)), stream_(std::move(socket), owner_->tls) {
-        ++owner_->open;
+    static constexpr bool k_tls = std::is_same_v<Stream, Tls>;
+
+    /// Already counted by Impl::enter().
+    Connection(std::shared_ptr<Server::Impl> owner, tcp::socket socket, std::string remote)
+        : owner_(std::move(owner)),
+          stream_(stream_of(*owner_, std::move(socket))),
+          remote_(std::move(remote)) {
         boost::system::error_code ignored;
         auto& lowest = beast::get_lowest_layer(stream_).socket();
         lowest.set_option(tcp::no_delay(true), ignored);
-        auto remote = lowest.remote_endpoint(ignored);
         auto local = lowest.local_endpoint(ignored);
-        remote_ = plain(remote.address());
-        local_ = plain(local.address());
+        local_ = text_of(local.address());
         port_ = local.port();
     }
-    ~Connection() { --owner_->open; }
+    ~Connection() { owner_->leave(remote_); }
 
     void start() {
-        asio::post(stream_.get_executor(), [self = shared_from_this()] { self->handshake(); });
+        asio::post(stream_.get_executor(), [self = this->shared_from_this()] { self->begin(); });
     }
 
   private:
-    void handshake() {
-        expire(owner_->limits.header_s);
-        stream_.async_handshake(asio::ssl::stream_base::server,
-                                [self = shared_from_this()](boost::system::error_code error) {
-                                    // Some clients only come to look at the certificate.
-                                    if (!error) self->read();
-                                });
+    static Stream stream_of(Server::Impl& owner, tcp::socket socket) {
+        if constexpr (k_tls) {
+            return Stream(std::move(socket), owner.tls);
+        } else {
+            return Stream(std::move(socket));
+        }
     }
 
-    static std::string plain(const asio::ip::address& a) {
-        if (a.is_v6() && a.to_v6().is_v4_mapped()) {
-            return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6()).to_string();
+    void begin() {
+        if constexpr (k_tls) {
+            expire(owner_->limits.header_s);
+            stream_.async_handshake(
+                asio::ssl::stream_base::server,
+                [self = this->shared_from_this()](boost::system::error_code error) {
+                    // Some clients only come to look at the certificate.
+                    if (!error) self->read();
+                });
+        } else {
+            read();
         }
-        return a.to_string();
     }
 
     void expire(int seconds) {
@@ -149,9 +179,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
         parser_->header_limit(static_cast<uint32_t>(owner_->limits.header_bytes));
         expire(buffer_.size() ? owner_->limits.header_s : owner_->limits.idle_s);
         bhttp::async_read_header(stream_, buffer_, *parser_,
-                                 [self = shared_from_this()](boost::system::error_code error, size_t) {
-                                     self->on_header(error);
-                                 });
+                                 [self = this->shared_from_this()](boost::system::error_code error,
+                                                                   size_t) { self->on_header(error); });
     }
 
     void on_header(boost::system::error_code error) {
@@ -170,7 +199,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
         }
         expire(owner_->limits.body_s);
         bhttp::async_read(stream_, buffer_, *parser_,
-                          [self = shared_from_this()](boost::system::error_code e, size_t) {
+                          [self = this->shared_from_this()](boost::system::error_code e, size_t) {
                               self->on_request(e);
                           });
     }
@@ -188,6 +217,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
         request.target = std::string(message.target());
         request.sid = std::string(message["X-chkp-sid"]);
         request.user_agent = std::string(message[bhttp::field::user_agent]);
+        request.if_none_match = std::string(message[bhttp::field::if_none_match]);
+        head_ = message.method() == bhttp::verb::head;
         request.body = std::move(message.body());
         request.remote_address = remote_;
         request.local_address = local_;
@@ -197,7 +228,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
         beast::get_lowest_layer(stream_).expires_never();
         ++owner_->served;
         // The handler lives on the daemon's loop, this connection on its worker's.
-        asio::post(owner_->io, [self = shared_from_this(), keep,
+        asio::post(owner_->io, [self = this->shared_from_this(), keep,
                                 request = std::move(request)]() mutable {
             if (self->owner_->stopped) return;
             self->owner_->handler(std::move(request), [self, keep](Response response) {
@@ -216,18 +247,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
         message->reason(reason(response.status));
         message->set(bhttp::field::content_type, response.content_type);
         message->set(bhttp::field::cache_control, "no-store");
-        message->set("Strict-Transport-Security", "max-age=63072000");
+        if (k_tls) message->set("Strict-Transport-Security", "max-age=63072000");
         message->set("X-Content-Type-Options", "nosniff");
         message->set("Referrer-Policy", "no-referrer");
         message->set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
         message->set("Cross-Origin-Opener-Policy", "same-origin");
         message->set("Cross-Origin-Resource-Policy", "same-origin");
+        for (const auto& [name, value] : response.headers) message->set(name, value);
         message->keep_alive(keep);
         message->body() = std::move(response.body);
         message->prepare_payload();
+        // The length stays that of the body which is not sent.
+        if (head_) message->body().clear();
         expire(owner_->limits.body_s);
         bhttp::async_write(stream_, *message,
-                           [self = shared_from_this(), message, keep](
+                           [self = this->shared_from_this(), message, keep](
                                boost::system::error_code error, size_t) {
                                if (error || !keep) return self->close();
                                self->read();
@@ -235,16 +269,34 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
 
     void close() {
-        expire(2);
-        stream_.async_shutdown([self = shared_from_this()](boost::system::error_code) {});
+        if constexpr (k_tls) {
+            expire(2);
+            stream_.async_shutdown([self = this->shared_from_this()](boost::system::error_code) {});
+        } else {
+            boost::system::error_code ignored;
+            stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+            expire(2);
+            drain();
+        }
+    }
+
+    /// What the client still sends is read: else its kernel drops the answer it was given.
+    void drain() {
+        buffer_.clear();
+        stream_.async_read_some(buffer_.prepare(4096), [self = this->shared_from_this()](
+                                                           boost::system::error_code error, size_t) {
+            if (!error) self->drain();
+        });
     }
 
     std::shared_ptr<Server::Impl> owner_;
-    beast::ssl_stream<beast::tcp_stream> stream_;
+    Stream stream_;
     beast::flat_buffer buffer_;
     std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
     std::string remote_, local_;
     uint16_t port_ = 0;
+    /// The request that is answered is HEAD.
+    bool head_ = false;
 };
 
 void configure(asio::ssl::context& tls, const std::string& certificate, const std::string& key) {
@@ -278,19 +330,50 @@ void Server::Impl::accept() {
     acceptor.async_accept(worker.io, [self = shared_from_this()](boost::system::error_code error,
                                                                  tcp::socket socket) {
         if (self->stopped) return;
-        if (!error && self->open < self->limits.connections) {
-            auto connection = std::make_shared<Connection>(self, std::move(socket));
-            connection->start();
+        if (!error) {
+            boost::system::error_code gone;
+            std::string remote = text_of(socket.remote_endpoint(gone).address());
+            if (!gone && self->enter(remote)) {
+                if (self->encrypted) {
+                    std::make_shared<Connection<Tls>>(self, std::move(socket), remote)->start();
+                } else {
+                    std::make_shared<Connection<Plain>>(self, std::move(socket), remote)->start();
+                }
+            }
         }
         self->accept();
     });
+}
+
+bool Server::Impl::enter(const std::string& address) {
+    if (open >= limits.connections) return false;
+    if (limits.connections_per_address != 0) {
+        std::lock_guard lock(addresses_lock);
+        size_t& count = addresses[address];
+        if (count >= limits.connections_per_address) return false;
+        ++count;
+    }
+    ++open;
+    return true;
+}
+
+void Server::Impl::leave(const std::string& address) {
+    --open;
+    if (limits.connections_per_address == 0) return;
+    std::lock_guard lock(addresses_lock);
+    auto it = addresses.find(address);
+    if (--it->second == 0) addresses.erase(it);
 }
 
 Server::Server(asio::io_context& io, int listen_fd, const std::string& certificate_file,
                const std::string& key_file, Limits limits, Handler handler)
     : impl_(std::make_shared<Impl>(io, listen_fd, limits, std::move(handler))) {
     configure(impl_->tls, certificate_file, key_file);
+    impl_->encrypted = true;
 }
+
+Server::Server(asio::io_context& io, int listen_fd, Limits limits, Handler handler)
+    : impl_(std::make_shared<Impl>(io, listen_fd, limits, std::move(handler))) {}
 
 Server::~Server() { stop(); }
 

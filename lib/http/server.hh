@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace mds::http {
 
@@ -12,6 +14,7 @@ struct Request {
     std::string method, target, body;
     std::string sid;         ///< X-chkp-sid
     std::string user_agent;
+    std::string if_none_match;
     std::string remote_address, local_address;
     uint16_t local_port = 0;
 };
@@ -20,6 +23,8 @@ struct Response {
     int status = 200;
     std::string body;
     std::string content_type = "application/json";
+    /// Beside those that every response has, or instead of them.
+    std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 /// Answers a request; may do so later, exactly once.
@@ -32,12 +37,15 @@ struct Limits {
     /// `idle_s` is closed.
     int header_s = 10, idle_s = 10, body_s = 60;
     size_t connections = 1000;
-    /// Threads for TLS: handshakes and records.
+    /// Of one address; 0 = as many as there may be.
+    size_t connections_per_address = 0;
+    /// Threads for TLS, handshakes and records, or for framing alone.
     int threads = 2;
 };
 
 /// The handler runs on the loop of `io`; TLS and framing on threads of the server's own.
-/// HTTPS/1.1: TLS 1.2 and 1.3, keep-alive, bodies with Content-Length. Clients that handshake and
+/// HTTP/1.1 with TLS 1.2 and 1.3, or plain; keep-alive, bodies with Content-Length; HEAD is answered as GET
+/// would be, without the body. Clients that handshake and
 /// leave are served quietly; one that dribbles holds nothing but its own connection. Every error is
 /// JSON {code, message}.
 class Server {
@@ -45,6 +53,8 @@ class Server {
     /// `listen_fd` is taken over. Throws mds::Error for a certificate that cannot be used.
     Server(boost::asio::io_context& io, int listen_fd, const std::string& certificate_file,
            const std::string& key_file, Limits limits, Handler handler);
+    /// Without TLS: for what is public and signed by itself.
+    Server(boost::asio::io_context& io, int listen_fd, Limits limits, Handler handler);
     ~Server();
     void start();
     void stop();
