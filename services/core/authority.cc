@@ -24,6 +24,7 @@ void Service::look_at_authority() {
                 for (const repl::Peer& p : system_->config().peers) tell_whole_.insert(p.mds);
             }
             authority_ = json::parse_object(*value);
+            follow_lists();
             // Who may sign follows from who is Primary, also when a promotion was interrupted (K-28).
             std::string state = json::get_string(authority_, "state");
             bool primary = identity_->role == "primary";

@@ -50,12 +50,16 @@ void Service::on_message(const Uid& mds, uint16_t kind, const std::string& paylo
         if (kind == k_heartbeat) {
             catch_up_authority(mds, message);
             catch_up_revocations(mds, message);
+            catch_up_lists(mds, message);
             grid_->heard(mds, std::move(message));
         } else if (kind == k_revocations) {
             auto sender = find_mds(mds.text());
             if (sender && sender->role == "primary") {
                 install_revocations(json::get_string(message, "lists"));
             }
+        } else if (kind == k_lists) {
+            auto sender = find_mds(mds.text());
+            if (sender && sender->role == "primary") take_lists(std::move(message));
         } else if (kind == k_request) {
             answer_request(mds, message);
         } else if (kind == k_reply) {

@@ -84,6 +84,7 @@ json::object Grid::beat(bool whole) {
             {"version", mds::version()},
             {"clock", wall_ms()},
             {"certificate", service_.certificate()},
+            {"lists", service_.lists_version()},
             {"authority", std::move(authority)},
             {"renewal-problem", service_.renewal_problem()},
             {"revision", service_.system().position().rev},

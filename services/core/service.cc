@@ -26,9 +26,11 @@ std::unique_ptr<sdbus::IProxy> proxy_to(bus::Connection& connection, const char*
 }  // namespace
 
 Service::Service(app::Daemon& daemon)
-    : daemon_(daemon), identity_(Identity::load(daemon.state_folder())),
+    : lists_folder_(std::filesystem::path(daemon.state_folder()).parent_path().string() + "/crl"),
+      daemon_(daemon), identity_(Identity::load(daemon.state_folder())),
       grid_(std::make_unique<Grid>(*this)), started_ms_(mono_ms()) {
     std::filesystem::create_directories(daemon.state_folder());
+    lists_version_ = lists_folder_.version();
     units_ = UnitControl::make(daemon.bus(), root() + "/servers");
     bus_ = std::make_unique<BusObject>(daemon.bus(), *this);
 

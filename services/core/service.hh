@@ -2,6 +2,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,6 +11,7 @@
 #include "base/version.hh"
 #include "grid.hh"
 #include "identity.hh"
+#include "pki/crl_folder.hh"
 #include "server/server.hh"
 #include "units.hh"
 
@@ -23,8 +25,11 @@ inline const char k_system_data_uid[] = "a0eebc99-afed-4ef8-bb6d-fedfedfedfed";
 using mgmt::k_global_uid;
 
 /// Messages between cores on the channel "system" (repl::Kind::application and above).
+/// Where a server of this address serves revocation lists.
+std::string list_server_url(const std::string& address, int port);
+
 inline constexpr uint16_t k_heartbeat = 101, k_request = 102, k_reply = 103, k_revocations = 104,
-                          k_authority = 105;
+                          k_authority = 105, k_lists = 106;
 
 /// The owner of mds-core's state. Everything runs on the loop thread unless it says "worker".
 class Service {
@@ -36,6 +41,7 @@ class Service {
     const std::optional<Identity>& identity() const { return identity_; }
     /// The certificate of this server (Sync1.Certificate), and why it was not renewed when it should be.
     const json::object& certificate() const { return certificate_; }
+    uint64_t lists_version() const { return lists_version_; }
     const std::string& renewal_problem() const { return renewal_problem_; }
     /// Ca1.Authority of this host.
     const json::object& authority() const { return authority_; }
@@ -183,6 +189,16 @@ class Service {
     /// Sends a member the lists when its heartbeat names older ones.
     void catch_up_revocations(const Uid& mds, const json::object& beat);
     void install_revocations(const std::string& lists);
+    // lists.cc
+    /// On the Primary: has mds-ca name every server in what it issues, fetches the lists that it has signed
+    /// since, keeps them here and sends them to everybody.
+    void follow_lists();
+    /// Sends a member the lists that its heartbeat shows it lacks.
+    void catch_up_lists(const Uid& mds, const json::object& beat);
+    /// Keeps what the Primary has sent.
+    void take_lists(json::object message);
+    /// Worker: the version that is here then.
+    uint64_t keep_lists(const json::object& message);
     // authority.cc
     /// Reads what the mds-ca of this host is.
     void look_at_authority();
@@ -304,6 +320,15 @@ class Service {
     std::map<Uid, Withdrawal> withdrawals_;
     /// On the Primary: the lists that every member should have, PEM.
     std::string revocations_;
+    /// What mds-crl serves, and its version as last kept; one thread at a time writes it.
+    pki::CrlFolder lists_folder_;
+    std::mutex lists_lock_;
+    uint64_t lists_version_ = 0;
+    /// State of the authority whose lists are here; who serves them as mds-ca was last told.
+    int64_t lists_state_ = -1;
+    bool following_lists_ = false;
+    std::vector<std::string> list_servers_;
+    std::map<Uid, int64_t> lists_sent_;
     sdbus::Slot revoked_match_, authority_match_;
     /// The servers of a request in stored form, or every problem with them at once.
     json::array check_servers(const json::array& given, const std::string& domain,

@@ -110,6 +110,10 @@ json::object Service::setup(const json::object& answers,
         return {{"changed", true}, {"role", me.role}};
     }
 
+    // The first certificates name this server already.
+    bus.call<>("org.openmds.Ca1", "SetListServers",
+               std::vector<std::string>{
+                   list_server_url(me.address, daemon_.config().get_int("Crl.Port"))});
     auto [deployment_id] =
         bus.call<std::string>("org.openmds.Ca1", "Initialize", me.deployment_name);
     me.deployment_id = deployment_id;
