@@ -204,10 +204,11 @@ void print_plan(FILE* out, const Answers& answers) {
                      question.secret ? "***" : it->second.text.c_str(), it->second.source.c_str());
     }
     std::fprintf(out,
-                 "\n  Files    /var/lib/mds/system, trust, %ssetup.json\n"
+                 "\n  Files    /var/lib/mds/system, trust, crl, %ssetup.json\n"
                  "  Units    mds.target enabled and started\n"
-                 "  Users    none; mds, mds-sync, mds-ca, mds-api came with the package\n"
-                 "  Ports    443 (management API), 18221 (synchronization)%s\n"
+                 "  Users    none; mds, mds-sync, mds-ca, mds-crl, mds-api came with the package\n"
+                 "  Ports    443 (management API), 18221 (synchronization),\n"
+                 "           18264 (revocation lists)%s\n"
                  "  Time     about 10 s\n\nNothing was changed.\n",
                  answers.role_bit() == k_primary ? "ca, " : "",
                  answers.role_bit() == k_primary ? "" : ", 18211 while it waits for the Primary");

@@ -37,7 +37,7 @@ HOMES = {
     r"openssl/": [r"lib/crypto/", r"lib/pki/", r"lib/wire/", r"lib/http/", r"lib/enrol/",
                   r"lib/store/hash\.cc", r"services/api/", r"tools/mgmt_cli/https\.cc"],
     r"systemd/sd-journal": [r"lib/log/"],
-    r"systemd/sd-daemon": [r"lib/app/", r"services/api/"],
+    r"systemd/sd-daemon": [r"lib/app/", r"services/api/", r"services/crl/"],
     r"CLI/": [r"tools/mdsctl/"],
     r"boost/json": [r"lib/json/"],
 }

@@ -18,14 +18,19 @@ Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DISABLE_SHM=1 NO_FAKE_STAT=1
 class Clock:
     """Moves the clock of every mds service of one host; set() works while they run."""
 
-    def __init__(self, host):
-        self.host = host
+    def __init__(self, host, unit="mds-"):
+        """Of every service, or of one (its name without `.service`)."""
+        self.host, self.unit = host, unit
         if host.sh(f"test -e {INSIDE}", check=False).returncode:
             shutil.copyfile(LIBRARY, host.path(INSIDE))
         shutil.copyfile(os.path.join(build_folder(), "tests/support/mds-timers.so"), host.path(TIMERS))
         self.set(0)
-        host.write_file("/etc/systemd/system/mds-.service.d/90-clock.conf", DROP_IN)
-        host.sh("systemctl daemon-reload; mdsstop; mdsstart", timeout=120)
+        host.write_file(f"/etc/systemd/system/{unit}.service.d/90-clock.conf", DROP_IN)
+        self._start_anew()
+
+    def _start_anew(self):
+        again = "mdsstop; mdsstart" if self.unit == "mds-" else f"systemctl restart {self.unit}.service"
+        self.host.sh(f"systemctl daemon-reload; {again}", timeout=120)
 
     def set(self, seconds):
         """From within a second or so on, the services see the time this much later (or earlier)."""
@@ -33,5 +38,5 @@ class Clock:
 
     def remove(self):
         """Back to the clock of the machine."""
-        self.host.sh(f"rm -rf /etc/systemd/system/mds-.service.d {FILE} {INSIDE} {TIMERS}; "
-                     "systemctl daemon-reload; mdsstop; mdsstart", timeout=120)
+        self.host.sh(f"rm -rf /etc/systemd/system/{self.unit}.service.d {FILE} {INSIDE} {TIMERS}")
+        self._start_anew()

@@ -121,9 +121,16 @@ def test_SM_5_SM_10_SM_11_SM_12_IC_1_PE_1_EX_7_a_fourth_server_joins_and_goes_ag
     assert task["status"] == "succeeded", task
     ex1.wait_synchronized("london", "Paris", 60)
     ex1.ctl("london", "-y domain delete Paris")
+    uid = api.call("show-mds", name="paris")["uid"]
     paris.sh("mdsstop")
     wait_until(lambda: ex1.ctl("london", "-y server delete paris", check=False).returncode == 0, 30,
                "paris to be deleted")
     wait_until(lambda: ex1.ctl("london", "--json status", check=False).returncode == 0, 60, "all to be well",
                lambda: ex1.ctl("london", "status", check=False).stdout)
+    # LS-9: what was revoked with the publish stands in the list that any other server gives.
+    serials = {c["serial"].upper() for c in certificates(ex1, "london", "servers") if c["uuid"] == uid}
+    assert len(serials) >= 2
+    for name in ("tokyo", "logs"):
+        wait_until(lambda n=name: all(s in text_of(list_of(ex1, n, "/servers/0-1.crl")) for s in serials), 10,
+                   f"the list of {name}")
     api.close()

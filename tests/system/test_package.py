@@ -52,6 +52,7 @@ def test_installing_asks_nothing_starts_nothing_and_says_what_to_do(host):
     assert says(host, "systemctl list-units 'mds*' --no-legend --state=active") == ""
     assert lines(host, "stat -c '%n %a %U' /var/lib/mds /var/lib/mds/*") == [
         "/var/lib/mds 755 root", "/var/lib/mds/api 750 mds-api", "/var/lib/mds/ca 700 mds-ca",
+        "/var/lib/mds/crl 755 mds",
         "/var/lib/mds/domains 750 mds", "/var/lib/mds/servers 750 mds",
         "/var/lib/mds/sync 750 mds-sync", "/var/lib/mds/system 750 mds",
         "/var/lib/mds/trust 750 mds-sync"]

@@ -91,9 +91,13 @@ def certificates(deployment, name, authority):
 
 
 def test_IC_3_IC_4_every_server_knows_every_certificate_and_only_the_primary_signs(three):
+    def lists(name):
+        return three[name].out("cd /var/lib/mds/crl; find . -type f | sort | xargs sha256sum")
+
     def equal():
         return all(certificates(three, n, a) == certificates(three, "london", a)
-                   for n in ("tokyo", "paris") for a in ("servers", "root"))
+                   for n in ("tokyo", "paris") for a in ("servers", "root")) and \
+            len({lists(n) for n in CITIES}) == 1
     wait_until(equal, 30, "the authority on every server")
     assert len(certificates(three, "paris", "servers")) >= 6
     # Three Domains and Global have one each, below the root with the Servers CA.
@@ -119,6 +123,8 @@ def test_IC_3_IC_4_every_server_knows_every_certificate_and_only_the_primary_sig
         "name": "D-1", "ip-address": "10.77.0.95", "multi-domain-server": "london"}]), timeout=90)
     api.close()
     wait_until(equal, 30, "the authority of the new Domain on every server")
+    # One list at least of each authority: root, servers, Global and four Domains.
+    assert lists("paris").count("/0-1.crl") == 7, lists("paris")
 
 
 # Last in order: what follows cannot be taken back.
