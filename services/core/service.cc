@@ -248,6 +248,7 @@ void Service::content_changed() {
         reconcile();
         end_sessions_without_rights();
         revoke_departed();
+        follow_lists();
         update_status();
     });
 }

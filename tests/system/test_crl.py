@@ -16,7 +16,7 @@ from deployment import ADDRESSES
 from rig import wait_until
 
 SERVERS = ["london", "tokyo", "logs"]
-CA = "busctl --json=short call org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1"
+CA = "busctl --json=short -- call org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1"
 
 
 def openssl(*arguments, data=b"", check=True):
@@ -63,6 +63,7 @@ def number_of(der):
 
 
 def call_ca(deployment, arguments):
+    # What follows "--" is no option: certificates begin with a dash.
     return json.loads(deployment["london"].out(f"{CA} {arguments}"))["data"]
 
 

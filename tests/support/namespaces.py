@@ -1,0 +1,148 @@
+"""A deployment of real daemons on one machine, without booting hosts: each server has a bus, a folder and a
+network namespace of its own. Its processes are not confined and not started by units; for that there are
+booted hosts (tests/hosts). Needs root."""
+
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import dbus
+
+from api import network_namespace
+from private_bus import Daemon, PrivateBus, program
+
+NETWORK = "198.18.0."  # for measurements between networks (RFC 2544): nobody has it
+KEY = "orange-boat-harbour-77"
+# What runs on a server, and the folder of each.
+SERVICES = {"ca": "ca", "sync": "sync", "core": "system", "sic": "sync", "crl": "crl"}
+ENTER = ["unshare", "--uts", "sh", "-c", 'hostname "$0"; exec "$@"']
+
+
+def ip(*arguments, check=True):
+    subprocess.run(["ip", *arguments], check=check, capture_output=True)
+
+
+class Server:
+    """One server: its namespace is connected, its services run, it is not set up."""
+
+    def __init__(self, name, number, deployment):
+        self.name, self.address = name, f"{NETWORK}{number}"
+        self.namespace = f"{deployment.prefix}{number}"
+        self.root = pathlib.Path(deployment.folder) / name
+        for folder in {*SERVICES.values(), "domains", "servers", "trust"}:
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        ip("netns", "add", self.namespace)
+        ip("-n", deployment.switch, "link", "add", f"port{number}", "type", "veth", "peer", "name", "eth0",
+           "netns", self.namespace)
+        ip("-n", deployment.switch, "link", "set", f"port{number}", "master", "switch", "up")
+        ip("-n", self.namespace, "address", "add", f"{self.address}/24", "dev", "eth0")
+        for interface in ("eth0", "lo"):
+            ip("-n", self.namespace, "link", "set", interface, "up")
+        self.bus = PrivateBus(name)
+        self.env = self.bus.environment({
+            "MDS_TRUST": str(self.root / "trust"), "MDS_DOMAIN_LAUNCHER": "fork",
+            "MDS_LIBEXEC": str(program("mds-domain").parent)})
+        self.daemons = {word: self._start(word, folder) for word, folder in SERVICES.items()}
+
+    def _start(self, word, folder):
+        command = ["ip", "netns", "exec", self.namespace, *ENTER, self.name, str(program(f"mds-{word}")),
+                   "--debug", "--state", str(self.root / folder)]
+        daemon = Daemon(command, self.env, self.root / f"{word}.log")
+        self.bus.daemons.append(daemon)
+        return daemon
+
+    def proxy(self, word):
+        """The object of a service, for example "Core1"."""
+        self.bus.wait_for_name(f"org.openmds.{word}")
+        return self.bus.proxy(f"org.openmds.{word}", f"/org/openmds/{word}")
+
+    def setup(self, **answers):
+        for word in ("Ca1", "Sync1", "Sic1"):
+            self.bus.wait_for_name(f"org.openmds.{word}")
+        self.proxy("Core1").Setup(json.dumps({"host-name": self.name, "address": self.address,
+                                              "interface": "eth0", **answers}), timeout=90)
+
+    def run(self, command, **body):
+        """A command of the management API at the Multi-Domain level, as root; its reply."""
+        status, reply = self.ask(command, **body)
+        assert status == 200, reply
+        return reply
+
+    def ask(self, command, **body):
+        """The same with its status, which may be that of a refusal."""
+        status, inline, files = self.proxy("Core1").Run(
+            "", command, dbus.ByteArray(json.dumps(body).encode()), dbus.Array([], signature="h"), timeout=90)
+        text = bytes(bytearray(inline))
+        for file in files:
+            with open(file.take(), "rb") as memory:
+                memory.seek(0)
+                text = memory.read()
+        return int(status), json.loads(text)
+
+    def fetch(self, path, port=18264):
+        """(status, body) from a port of it, by HTTP."""
+        connection = http.client.HTTPConnection(self.address, port, timeout=10)
+        try:
+            with network_namespace(self.namespace):
+                connection.connect()
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def power_off(self):
+        """Ends every process; mds-core in order, as it ends its Domain Servers."""
+        for word, daemon in self.daemons.items():
+            if word != "core":
+                daemon.kill()
+        self.daemons["core"].stop()
+
+
+class Namespaces:
+    """Servers by name, set up and joined: the first is the Primary, those named log… are log servers."""
+
+    def __init__(self, *names):
+        self.prefix = f"mds{os.getpid()}n"
+        self.switch = f"{self.prefix}s"
+        self.folder = tempfile.mkdtemp(prefix="mds-namespaces-")
+        self.servers = {}
+        ip("netns", "add", self.switch)
+        ip("-n", self.switch, "link", "add", "switch", "type", "bridge")
+        ip("-n", self.switch, "link", "set", "switch", "up")
+        try:
+            for number, name in enumerate(names, 1):
+                self.servers[name] = Server(name, number, self)
+            first, *others = self.servers.values()
+            first.setup(role="primary", deployment="acme", administrator="admin", **{"password-hash": "x"})
+            for server in others:
+                log = server.name.startswith("log")
+                server.setup(role="log-server" if log else "secondary", **{"activation-key": KEY})
+                first.run("add-mds", name=server.name, **{
+                    "ip-address": server.address, "one-time-password": KEY,
+                    "server-type": f"multi-domain {'log ' if log else ''}server"})
+        except BaseException:
+            print(self.logs())
+            self.close()
+            raise
+
+    def __getitem__(self, name):
+        return self.servers[name]
+
+    def __iter__(self):
+        return iter(self.servers.values())
+
+    def logs(self):
+        return "\n".join(f"--- {s.name} {word}\n{d.output()[-2000:]}" for s in self
+                         for word, d in s.daemons.items())
+
+    def close(self):
+        for server in self:
+            server.bus.close()
+            ip("netns", "delete", server.namespace, check=False)
+        ip("netns", "delete", self.switch, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
