@@ -16,6 +16,7 @@ from deployment import ADDRESSES
 from rig import wait_until
 
 SERVERS = ["london", "tokyo", "logs"]
+# Behind "--" nothing is an option: certificates begin with a dash.
 CA = "busctl --json=short -- call org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1"
 
 
@@ -63,8 +64,9 @@ def number_of(der):
 
 
 def call_ca(deployment, arguments):
-    # What follows "--" is no option: certificates begin with a dash.
-    return json.loads(deployment["london"].out(f"{CA} {arguments}"))["data"]
+    """What a method of Ca1 on the Primary returns; its arguments as busctl wants them."""
+    out = deployment["london"].out(f"{CA} {arguments}")
+    return json.loads(out)["data"] if out else None
 
 
 def uid_of(deployment, domain):
