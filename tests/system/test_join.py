@@ -7,6 +7,7 @@ import pytest
 from api import ApiError
 from deployment import KEY, PASSWORD, package
 from rig import wait_until
+from test_crl import list_of, text_of
 from test_three_mds import certificates
 
 
