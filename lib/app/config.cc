@@ -40,6 +40,8 @@ constexpr Key k_keys[] = {
     {"Sic.Port", "18211", 1, 65535, "TCP port of enrolment, open while an activation key is set"},
     {"Crl.Port", "18264", 1, 65535,
      "TCP port of revocation lists (HTTP), as new certificates name it; also in mds-crl.socket"},
+    {"Licence.Check", "1", 0, 1,
+     "1 = the status says when the Primary server of a Domain has an HA licence; 0 = it does not"},
     {"Session.TimeoutSeconds", "600", 10, 3600, "idle limit of an API session, seconds"},
     {"Network.LeadingInterface", "", 0, 0,
      "interface that carries Domain Server addresses; empty = the one with this server's address"},

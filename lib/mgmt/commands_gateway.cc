@@ -4,6 +4,7 @@
 
 #include "base/text.hh"
 #include "mgmt/gateways.hh"
+#include "mgmt/servers.hh"
 #include "model/coerce.hh"
 
 namespace mds::mgmt {
@@ -37,12 +38,18 @@ std::vector<View> targets_of(Call& call) {
 }
 
 std::string sic_status(const View& gateway) {
+    // Servers trust each other by their Multi-Domain Servers; mdsctl ha status tells who answers.
+    if (is_server_object(gateway)) return "unknown";
     std::string state = json::get_string(gateway.document, "sic-state", "uninitialized");
     if (state == "uninitialized") return state;
     return state == "trust established" ? "unknown" : "not-communicating";
 }
 
 std::string gateway_problem(const View& gateway) {
+    if (is_server_object(gateway)) {
+        return "'" + gateway.name + "' is a server of the Domain, not a gateway: nothing is run on it from "
+               "here. mdsctl ha status shows how it is.";
+    }
     std::string state = json::get_string(gateway.document, "sic-state", "uninitialized");
     if (state == "trust established") {
         return "'" + gateway.name + "' does not answer: no connection to it is open.";

@@ -4,6 +4,7 @@
 #include "base/text.hh"
 #include "mgmt/gateways.hh"
 #include "mgmt/ranges.hh"
+#include "mgmt/servers.hh"
 #include "mgmt/verify.hh"
 #include "model/coerce.hh"
 
@@ -180,11 +181,23 @@ json::object install_policy(WorkspaceImpl& impl, Call& call) {
     });
     json::array details;
     std::string comments;
+    // Who the gateway has its policy from, in this order (RD-8).
+    auto managers = [&](const View& gateway) {
+        json::array out;
+        impl.self.inspect([&](Call& published) {
+            for (const View& v : managers_of(published, gateway)) {
+                out.push_back(json::object{{"name", v.name},
+                                           {"ip-address", json::get_string(v.document, "ipv4-address")}});
+            }
+        });
+        return out;
+    };
     for (const View& target : targets) {
         std::string why = found.errors.empty() ? gateway_problem(target) : reason_of(found);
         json::object one = failed_target(target, why);
         one["errors"] = message_list(found.errors);
         one["warnings"] = message_list(found.warnings);
+        one["management-servers"] = managers(target);
         details.push_back(std::move(one));
         if (comments.empty()) comments = why;
     }

@@ -49,14 +49,18 @@ Revert revert_of(WorkspaceImpl& impl, Call& call) {
     Revert out;
     out.target = *impl.db.revision(*rev);
     out.changes = impl.db.changes_back_to(*rev);
-    // What the Global Domain gave is the next assignment's business (GA-1).
-    auto global = [&](const std::string& doc) {
-        return !doc.empty() && json::get_bool(json::get_object(json::parse_object(doc), "meta"), "global");
+    // What the Global Domain gave is the next assignment's business (GA-1); what stands for servers is what
+    // the servers are now.
+    auto not_ours = [&](const std::string& doc) {
+        if (doc.empty()) return false;
+        json::object document = json::parse_object(doc);
+        return json::get_bool(json::get_object(document, "meta"), "global") ||
+               json::get_bool(document, "domain-server");
     };
     std::erase_if(out.changes, [&](const store::Change& c) {
         const model::Type* type = impl.catalog().find(c.type);
         auto here = impl.db.get(c.uid);
-        return (type && type->own) || global(c.doc) || (here && global(here->doc));
+        return (type && type->own) || not_ours(c.doc) || (here && not_ours(here->doc));
     });
     for (const auto& [id, session] : impl.sessions) {
         if (id != call.session_uid()) out.others.push_back(session);

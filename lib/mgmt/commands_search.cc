@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "mgmt/servers.hh"
 #include "mgmt/workspace_impl.hh"
 
 namespace mds::mgmt {
@@ -45,7 +46,7 @@ PageRequest object_list(WorkspaceImpl& impl, Call& call) {
     if (type == "object") {
         for (const model::Type& t : impl.catalog().types()) {
             // Rules and what they stand in are shown by their own commands.
-            if (!model::needs_name(t) || t.family == "policy" || !call.may(t.area, false)) continue;
+            if (t.own || !model::needs_name(t) || t.family == "policy" || !call.may(t.area, false)) continue;
             request.types.push_back(&t);
         }
     } else {
@@ -90,7 +91,10 @@ json::object show_unused(WorkspaceImpl& impl, Call& call) {
     call.only({"limit", "offset", "order", "type"});
     PageRequest request = object_list(impl, call);
     request.predefined = false;
-    request.wanted = [&call](const View& view) { return call.users(view.uid).empty(); };
+    // One that stands for a server is there because the server is.
+    request.wanted = [&call](const View& view) {
+        return !is_server_object(view) && call.users(view.uid).empty();
+    };
     return list_reply(call, page_of(impl, call, request), "objects",
                       call.level(model::Level::standard));
 }

@@ -5,6 +5,7 @@
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "mgmt/global.hh"
+#include "mgmt/servers.hh"
 #include "mgmt/workspace_impl.hh"
 #include "model/coerce.hh"
 #include "store/refs.hh"
@@ -54,6 +55,20 @@ void refuse_predefined(const View& view) {
     if (!view.predefined) return;
     throw Error(Code::no_permissions,
                 "Object '" + view.name + "' is predefined (Check Point Data) and read-only.");
+}
+
+/// What would be refused at the publish of an object that stands for a server is refused at once.
+void check_server_object(WorkspaceImpl& impl, const View& before, store::Change::Op op,
+                         const json::object& document) {
+    if (!is_server_object(before) || !impl.hooks.check_changes) return;
+    store::Change change;
+    change.op = op;
+    change.uid = before.uid;
+    change.type = before.type->name;
+    change.scope = before.type->family;
+    change.name = before.name;
+    if (op == store::Change::Op::put) change.doc = json::canonical(document);
+    impl.hooks.check_changes(Uid{}, {change});
 }
 
 }  // namespace
@@ -220,7 +235,10 @@ View Call::put(std::string_view type, const Uid& uid, json::object document) {
             entry.base_type = object->type;
             entry.base_name = object->name;
             before.name = object->name;
-            if (auto there = view_of(impl.catalog(), *object)) refuse_global(*there);
+            if (auto there = view_of(impl.catalog(), *object)) {
+                refuse_global(*there);
+                check_server_object(impl, *there, store::Change::Op::put, document);
+            }
         }
         if (mine && !mine->removed) before.name = mine->name;
         std::string shown = json::get_string(document, "name");
@@ -311,6 +329,12 @@ View Call::set(const View& view, const json::object& params, const json::object&
     WorkspaceImpl& impl = WorkspaceImpl::of(*this);
     return impl.atomically([&]() -> View {
         refuse_predefined(view);
+        if (is_server_object(view) && params.contains("management-blades")) {
+            throw Error(Code::invalid_parameter, "Invalid parameter for [management-blades]. '" + view.name +
+                                                     "' stands for a server of the Domain: what it does is "
+                                                     "decided with the server.")
+                .refusal("", "leave management-blades out");
+        }
         const model::Type& t = *view.type;
         SessionWorld world(*this);
         json::object document = view.document;
@@ -380,6 +404,8 @@ void Call::remove(const View& view, bool in_use_too) {
             impl.put_entry(session_, view.uid, std::nullopt);
             return;
         }
+        if (is_server_object(view)) require("high-availability-operations");
+        check_server_object(impl, view, store::Change::Op::remove, {});
         Entry entry;
         entry.removed = true;
         entry.type = view.type->name;

@@ -7,6 +7,7 @@
 #include "log/log.hh"
 #include "mgmt/ranges.hh"
 #include "mgmt/rulebase.hh"
+#include "mgmt/servers.hh"
 #include "model/coerce.hh"
 #include "store/refs.hh"
 
@@ -47,6 +48,7 @@ class Export {
         for (const model::Type& type : impl_.catalog().types()) {
             if (travels(type)) add_all(type);
         }
+        add_servers();
         refuse_foreign();
         return {{"policy", policy},
                 {"revision", impl_.last_publish().rev},
@@ -96,6 +98,21 @@ class Export {
         }
     }
 
+    /// A Multi-Domain Server that a global rule names goes with it, as a copy that stands for no server of
+    /// the Domain.
+    void add_servers() {
+        for (bool again = true; again;) {
+            again = false;
+            for (const auto& [uid, user] : std::map<Uid, std::string>(referred_)) {
+                auto view = given_.contains(uid) ? std::nullopt : call_.get(uid);
+                if (!view || !is_server_object(*view)) continue;
+                view->document.erase("domain-server");
+                add(*view);
+                again = true;
+            }
+        }
+    }
+
     void refuse_foreign() {
         for (const auto& [uid, user] : referred_) {
             if (given_.contains(uid) || model::is_predefined(uid)) continue;
@@ -122,18 +139,6 @@ json::object export_policy(WorkspaceImpl& impl, Call& call) {
         throw Error(Code::wrong_domain_type, "Only the Global Domain has global policies.");
     }
     return Export(impl, call).run(call.text_or("policy", ""));
-}
-
-/// "rule 'x' (3 in layer 'Network')", "group 'y'".
-std::string named(Call& call, const View& view) {
-    if (view.type->within != k_access_kind.within) return view.type->name + " '" + view.name + "'";
-    Uid within = Call::reference(view.document, "layer").value_or(Uid{});
-    auto layer = call.get(within);
-    std::string number = view.type->name == k_access_kind.rule
-                             ? std::to_string(Rulebase(call, k_access_kind, within).number(view))
-                             : view.name;
-    return "rule " + number + (view.name.empty() ? "" : " '" + view.name + "'") + " of layer '" +
-           (layer ? layer->name : "") + "'";
 }
 
 class Assign {
@@ -223,7 +228,7 @@ class Assign {
                 auto view = call_.get(user);
                 if (!view) continue;
                 problem("Global " + here->type + " '" + here->name + "' was deleted, and " +
-                        named(call_, *view) + " uses it.");
+                        described(call_, *view) + " uses it.");
             }
             store::Change change;
             change.op = store::Change::Op::remove;
@@ -317,6 +322,19 @@ std::optional<GlobalPolicy> global_policy(WorkspaceImpl& impl) {
         if (auto uid = Uid::parse(std::string(v.as_string()))) out.objects.insert(*uid);
     }
     return out;
+}
+
+std::string described(Call& call, const View& view) {
+    if (view.type->within.empty()) return view.type->name + " '" + view.name + "'";
+    const bool nat = view.type->within == k_nat_kind.within;
+    const RuleKind& kind = nat ? k_nat_kind : k_access_kind;
+    Uid within = Call::reference(view.document, kind.within).value_or(Uid{});
+    auto holder = call.get(within);
+    std::string number = view.type->name == kind.rule
+                             ? std::to_string(Rulebase(call, kind, within).number(view))
+                             : view.name;
+    return (nat ? "NAT rule " : "rule ") + number + (view.name.empty() ? "" : " '" + view.name + "'") + " of " +
+           kind.within + " '" + (holder ? holder->name : "") + "'";
 }
 
 bool is_placeholder(const View& rule) { return json::get_bool(rule.document, "placeholder"); }

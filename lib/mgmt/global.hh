@@ -33,6 +33,8 @@ bool is_placeholder(const View& rule);
 /// In a Domain: the layer that fills the placeholder of a global layer, for a package (nil = the first
 /// package that has layers); nothing for every layer but the first one of the global policy.
 std::optional<Uid> filling(Call& call, const Uid& global_layer, const Uid& package);
+/// What people call an object that uses another: "rule 3 'x' of layer 'Network'", "group 'y'".
+std::string described(Call& call, const View& view);
 /// Throws no_permissions when the object is the Global Domain's.
 void refuse_global(const View& view);
 

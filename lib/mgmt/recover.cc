@@ -53,7 +53,8 @@ bool WorkspaceImpl::recover(const Parked::Publish& publish,
             const model::Type* type = catalog().find(image.change.type);
             return type && type->own;
         })) {
-        // An assignment of the global policy: it is ordered again, whole, not edited by somebody.
+        // An assignment of the global policy is ordered again, whole, not edited by somebody; the objects of
+        // the servers are kept by whoever is Active.
         parked.finish(r.term_id, r.rev, now());
         transaction.commit();
         return false;

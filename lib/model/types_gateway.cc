@@ -57,7 +57,8 @@ std::vector<Type> gateway_types() {
                  blades({"vpn", "application-control", "url-filtering", "ips", "anti-bot",
                          "anti-virus", "threat-emulation", "content-awareness"}) +
                  log_fields() +
-                 std::vector<Field>{field("firewall-settings", Kind::any),
+                 std::vector<Field>{references("management-servers", {"checkpoint-host"}),
+                                    field("firewall-settings", Kind::any),
                                     field("vpn-settings", Kind::any)});
     gateway.addressing = Addressing::host;
     gateway.groups = true;
@@ -78,7 +79,9 @@ std::vector<Type> gateway_types() {
                     blades({"network-policy-management", "logging-and-status", "smart-event-server",
                             "smart-event-correlation", "endpoint-policy", "compliance",
                             "user-directory", "secondary", "identity-logging"}))} +
-            trust_fields() + log_fields());
+            trust_fields() + log_fields() +
+            // It stands for a server of the Domain (mgmt/servers.hh).
+            std::vector<Field>{hidden(flag("domain-server"))});
     host.addressing = Addressing::host;
     host.groups = true;
     host.since = "1.6.1";

@@ -47,7 +47,10 @@ std::vector<Type> settings_types() {
     // What the Domain holds of the Global Domain (mgmt/global.hh).
     Type held = type("global-policy-state", "global-policy-states", "own", "", {});
     held.own = true;
-    return {purge, policy, global, held};
+    // Which servers of the Domain have had their objects made (mgmt/servers.hh).
+    Type servers = type("domain-servers-state", "domain-servers-states", "own", "", {});
+    servers.own = true;
+    return {purge, policy, global, held, servers};
 }
 
 std::vector<Type> system_settings_types() {

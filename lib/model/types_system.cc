@@ -47,7 +47,7 @@ Type domain_type() {
                  host_fields() +
                  std::vector<Field>{required(mds), flag("active", true),
                                     flag("skip-start-domain-server", false), hidden(text("uid")),
-                                    hidden(flag("primary"))}),
+                                    hidden(flag("primary")), hidden(field("licence", Kind::any))}),
         Addressing::host);
     Type t = type(
         "domain", "domains", "domain", "Objects/domain",

@@ -191,6 +191,9 @@ void register_ha_commands(Server& server) {
     change.description = "Makes the connected server Active when the Active one is lost";
     w.add_command("make-server-active",
                   [&server](mgmt::Call& call) { return make_server_active(server, call); }, change);
+    read.description = "From which management server each gateway has its policy, and which have none left";
+    w.add_command("show-gateway-managers", [&server](mgmt::Call& call) { return server.gateway_managers(call); },
+                  read);
     mgmt::CommandFlags install;
     install.write = true;
     install.description = "Sends the objects to servers, as tasks";

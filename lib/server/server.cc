@@ -13,6 +13,7 @@
 #include "server/ha_action.hh"
 #include "server/install_database.hh"
 #include "server/replica_env.hh"
+#include "server/server_objects.hh"
 #include "server/shared_data.hh"
 #include "server/sync_link.hh"
 #include "server/sync_tasks.hh"
@@ -62,7 +63,8 @@ struct Server::Impl {
           replica(db, env, options.config.self, options.config.peers, timing_from(daemon.config())),
           sync_tasks(workspace, replica, options.config),
           actions(workspace, replica, sync_tasks, options.config, options.folder),
-          installs(workspace, replica, options.config) {
+          installs(workspace, replica, options.config),
+          server_objects(workspace, replica, options.config) {
         if (!db.set_aside().empty()) {
             log::error(fmt::format("the database of {} is damaged; a full copy comes from another "
                                    "server: {}",
@@ -133,9 +135,11 @@ struct Server::Impl {
         };
         h.published = [this](const store::Revision&) {
             replica.committed();
+            soon();
             if (self->on_content) self->on_content();
         };
         h.check_changes = [this](const Uid& author, const std::vector<store::Change>& changes) {
+            if (made) server_objects.check(changes);
             // Of shared data the one that decides asks again.
             check(*shown, author, changes, !shared || !shared->tentative().shared());
         };
@@ -277,6 +281,7 @@ struct Server::Impl {
         sync_tasks.tick();
         actions.tick();
         installs.tick();
+        server_objects.tick();
         check_confirmed();
         if (status_dirty) {
             status_dirty = false;
@@ -325,6 +330,7 @@ struct Server::Impl {
     HaActions actions;
     DatabaseInstalls installs;
     std::unique_ptr<SharedData> shared;
+    ServerObjects server_objects;
     repl::Role was = repl::Role::starting;
     bool status_dirty = true;
     struct Unconfirmed {
@@ -375,6 +381,8 @@ void Server::reload(Config config) {
     impl_->options.config = std::move(config);
     impl_->replica.set_peers(impl_->options.config.peers);
     impl_->replica.set_fence(impl_->options.config.fence);
+    // Its objects follow at once, not at the next beat.
+    impl_->soon();
     impl_->workspace.update_settings(impl_->settings());
 }
 
@@ -482,6 +490,7 @@ json::object Server::status() const {
                         {"parked-problem", replica.parked_problem()},
                         {"tentative", impl_->shared ? impl_->shared->status() : json::object{}},
                         {"global", impl_->workspace.global_state()},
+                        {"server-objects", impl_->server_objects.state()},
                         {"term-cause", term.cause},
                         {"term-by", term.by},
                         {"term-since", term.time_ms},
@@ -490,6 +499,10 @@ json::object Server::status() const {
 }
 
 void Server::require_writable() const { impl_->require_writable(); }
+
+json::object Server::gateway_managers(mgmt::Call& call) {
+    return impl_->server_objects.gateway_managers(call);
+}
 
 json::object Server::install_database(mgmt::Call& call) {
     impl_->soon();

@@ -66,6 +66,8 @@ class Server {
     /// Throws when nothing may be changed here: a Standby, a fenced server, a collision (RF-05).
     void require_writable() const;
     json::object ha_action(const json::object& request);
+    /// The command show-gateway-managers.
+    json::object gateway_managers(mgmt::Call& call);
     /// The command install-database.
     json::object install_database(mgmt::Call& call);
     /// Sends a message of another use over the same channel; kind from repl::Kind::application on.

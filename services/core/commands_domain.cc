@@ -387,6 +387,7 @@ void Service::set_domain(mgmt::Call& call, Then then) {
                         server + " is the Primary server of " + row->name + "; promote another first")
                 .refusal("RF-17", "mdsctl domain show " + row->name);
         }
+        require_unused(server, uses_of(*row, *found));
         json::array rest;
         for (const json::value& s : present) {
             if (json::get_string(s.as_object(), "name") != server) rest.push_back(s);

@@ -378,7 +378,7 @@ void Service::check_removal(const Uid& server) {
         throw Error(Code::object_deletion, row->name + " is the Primary; it cannot be deleted")
             .refusal("RF-26", "mdsctl server list");
     }
-    std::vector<std::string> actives, primaries;
+    std::vector<std::string> actives, primaries, uses;
     for (const DomainRow& d : all_domains()) {
         for (const json::value& s : d.servers) {
             const json::object& o = s.as_object();
@@ -391,6 +391,7 @@ void Service::check_removal(const Uid& server) {
                 actives.push_back(d.name);
             }
             if (json::get_bool(o, "primary")) primaries.push_back(d.name);
+            for (std::string& use : uses_of(d, o)) uses.push_back(std::move(use));
         }
     }
     if (!actives.empty()) {
@@ -405,6 +406,7 @@ void Service::check_removal(const Uid& server) {
                         "; promote another first")
             .refusal("RF-17", "mdsctl domain list");
     }
+    require_unused(row->name, uses);
     if (!grid_->silent(server)) {
         throw Error(Code::ha_invalid, row->name + " still runs; run mdsstop there first")
             .refusal("RF-30", "mdsstop");

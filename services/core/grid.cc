@@ -151,7 +151,7 @@ Uid Grid::active_mds(const Uid& domain) const {
 
 json::object Grid::json() {
     const Identity& me = *service_.identity();
-    json::array problems, servers, domains;
+    json::array problems, notes, servers, domains;
     auto mdss = service_.all_mdss();
     auto rows = service_.all_domains();
     std::map<Uid, std::pair<int, int>> counts;
@@ -299,6 +299,8 @@ json::object Grid::json() {
                              {"address", json::get_string(s, "ipv4-address")},
                              {"type", json::get_string(s, "type")},
                              {"primary", json::get_bool(s, "primary")},
+                             {"server-uid", json::get_string(s, "uid")},
+                             {"licence", json::get_string(json::get_object(s, "licence"), "type")},
                              {"ha-state", state},
                              {"sync-status", sync}};
             if (heard && status) {
@@ -306,6 +308,15 @@ json::object Grid::json() {
                 row["parked"] = json::get_int(*status, "parked");
             }
             cells.push_back(std::move(row));
+            if (std::string problem = service_.licence_problem(s); !problem.empty()) {
+                notes.push_back(json::object{
+                    {"what", fmt::format("{}: {} of Domain {} on {}", problem, json::get_string(s, "name"),
+                                         d.name, json::get_string(s, "mds-name"))},
+                    {"why", "a Primary Domain Server needs a standard licence; it works all the same"},
+                    {"since", json::get_int(json::get_object(s, "licence"), "attached")},
+                    {"next", json::array{fmt::format("mdsctl licence attach {} {} standard", d.name,
+                                                     json::get_string(s, "mds-name"))}}});
+            }
         }
         if (actives == 0) worst = "no-active";
         if (actives > 1) worst = "collision";
@@ -332,6 +343,7 @@ json::object Grid::json() {
             {"servers", std::move(servers)},
             {"domains", std::move(domains)},
             {"tasks", json::object{{"running", running.size()}, {"failed", failed.size()}}},
+            {"notes", std::move(notes)},
             {"problems", std::move(problems)}};
 }
 

@@ -101,6 +101,7 @@ Service::Service(app::Daemon& daemon)
     daemon.every(5000, [this] {
         ask_round_trips();
         withdraw_global();
+        take_out_deleted_servers();
     });
     watch_certificates();
     daemon.ready("");

@@ -242,6 +242,22 @@ class Service {
     /// Workspace::global_state() of a Domain; empty when it has no global policy.
     json::object global_held(const Uid& domain);
 
+    // domain_servers.cc
+    /// What the Active of a Domain says of the object of one of its servers (mgmt::server_objects_state).
+    json::object object_of_server(const Uid& domain, const std::string& server_uid);
+    /// What uses a server (an element of DomainRow::servers) in its Domain, as texts.
+    std::vector<std::string> uses_of(const DomainRow& domain, const json::object& server);
+    /// Throws RF-25 with the list.
+    static void require_unused(const std::string& name, const std::vector<std::string>& uses);
+    /// RD-6: who deletes the object of a failed server in its Domain deletes the server.
+    void take_out_deleted_servers();
+    bool licence_is_checked() const;
+    /// "HA licence on a Primary" (RD-9), or empty.
+    std::string licence_problem(const json::object& server) const;
+    void set_licence(mgmt::Call& call);
+    json::object show_licences(mgmt::Call& call);
+    void register_licence_commands();
+
     // backup.cc
     /// A backup that this server takes part in.
     struct Backup {
@@ -334,7 +350,7 @@ class Service {
     json::array check_servers(const json::array& given, const std::string& domain,
                               const json::array& present);
     void remove_mds(mgmt::Call& call, const mgmt::View& view);
-    /// Throws RF-16, RF-17, RF-26, RF-30 when this server cannot be deleted now.
+    /// Throws RF-16, RF-17, RF-25, RF-26, RF-30 when this server cannot be deleted now.
     void check_removal(const Uid& server);
     /// The same at the publish, which may be much later.
     // rules.cc

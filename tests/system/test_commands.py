@@ -20,7 +20,9 @@ def test_gateways_without_trust_say_so_in_every_command(london):
     london.call("add-package", name="Gate", installation_targets=["edge-gw"])
     london.publish()
     try:
-        (gateway,) = london.call("show-gateways-and-servers")["objects"]
+        listed = london.call("show-gateways-and-servers")["objects"]
+        assert [o["name"] for o in listed] == ["edge-gw", "London-1", "London-2", "London-log"], listed
+        gateway = listed[0]
         assert (gateway["name"], gateway["sic-status"]) == ("edge-gw", "uninitialized")
         assert london.call("test-sic-status", name="edge-gw")["sic-status"] == "uninitialized"
         script = base64.b64encode(b"uptime").decode()

@@ -313,6 +313,9 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_5_DS_6_DS_7_the_old_primary_is_deleted_and_
     four.ctl("tokyo", "ha set-active B tokyo")
     fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C"])
     lost(four, "london")
+    four.ctl("tokyo", "server uses london", check=False)
+    four.ctl("tokyo", "domain gateways A")
+    four.ctl("tokyo", "licence list")
     # The machine is dead, and with it the only server of C: that goes with its Domain only (DS-6).
     fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C", "force-active"])
     four.power_back("london")

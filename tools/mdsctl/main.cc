@@ -114,6 +114,9 @@ int main(int argc, char** argv) {
     });
     auto* some = assign->add_option("DOMAIN", dependents, "Domains with a global assignment");
     assign->add_flag("--all", all, "every Domain that has one")->excludes(some);
+    leaf(domain, "gateways", "from which server each gateway has its policy; exit 3 when one has none left",
+         [&](Client& c) { return domain_gateways(c, o, name); })
+        ->add_option("DOMAIN", name)->required();
     leaf(domain, "delete", "a Domain with all its servers and data",
          [&](Client& c) { return domain_delete(c, o, name); })
         ->add_option("DOMAIN", name)->required();
@@ -156,9 +159,33 @@ int main(int argc, char** argv) {
     leaf(server, "delete", "takes a server that is stopped or lost out of the deployment",
          [&](Client& c) { return server_delete(c, o, name); })
         ->add_option("SERVER", name)->required();
+    leaf(server, "uses", "what refers to a server or to its Domain Servers: rules, groups, gateways",
+         [&](Client& c) { return server_uses(c, o, name); })
+        ->add_option("SERVER", name, "a Multi-Domain Server, or a Domain Server")->required();
     leaf(server, "readmit", "takes a server that was replaced by a promotion back as Secondary",
          [&](Client& c) { return server_readmit(c, o, name); })
         ->add_option("SERVER", name)->required();
+
+    std::string licence_type;
+    CLI::App* licence = app.add_subcommand("licence", "licence records of Domain Servers")->alias("license");
+    licence->require_subcommand(0, 1);
+    licence->callback([&] {
+        if (!verb) verb = [&](Client& c) { return licence_list(c, o); };
+    });
+    leaf(licence, "list", "the records of all Domain Servers", [&](Client& c) { return licence_list(c, o); });
+    CLI::App* attach = leaf(licence, "attach", "records the licence of a Domain Server", [&](Client& c) {
+        return licence_attach(c, o, name, target, licence_type);
+    });
+    attach->add_option("DOMAIN", name)->required();
+    attach->add_option("SERVER", target)->required();
+    attach->add_option("TYPE", licence_type, "standard, or ha: for a second copy only")
+        ->required()
+        ->check(CLI::IsMember({"standard", "ha"}));
+    CLI::App* detach = leaf(licence, "detach", "deletes the record", [&](Client& c) {
+        return licence_attach(c, o, name, target, "none");
+    });
+    detach->add_option("DOMAIN", name)->required();
+    detach->add_option("SERVER", target)->required();
 
     mds::ctl::Promote promotion;
     CLI::App* promote = leaf(&app, "promote", "makes this Secondary the Primary when that one is lost",

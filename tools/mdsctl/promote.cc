@@ -117,9 +117,10 @@ int promote(Client& client, const Options& options, const Promote& what) {
         "No trust has to be re-established on any server. What is left to do:\n"
         "  when %s is back - it hands over what only it has, and stays read-only:\n"
         "      mdsctl server readmit %s\n"
-        "  when it is lost for good - its certificates are revoked:\n"
+        "  when it is lost for good - what refers to it is changed first, its certificates are revoked:\n"
+        "      mdsctl server uses %s\n"
         "      mdsctl server delete %s\n",
-        lost.c_str(), lost.c_str(), lost.c_str());
+        lost.c_str(), lost.c_str(), lost.c_str(), lost.c_str());
     return failed ? 10 : 0;
 }
 

@@ -47,6 +47,22 @@ void print_nearest(const json::array& servers) {
                 trip_text(json::get_int(*nearest, "round-trip-us")).c_str());
 }
 
+void print_lines(const Options& options, const json::array& lines, const char* kind) {
+    for (const json::value& v : lines) {
+        const json::object& p = v.as_object();
+        std::printf("\n  %s %s\n", symbol(options, kind).c_str(),
+                    safe(json::get_string(p, "what")).c_str());
+        std::string why = json::get_string(p, "why");
+        if (!why.empty()) std::printf("    %s\n", safe(why).c_str());
+        bool first = true;
+        for (const json::value& next : json::get_array(p, "next")) {
+            std::printf("    %s %s\n", first ? "Next:" : "     ",
+                        std::string(next.as_string()).c_str());
+            first = false;
+        }
+    }
+}
+
 }  // namespace
 
 int status(Client& client, const Options& options) {
@@ -99,19 +115,9 @@ int status(Client& client, const Options& options) {
                 static_cast<long long>(json::get_int(tasks, "running")),
                 static_cast<long long>(json::get_int(tasks, "failed")));
     print_first_end(servers);
-    for (const json::value& v : problems) {
-        const json::object& p = v.as_object();
-        std::printf("\n  %s %s\n", symbol(options, "problem").c_str(),
-                    safe(json::get_string(p, "what")).c_str());
-        std::string why = json::get_string(p, "why");
-        if (!why.empty()) std::printf("    %s\n", safe(why).c_str());
-        bool first = true;
-        for (const json::value& next : json::get_array(p, "next")) {
-            std::printf("    %s %s\n", first ? "Next:" : "     ",
-                        std::string(next.as_string()).c_str());
-            first = false;
-        }
-    }
+    print_lines(options, problems, "problem");
+    // What somebody should know, and nothing is wrong with: the exit status is as without it.
+    print_lines(options, json::get_array(grid, "notes"), "warning");
     return good ? 0 : 3;
 }
 

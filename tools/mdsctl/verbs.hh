@@ -21,12 +21,23 @@ int domain_create(Client& client, const Options& options, const DomainCreate& wh
 /// Exit 10 when some failed.
 int domain_assign_global(Client& client, const Options& options, const std::vector<std::string>& domains,
                          bool all);
+/// From which server each gateway of a Domain has its policy (RD-8). Exit 3 when one has none left.
+int domain_gateways(Client& client, const Options& options, const std::string& domain);
 int domain_delete(Client& client, const Options& options, const std::string& name);
 int ds_create(Client& client, const Options& options, const std::string& domain,
               const std::string& server, const std::string& address, const std::string& name,
               bool log_server);
 int ds_delete(Client& client, const Options& options, const std::string& domain,
               const std::string& server);
+
+/// Everything that refers to a server: a Multi-Domain Server with its Domain Servers, or one Domain Server
+/// by its name (PR-5, RD-6).
+int server_uses(Client& client, const Options& options, const std::string& name);
+/// The licence records of Domain Servers (RD-9).
+int licence_list(Client& client, const Options& options);
+/// `type`: "standard", "ha", "none".
+int licence_attach(Client& client, const Options& options, const std::string& domain,
+                   const std::string& server, const std::string& type);
 
 int server_list(Client& client, const Options& options);
 int server_show(Client& client, const Options& options, const std::string& name);

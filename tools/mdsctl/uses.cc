@@ -1,0 +1,182 @@
+// mdsctl server uses, domain gateways, licence: what is left to do when a server is lost for good.
+#include <fmt/core.h>
+
+#include "base/text.hh"
+#include "draw.hh"
+#include "verbs.hh"
+
+namespace mds::ctl {
+namespace {
+
+struct Use {
+    std::string domain, server, what;
+};
+
+std::string label(const json::object& object) {
+    return json::get_string(object, "type") + " '" + json::get_string(object, "name") + "'";
+}
+
+/// What where-used of one Domain says.
+void read_uses(const json::object& used, const std::string& domain, const std::string& server,
+               std::vector<Use>& out) {
+    for (const json::value& v : json::get_array(used, "objects")) {
+        out.push_back({domain, server, label(v.as_object())});
+    }
+    for (const char* list : {"access-control-rules", "nat-rules"}) {
+        for (const json::value& v : json::get_array(used, list)) {
+            const json::object& use = v.as_object();
+            const json::object& rule = json::get_object(use, "rule");
+            const json::object& layer = json::get_object(use, "layer");
+            std::string name = json::get_string(rule, "name"), columns;
+            for (const json::value& column : json::get_array(use, "rule-columns")) {
+                columns += (columns.empty() ? "" : ", ") + std::string(column.as_string());
+            }
+            std::string where = json::get_string(layer, "name");
+            if (where.empty()) where = json::get_string(json::get_object(use, "package"), "name");
+            out.push_back({domain, server,
+                           fmt::format("{} {}{}{}{}", list[0] == 'n' ? "NAT rule" : "rule",
+                                       json::get_string(use, "position"),
+                                       name.empty() ? "" : " '" + name + "'",
+                                       where.empty() ? "" : " of '" + where + "'",
+                                       columns.empty() ? "" : ": " + columns)});
+        }
+    }
+}
+
+std::string shown_server(const json::object& domain, const json::object& cell) {
+    return json::get_string(domain, "domain-type") == "global domain" ? json::get_string(cell, "mds-name")
+                                                                      : json::get_string(cell, "server");
+}
+
+}  // namespace
+
+int server_uses(Client& client, const Options& options, const std::string& name) {
+    const json::object grid = client.grid();
+    std::vector<Use> uses;
+    std::vector<std::string> unknown;
+    bool known = false;
+    for (const json::value& v : json::get_array(grid, "servers")) {
+        known = known || fold(json::get_string(v.as_object(), "name")) == fold(name);
+    }
+    for (const json::value& v : json::get_array(grid, "domains")) {
+        const json::object& d = v.as_object();
+        std::string domain = json::get_string(d, "name");
+        for (const json::value& c : json::get_array(d, "cells")) {
+            const json::object& cell = c.as_object();
+            std::string server = shown_server(d, cell);
+            if (fold(server) != fold(name) && fold(json::get_string(cell, "mds-name")) != fold(name)) continue;
+            known = true;
+            try {
+                json::object reply = client.run(domain, "where-used",
+                                                {{"uid", json::get_string(cell, "server-uid")}});
+                read_uses(json::get_object(reply, "used-directly"), domain, server, uses);
+            } catch (const Error& e) {
+                // Its object was deleted, which is no use; another server that does not answer is unknown.
+                if (e.code() != Code::object_not_found) unknown.push_back(domain + ": " + e.message());
+            }
+        }
+    }
+    if (!known) {
+        throw Error(Code::object_not_found, "Requested object [" + name + "] not found")
+            .refusal("", "mdsctl server list; mdsctl domain show DOMAIN");
+    }
+    if (options.json) {
+        json::array rows, problems;
+        for (const Use& u : uses) {
+            rows.push_back(json::object{{"domain", u.domain}, {"server", u.server}, {"used-by", u.what}});
+        }
+        for (const std::string& text : unknown) problems.push_back(json::value(text));
+        std::printf("%s\n", json::pretty(json::object{{"uses", std::move(rows)},
+                                                      {"unknown", std::move(problems)}}).c_str());
+        return unknown.empty() ? 0 : 10;
+    }
+    Table table({"DOMAIN", "SERVER", "USED BY"});
+    for (const Use& u : uses) table.row({safe(u.domain), safe(u.server), safe(u.what)});
+    if (!uses.empty()) table.print(options);
+    if (uses.empty() && unknown.empty() && !options.quiet) {
+        std::printf("%s\n", (symbol(options, "done") + " nothing refers to " + safe(name)).c_str());
+    }
+    for (const std::string& text : unknown) {
+        std::printf("%s\n", wrapped(options, symbol(options, "problem") + " ", safe(text)).c_str());
+    }
+    return unknown.empty() ? 0 : 10;
+}
+
+int domain_gateways(Client& client, const Options& options, const std::string& domain) {
+    const json::object reply = client.run(domain, "show-gateway-managers", {});
+    const json::array& gateways = json::get_array(reply, "gateways");
+    int code = json::get_int(reply, "without-manager") > 0 ? 3 : 0;
+    if (options.json) {
+        std::printf("%s\n", json::pretty(reply).c_str());
+        return code;
+    }
+    if (gateways.empty()) {
+        std::fprintf(stderr, "No gateways.\n");
+        return 0;
+    }
+    Table table({"GATEWAY", "ADDRESS", "MANAGER", "MANAGEMENT SERVERS"});
+    for (const json::value& v : gateways) {
+        const json::object& g = v.as_object();
+        std::string all;
+        for (const json::value& m : json::get_array(g, "management-servers")) {
+            all += (all.empty() ? "" : ", ") + json::get_string(m.as_object(), "name");
+        }
+        const json::object& manager = json::get_object(g, "manager");
+        table.row({safe(json::get_string(g, "name")), json::get_string(g, "ipv4-address"),
+                   manager.empty() ? state_text(options, "problem", "none")
+                                   : safe(json::get_string(manager, "name")),
+                   safe(all)});
+    }
+    if (options.csv) {
+        table.print_csv();
+        return code;
+    }
+    table.print(options);
+    for (const json::value& v : gateways) {
+        const json::object& g = v.as_object();
+        std::string problem = json::get_string(g, "problem");
+        if (problem.empty()) continue;
+        std::printf("\n%s\n    Next: %s\n",
+                    wrapped(options, symbol(options, "problem") + " ",
+                            safe(json::get_string(g, "name")) + ": " + safe(problem)).c_str(),
+                    safe(json::get_string(g, "next")).c_str());
+    }
+    return code;
+}
+
+int licence_list(Client& client, const Options& options) {
+    const json::object reply = client.run("", "show-licences", {});
+    const json::array& licences = json::get_array(reply, "licences");
+    if (options.json) {
+        std::printf("%s\n", json::pretty(reply).c_str());
+        return 0;
+    }
+    Table table({"DOMAIN", "SERVER", "ON", "ADDRESS", "PRIMARY", "LICENCE", "NOTE"});
+    for (const json::value& v : licences) {
+        const json::object& l = v.as_object();
+        std::string type = json::get_string(l, "licence-type");
+        table.row({safe(json::get_string(l, "domain")), safe(json::get_string(l, "server")),
+                   safe(json::get_string(l, "multi-domain-server")), json::get_string(l, "ip-address"),
+                   json::get_bool(l, "primary") ? "yes" : "no", type == "none" ? "-" : type,
+                   json::get_string(l, "problem")});
+    }
+    if (options.csv) {
+        table.print_csv();
+    } else {
+        table.print(options);
+    }
+    return 0;
+}
+
+int licence_attach(Client& client, const Options& options, const std::string& domain,
+                   const std::string& server, const std::string& type) {
+    client.run("", "set-licence", {{"domain", domain}, {"server", server}, {"licence-type", type}});
+    if (options.quiet) return 0;
+    std::string text = type == "none" ? "no licence is recorded for the server of "
+                                      : type + " licence recorded for the server of ";
+    std::printf("%s %s%s on %s\n", symbol(options, "done").c_str(), text.c_str(), safe(domain).c_str(),
+                safe(server).c_str());
+    return 0;
+}
+
+}  // namespace mds::ctl
