@@ -138,7 +138,7 @@ def test_RD_9_an_ha_licence_on_a_primary_is_noted_until_a_standard_one_is_attach
     assert note not in promoted.ctl("tokyo", "status", check=False).stdout
     promoted["tokyo"].sh("rm /etc/mds/mds.conf.d/licence.conf && systemctl restart mds-core")
     wait_until(lambda: note in promoted.ctl("tokyo", "status", check=False).stdout, 20, "the note")
-    fails(promoted, "tokyo", "mdsctl licence attach A paris standard", said=["no server paris"])
+    fails(promoted, "tokyo", "mdsctl licence attach A paris standard", said=["no server paris"], code=5)
     assert promoted.ctl("tokyo", "licence attach A tokyo gold", check=False).returncode == 2
     promoted.ctl("tokyo", "licence attach A tokyo standard")
     assert note not in promoted.ctl("tokyo", "status", check=False).stdout
@@ -225,6 +225,6 @@ def test_PR_5_PR_8_the_old_primary_is_deleted_when_nothing_uses_it(promoted):
     api = promoted.api("tokyo", "B")
     wait_until(lambda: "B-1" not in hosts_of(api), 10, "the object of its Domain Server to go")
     api.close()
-    fails(promoted, "tokyo", "mdsctl server uses london", said=["not found"])
+    fails(promoted, "tokyo", "mdsctl server uses london", said=["not found"], code=5)
     with pytest.raises(ApiError):
         promoted.api("tokyo").call("show-mds", name="london")
