@@ -140,7 +140,8 @@ def test_RD_9_an_ha_licence_on_a_primary_is_noted_until_a_standard_one_is_attach
     wait_until(lambda: note in promoted.ctl("tokyo", "status", check=False).stdout, 20, "the note")
     fails(promoted, "tokyo", "mdsctl licence attach A paris standard", said=["no server paris"], code=5)
     assert promoted.ctl("tokyo", "licence attach A tokyo gold", check=False).returncode == 2
-    promoted.ctl("tokyo", "licence attach A tokyo standard")
+    wait_until(lambda: promoted.ctl("tokyo", "licence attach A tokyo standard", check=False).returncode == 0, 20,
+               "the restarted mds-core to take changes")
     assert note not in promoted.ctl("tokyo", "status", check=False).stdout
     promoted.ctl("tokyo", "licence detach A tokyo")
     rows = {r["server"]: r["licence-type"] for r in promoted.ctl_json("tokyo", "licence list")["licences"]}
