@@ -103,7 +103,8 @@ void Service::set_licence(mgmt::Call& call) {
     const json::object* server = nullptr;
     for (const json::value& v : row->servers) {
         const json::object& s = v.as_object();
-        if (fold(json::get_string(s, "name")) == fold(word) || fold(json::get_string(s, "mds-name")) == fold(word)) {
+        if (fold(json::get_string(s, "name")) == fold(word) ||
+            fold(json::get_string(s, "mds-name")) == fold(word)) {
             server = &s;
         }
     }
@@ -166,7 +167,8 @@ void Service::register_licence_commands() {
     change.anywhere = true;
     change.system_only = true;
     change.permission = "mds-provisioning";
-    change.description = "Records which licence a Domain Server has; nothing depends on it but a note in the status";
+    change.description =
+        "Records which licence a Domain Server has; nothing depends on it but a note in the status";
     w.add_command("set-licence", [this](mgmt::Call& call) {
         set_licence(call);
         return json::object{{"message", "OK"}};
