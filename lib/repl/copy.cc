@@ -44,6 +44,10 @@ void Replica::stop_serving() {
     serving_.reset();
 }
 
+std::string Replica::damaged_here() const {
+    return fmt::format("the database of {} is damaged: {}", self_.name, health_.damage);
+}
+
 void Replica::ask_copy() {
     // Nothing older than what is here already.
     auto rev = static_cast<uint32_t>(std::min<uint64_t>(db_.position().rev, UINT32_MAX));
@@ -63,6 +67,11 @@ bool Replica::serves(uint64_t wanted_rev) const {
 void Replica::on_copy_request(PeerState& p, std::string_view payload) {
     if (!db_.has_history()) return;
     Uid mds = p.peer.mds;
+    if (!health_.damage.empty()) {
+        // What is damaged here would take the place of what is whole there, perhaps of the only one.
+        env_.send(mds, Kind::copy_gone, NoteMessage{Uid{}, 0, damaged_here()}.encode());
+        return;
+    }
     serving_used_at_ = env_.mono_ms();
     if (!p.copying) {
         p.copying = true;
@@ -92,6 +101,7 @@ void Replica::on_copy_request(PeerState& p, std::string_view payload) {
         if (offer && serving_) env_.drop_copy(serving_->id);
         if (offer) serving_ = std::move(offer);
         if (error.empty() && !serves(0)) error = "the history has changed meanwhile";
+        if (error.empty() && !health_.damage.empty()) error = damaged_here();
         serving_used_at_ = env_.mono_ms();
         // The same copy serves every Standby that asked meanwhile.
         for (const Uid& waiter : waiters) {
@@ -182,6 +192,7 @@ void Replica::on_copy_gone(PeerState& p, std::string_view payload) {
     // The end of a copy that is no longer wanted is no news.
     NoteMessage gone = NoteMessage::decode(payload);
     if (receiving_->offer ? gone.id != receiving_->offer->id : !gone.id.is_nil()) return;
+    if (!gone.text.empty()) copy_again_at_ = env_.mono_ms() + timing_.repeat_ms;
     fail_copy("the copy is gone there" + (gone.text.empty() ? "" : ": " + gone.text));
 }
 

@@ -1,10 +1,12 @@
 // Verification in the background, and repair of what it finds damaged from another server
 // (replication.md 6): damaged rows and records by themselves, lost rows by comparing buckets, a
-// file that cannot be read by a full copy. The Active repairs itself from a Standby the same way.
+// file that cannot be read by a full copy. The Active repairs itself from a Standby the same way. Nobody
+// gives a full copy while it is damaged. A record that no server has whole ends the log: it begins after it.
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/text.hh"
 #include "repl/replica.hh"
@@ -39,6 +41,8 @@ void Replica::mark_good() {
     health_.damage.clear();
     health_.attempts = 0;
     health_.asked = {};
+    health_.without.clear();
+    health_.waits.clear();
 }
 
 void Replica::verify(Verified done) {
@@ -120,17 +124,18 @@ void Replica::on_verified(store::Verification found) {
     update_shown();
 }
 
-Replica::PeerState* Replica::repair_source() {
+Replica::PeerState* Replica::repair_source(bool damaged_too) {
     PeerState* best = nullptr;
     for (PeerState& p : peers_) {
-        if (!reachable(p) || !p.last.damage.empty()) continue;
+        if (!reachable(p) || (!damaged_too && !p.last.damage.empty())) continue;
+        if (health_.without.count(p.peer.mds)) continue;
         Relation relation = compare(history(), p.last.history).relation;
         // Where the histories part, what is older than that is the same on both.
         if (relation == Relation::foreign || relation == Relation::no_history) continue;
         auto rank = [this](const PeerState& s) {
             // One that takes a full copy still has what it had; the copy may be waiting for the repair.
             bool same_line = !parted(compare(history(), s.last.history));
-            return std::tuple(same_line, s.last.copy_percent == 255, s.last.role == Role::active,
+            return std::tuple(s.last.damage.empty(), same_line, s.last.copy_percent == 255, s.last.role == Role::active,
                               s.last.verified,
                               s.last.history.position.rev);
         };
@@ -139,8 +144,52 @@ Replica::PeerState* Replica::repair_source() {
     return best;
 }
 
+bool Replica::give_up_records(const store::Verification& found) {
+    uint64_t last = found.damaged_records.back();
+    // The newest one is the position; the next publish makes it an older one.
+    if (last >= db_.position().rev) return false;
+    for (const PeerState& p : peers_) {
+        Comparison c = compare(history(), p.last.history);
+        bool nothing = c.relation == Relation::no_history || c.relation == Relation::foreign;
+        // It may have it; or the record is in a line that must be parked one day.
+        bool may_have = !nothing && !health_.without.count(p.peer.mds);
+        if (may_have || !reachable(p) || (parted(c) && last > c.common_rev)) {
+            std::string waits = fmt::format("record {} of the log is damaged and nobody who answered has "
+                                            "it whole; waiting for {}", last, p.peer.name);
+            if (waits != health_.waits) env_.log(4, waits);
+            health_.waits = std::move(waits);
+            return false;
+        }
+    }
+    try {
+        db_.forget_records(last);
+    } catch (const std::exception& e) {
+        env_.log(4, std::string("damaged records cannot be dropped: ") + e.what());
+        return false;
+    }
+    env_.log(3, fmt::format("record {} of the log is damaged on every server: the log begins after it "
+                            "from now on. The content is whole", last));
+    health_.due_at = env_.mono_ms();
+    env_.content_changed({}, true);
+    return true;
+}
+
 void Replica::repair(const store::Verification& found) {
-    PeerState* source = repair_source();
+    bool only_records = found.content && found.damaged_rows.empty() && found.indexes.empty() &&
+                        found.unreadable.empty() && !found.damaged_records.empty();
+    if (!only_records) health_.without.clear();
+    PeerState* source = repair_source(false);
+    // One that is damaged at another place has what is lost here.
+    bool single = !found.damaged_rows.empty() || !found.damaged_records.empty();
+    if (!source && single && found.unreadable.empty()) source = repair_source(true);
+    if (!source && only_records) {
+        if (give_up_records(found)) return;
+        // Who has not answered may have it; the log of a Standby may as well be that of another.
+        std::set<Uid> without = std::exchange(health_.without, {});
+        PeerState* whole = role_ == Role::active ? nullptr : repair_source(false);
+        health_.without = std::move(without);
+        if (whole) return request_copy(*whole);
+    }
     ++health_.attempts;
     if ((!found.indexes.empty() && found.damaged_rows.empty()) ||
         (!found.unreadable.empty() && health_.attempts == 1)) {
@@ -161,7 +210,7 @@ void Replica::repair(const store::Verification& found) {
         return;
     }
     if (!found.unreadable.empty() || health_.attempts > k_most_attempts) {
-        if (role_ != Role::active) {
+        if (role_ != Role::active && source->last.damage.empty()) {
             env_.log(4, "the damage cannot be repaired piece by piece");
             request_copy(*source);
             return;
@@ -256,7 +305,8 @@ void Replica::on_lost(PeerState& p, std::string_view payload) {
     found.at = db_.position();
     found.rows = db_.images_of(lost.rows);
     for (uint64_t rev : lost.records) {
-        if (auto record = db_.revision(rev)) found.records.push_back(std::move(*record));
+        auto record = db_.revision(rev);
+        if (record && store::is_whole(*record)) found.records.push_back(std::move(*record));
     }
     env_.send(p.peer.mds, Kind::found, found.encode());
 }
@@ -266,11 +316,13 @@ void Replica::on_found(PeerState& p, std::string_view payload) {
     FoundMessage found = FoundMessage::decode(payload);
     if (found.at.incarnation != db_.position().incarnation) return;
     health_.asked = {};
-    health_.due_at = env_.mono_ms();
     store::Repair repair;
     Comparison c = compare(history(), p.last.history);
     bool other_line = parted(c);
+    // Whether a row is missing there or lost is known of one that is whole only.
+    bool whole = p.last.damage.empty();
     for (store::Image& image : found.rows) {
+        if (!whole && image.change.op == store::Change::Op::remove) continue;
         if (other_line && (image.rev > c.common_rev || image.change.op == store::Change::Op::remove)) {
             continue;
         }
@@ -282,15 +334,22 @@ void Replica::on_found(PeerState& p, std::string_view payload) {
     }
     repair.records = std::move(found.records);
     repair.indexes = !health_.last.indexes.empty();
+    size_t records = 0, rows = repair.rows.size() + repair.extra.size();
     try {
-        db_.repair(repair, other_line ? c.common_rev : found.at.rev);
+        records = db_.repair(repair, other_line ? c.common_rev : found.at.rev);
     } catch (const std::exception& e) {
         env_.log(4, "what " + p.peer.name + " sent does not repair the damage: " + e.what());
+        health_.due_at = env_.mono_ms();
         return;
     }
     env_.log(5, fmt::format("{} objects and {} records taken from {} to repair the database",
-                            repair.rows.size() + repair.extra.size(), repair.records.size(),
-                            p.peer.name));
+                            rows, records, p.peer.name));
+    // What is left is looked for at all the others again; who has nothing of it is not asked twice.
+    if (records) health_.without.clear();
+    if (records < health_.last.damaged_records.size()) health_.without.insert(p.peer.mds);
+    // It had nothing of it: the next one is asked after a pause.
+    health_.due_at = env_.mono_ms() + (rows + records ? 0 : 5 * timing_.repeat_ms);
+    if (rows + records == 0) return;
     env_.content_changed({}, true);
     // Whether it is whole again is seen by reading it, not believed.
     progress_health();

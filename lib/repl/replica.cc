@@ -469,6 +469,14 @@ void Replica::serve_pull(PeerState& p) {
     std::vector<store::Revision> records;
     if (base && base->hash == theirs.hash) records = db_.records(theirs.rev + 1, k_delta_bytes);
     p.waiting_pull.reset();
+    auto damaged = std::find_if(records.begin(), records.end(),
+                                [](const store::Revision& r) { return !store::is_whole(r); });
+    if (damaged != records.end()) {
+        // It would be refused there, again and again; here it can be repaired.
+        if (health_.damage.empty()) health_.due_at = env_.mono_ms();
+        records.erase(damaged, records.end());
+        if (records.empty()) return;
+    }
     if (records.empty()) {
         // Either trimmed, or their last record is not in this history; a diverged server finds out
         // by the term tables and does not get here again.
@@ -512,7 +520,7 @@ void Replica::follow() {
     }
     if (!best) return;
     if (best_copy) {
-        request_copy(*best);
+        if (now >= copy_again_at_) request_copy(*best);
         return;
     }
     if (best->pulled_at && now - best->pulled_at < timing_.repeat_ms) return;

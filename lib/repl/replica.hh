@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -311,6 +312,10 @@ class Replica {
         /// The peer that was asked for what is lost, and when (mono).
         Uid asked;
         int64_t asked_at = 0;
+        /// Peers that were asked for the damaged records and have none of them whole.
+        std::set<Uid> without;
+        /// For whom a damaged record is not given up, as last said.
+        std::string waits;
         std::vector<Verified> waiting;
     };
 
@@ -368,10 +373,14 @@ class Replica {
     // copy.cc
     void request_copy(PeerState& from, const Uid& order = {}, const std::string& by = {});
     void ask_copy();
+    /// Whoever refused a copy is not asked again before (mono).
+    int64_t copy_again_at_ = 0;
     /// The last copy that came whole and was not what its sender said.
     Uid refused_copy_;
     /// The copy that was made for others is of no more use.
     void stop_serving();
+    /// Why nobody gets a full copy while damage is known.
+    std::string damaged_here() const;
     void on_copy_request(PeerState& p, std::string_view payload);
     void on_copy_offer(PeerState& p, std::string_view payload);
     void on_copy_get(PeerState& p, std::string_view payload);
@@ -390,7 +399,12 @@ class Replica {
     void on_verified(store::Verification found);
     void mark_good();
     void repair(const store::Verification& found);
-    PeerState* repair_source();
+    /// The best peer to ask for what is damaged here; `damaged_too`: it may be damaged itself, at another
+    /// place.
+    PeerState* repair_source(bool damaged_too);
+    /// Drops the log up to the newest damaged record when nobody has that one whole. Returns whether it
+    /// was done.
+    bool give_up_records(const store::Verification& found);
     void on_buckets(PeerState& p, std::string_view payload);
     void on_marks(PeerState& p, std::string_view payload);
     void on_lost(PeerState& p, std::string_view payload);

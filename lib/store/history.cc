@@ -407,7 +407,23 @@ Position PublicDb::copy_to(const std::string& path) const {
     vacuum.exec();
     // The position is read from the copy: it is the truth about what was copied.
     SQLite::Database copy(path, SQLite::OPEN_READONLY);
+    // Whoever takes it gives up the records that it has, perhaps the only good ones.
+    if (uint64_t rev = damaged_record(copy)) {
+        impl_->damage_noticed = true;
+        throw Error(Code::damaged,
+                    fmt::format("record {} of the log is damaged on the disk of this server", rev));
+    }
     return position_of(copy);
+}
+
+void PublicDb::forget_records(uint64_t up_to) {
+    Impl& db = *impl_;
+    db.transact([&] {
+        Use s(db.sql("DELETE FROM revision WHERE rev<=? AND rev<?"));
+        s->bind(1, static_cast<int64_t>(up_to));
+        s->bind(2, static_cast<int64_t>(db.position.rev));
+        return s->exec();
+    });
 }
 
 uint64_t PublicDb::Impl::common_with(SQLite::Database& copy) {
@@ -454,6 +470,10 @@ ProvenCopy ProvenCopy::prove(const std::string& path, const Position& expected) 
         }
         if (content_digest(copy) != expected.digest) {
             throw Error(Code::internal, "the received copy has other content than its sender said");
+        }
+        if (uint64_t rev = damaged_record(copy)) {
+            throw Error(Code::internal,
+                        fmt::format("record {} of the log in the received copy is damaged", rev));
         }
     } catch (const SQLite::Exception& e) {
         throw Error(e.getErrorCode() == SQLITE_FULL ? Code::disk_full : Code::internal,

@@ -239,7 +239,8 @@ class PublicDb {
     /// Error(internal) and changes nothing when it does not come out.
     void undo_to(uint64_t rev);
     /// Writes a compact copy of the database to `path` (must not exist); returns its position.
-    /// May run on another thread.
+    /// May run on another thread. Throws Error(damaged) when a record of the log is: then there is no copy
+    /// that anybody should have, and the damage is noticed (take_damage_notice).
     Position copy_to(const std::string& path) const;
     /// Makes a proven copy (on the same file system, taken over) the live generation. Throws
     /// Error(internal) and keeps the old one when that cannot be done. `keep` is called before
@@ -258,8 +259,11 @@ class PublicDb {
     /// other is not behind, or when the log here has not touched it since; the absence of a row when the
     /// other is not ahead; a record whose hash
     /// is the one that the chain demands. Position, digest and chain stay as they are: verify()
-    /// tells whether the content fits them again.
-    void repair(const Repair& repair, uint64_t seen);
+    /// tells whether the content fits them again. Returns how many of the records were taken.
+    size_t repair(const Repair& repair, uint64_t seen);
+    /// Drops the records up to `up_to` on this server alone; the newest always stays. For a record that
+    /// no server has whole any more: from now on nobody can go back beyond it anyway.
+    void forget_records(uint64_t up_to);
 
     /// Predefined objects live in code: a reference to one of them is never dangling.
     void set_predefined(std::function<bool(const Uid&)> is_predefined);

@@ -71,6 +71,9 @@ struct Live {
 /// The digest of all rows of an open database, hashed anew from the documents (verify.cc). Throws
 /// Code::damaged when a row has another hash.
 Hash content_digest(SQLite::Database& database);
+/// The first record in the log of an open database that is not what its hash says or does not follow the
+/// one before (verify.cc); 0: none.
+uint64_t damaged_record(SQLite::Database& database);
 /// `hash` of a record, computed from everything else in it.
 Hash chain_hash_of(Hasher& hasher, const Revision& record);
 /// Version of the documents of an open database.

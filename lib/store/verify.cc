@@ -124,8 +124,11 @@ void check_structure(SQLite::Database& database, const std::string& table, Verif
     }
 }
 
-void check_records(SQLite::Database& database, Verification& out) {
+/// Calls `damaged` with every record that is not what its hash says or does not follow the one before.
+/// Returns how many records there are.
+uint64_t each_record(SQLite::Database& database, const std::function<void(uint64_t rev)>& damaged) {
     Hasher hasher;
+    uint64_t count = 0;
     SQLite::Statement s(database,
                         "SELECT rev,kind,term_id,term_no,prev_hash,hash,digest,session,"
                         "session_name,author,time_ms,changes,meta,codec,payload FROM revision"
@@ -134,19 +137,20 @@ void check_records(SQLite::Database& database, Verification& out) {
     uint64_t rev_before = 0;
     while (s.executeStep()) {
         uint64_t rev = static_cast<uint64_t>(s.getColumn(0).getInt64());
-        ++out.records;
+        ++count;
         bool whole = false;
         try {
             Revision r = read_revision(s, true, false);
-            bool follows = out.records == 1 || (rev == rev_before + 1 && r.prev_hash == before);
+            bool follows = count == 1 || (rev == rev_before + 1 && r.prev_hash == before);
             whole = chain_hash_of(hasher, r) == r.hash && follows;
             before = r.hash;
         } catch (const Error&) {
             // A column of another length: it is damaged, and so may the next one seem to be.
         }
         rev_before = rev;
-        if (!whole && out.damaged_records.size() < k_most_listed) out.damaged_records.push_back(rev);
+        if (!whole) damaged(rev);
     }
+    return count;
 }
 
 }  // namespace
@@ -206,6 +210,19 @@ Hash content_digest(SQLite::Database& database) {
     return digest.value();
 }
 
+uint64_t damaged_record(SQLite::Database& database) {
+    uint64_t first = 0;
+    each_record(database, [&](uint64_t rev) {
+        if (first == 0) first = rev;
+    });
+    return first;
+}
+
+bool is_whole(const Revision& record) {
+    Hasher hasher;
+    return chain_hash_of(hasher, record) == record.hash;
+}
+
 Verification verify(const std::string& path) {
     Verification out;
     try {
@@ -235,7 +252,9 @@ Verification verify(const std::string& path) {
             derived.finish();
             if (out.indexes.empty()) out.indexes = derived.problem;
         }
-        check_records(reader, out);
+        out.records = each_record(reader, [&](uint64_t rev) {
+            if (out.damaged_records.size() < k_most_listed) out.damaged_records.push_back(rev);
+        });
     } catch (const std::exception& e) {
         // SQLITE_CORRUPT, or a value that cannot be one.
         out.unreadable = e.what();
@@ -365,9 +384,10 @@ bool PublicDb::Impl::last_changes(uint64_t after, const std::function<void(const
     return true;
 }
 
-void PublicDb::repair(const Repair& repair, uint64_t seen) {
+size_t PublicDb::repair(const Repair& repair, uint64_t seen) {
     Impl& db = *impl_;
     db.make_way();
+    size_t taken = 0;
     // What put_row adds to the digest is not new: the sum of the undamaged rows stays what it was.
     Digest digest = db.digest;
     try {
@@ -406,18 +426,26 @@ void PublicDb::repair(const Repair& repair, uint64_t seen) {
             gone.change.op = Change::Op::remove;
             db.replace_row(gone);
         }
-        for (const Revision& record : repair.records) {
-            Hash expected{};
-            {
-                // What the record after it says is the truth; for the newest it is the position.
+        // The newest first: what the record after it says is the truth, and that one may be damaged too.
+        std::vector<const Revision*> records;
+        for (const Revision& record : repair.records) records.push_back(&record);
+        std::sort(records.begin(), records.end(),
+                  [](const Revision* x, const Revision* y) { return x->rev > y->rev; });
+        for (const Revision* one : records) {
+            const Revision& record = *one;
+            Hash expected = db.position.hash;
+            if (record.rev < db.position.rev) {
                 Use s(db.sql("SELECT prev_hash FROM revision WHERE rev=?"));
                 s->bind(1, static_cast<int64_t>(record.rev + 1));
-                expected = s->executeStep() ? hash_from(blob(*s, 0)) : db.position.hash;
+                if (!s->executeStep()) continue;
+                expected = hash_from(blob(*s, 0));
             }
-            if (record.hash != expected || db.chain_hash(record) != expected) {
-                throw Error(Code::internal,
-                            fmt::format("repair: record {} is another one there", record.rev));
+            // Another one there, or no better than here.
+            if (record.rev > db.position.rev || record.hash != expected ||
+                db.chain_hash(record) != expected) {
+                continue;
             }
+            ++taken;
             Revision mine = record;
             {
                 Use s(db.sql("SELECT undo FROM revision WHERE rev=?"));
@@ -438,6 +466,7 @@ void PublicDb::repair(const Repair& repair, uint64_t seen) {
     db.digest = digest;
     db.more.clear();
     db.counts.reset();
+    return taken;
 }
 
 }  // namespace mds::store

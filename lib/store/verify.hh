@@ -74,6 +74,9 @@ BucketSums bucket_sums(const std::string& path);
 /// The rows in these buckets, hashed anew.
 RowMarks marks_of(const std::string& path, const std::vector<uint16_t>& buckets);
 
+/// Whether a record is what its hash says.
+bool is_whole(const Revision& record);
+
 /// What puts a damaged database right again (PublicDb::repair).
 struct Repair {
     /// Rows as another replica of the same history has them, with their revision.

@@ -225,20 +225,39 @@ void World::flip() {
         statement.bind(1, row->first.bytes.data(), 16);
         statement.exec();
     };
+    bool twin = false;
     switch (flips_.below(plan.forcing ? 3 : 4)) {
         case 0: alter("UPDATE object SET doc=doc||' ' WHERE uid=?"); break;
         case 1: alter("UPDATE object SET hash=zeroblob(32) WHERE uid=?"); break;
         case 2: alter("DELETE FROM object WHERE uid=?"); break;
-        case 3: {
+        case 3:
             // Where nobody forces, no line is left whose records would have to be parked.
-            SQLite::Statement record(file, "UPDATE revision SET payload=payload||x'00' WHERE rev=?");
-            record.bind(1, static_cast<int64_t>(row->second.rev));
-            record.exec();
+            alter_record(s, row->second.rev);
+            twin = plan.doubles;
             break;
-        }
     }
     s.altered_at = now_;
     trace(s, "its disk alters what it holds of '" + row->second.name + "'");
+    if (twin) at(now_, [this, &s, rev = row->second.rev] { alter_twin(s, rev); });
+}
+
+void World::alter_record(const Server& s, uint64_t rev) {
+    SQLite::Database file(s.db->file(), SQLite::OPEN_READWRITE, 1000);
+    SQLite::Statement record(file, "UPDATE revision SET payload=payload||x'00' WHERE rev=?");
+    record.bind(1, static_cast<int64_t>(rev));
+    record.exec();
+}
+
+void World::alter_twin(const Server& s, uint64_t rev) {
+    // The content does not need the log: it is the same record on all, or another one.
+    Server& twin = *servers_[doubles_.below(servers_.size())];
+    if (&twin == &s || !twin.up() || now_ < twin.paused_until || !twin.head) return;
+    if (twin.disk->full || twin.disk->failing || twin.disk->will_die()) return;
+    if (doubles_.percent(40)) rev = static_cast<uint64_t>(doubles_.between(1, static_cast<int64_t>(rev)));
+    Server::Inside guard(twin);
+    alter_record(twin, rev);
+    twin.altered_at = now_;
+    trace(twin, fmt::format("its disk alters record {}", rev));
 }
 
 void World::heal() {

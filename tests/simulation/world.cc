@@ -45,12 +45,15 @@ std::string Plan::text() const {
         say(slow_copies, "slow-copies");
     say(failing_copies, "failing-copies"), say(purges, "purges"), say(forcing, "forcing");
     say(full_syncs, "full-syncs"), say(reordering, "reordering"), say(flips, "flips");
+    say(doubles, "doubles");
     return out + (haste > 1 ? " haste" : "");
 }
 
 World::World(const RunOptions& options)
-    : random(options.seed), plan(random), options_(options), flips_(~options.seed) {
+    : random(options.seed), plan(random), options_(options), flips_(~options.seed),
+      doubles_(options.seed * 6364136223846793005u + 29) {
     plan.flips = flips_.percent(25);
+    plan.doubles = plan.flips && !plan.forcing && doubles_.percent(40);
     if (plan.flips) {
         // What is damaged here must be whole elsewhere.
         plan.snapshots = plan.damaged_files = false;

@@ -30,6 +30,8 @@ struct Plan {
         failing_copies, purges, forcing, full_syncs, reordering;
     /// Drawn from a stream of its own: older seeds without it are the runs that they were.
     bool flips = false;
+    /// A record of the log may be altered on two disks at once; a stream of its own as well.
+    bool doubles = false;
     std::string text() const;
 };
 
@@ -114,6 +116,8 @@ class World {
     void restore_snapshot(Server& server);
     void damage(Server& server);
     void flip();
+    void alter_record(const Server& server, uint64_t rev);
+    void alter_twin(const Server& server, uint64_t rev);
     void excuse(const Server& server);
     void heal();
 
@@ -152,7 +156,7 @@ class World {
     int64_t chosen_at_ = 0, choice_open_since_ = 0;
     uint64_t loss_percent_ = 0, twice_percent_ = 0;
     int names_ = 0, losses_ = 0;
-    Random flips_;
+    Random flips_, doubles_;
     std::vector<Published> published_;
     std::vector<std::string> lines_;
     Outcome outcome_;

@@ -60,7 +60,12 @@ class Node : public Env {
         CopyOffer offer;
         offer.id = random_id();
         std::string path = folder + "/outgoing/" + offer.id.text();
-        offer.position = db->copy_to(path);
+        try {
+            offer.position = db->copy_to(path);
+        } catch (const Error& e) {
+            std::filesystem::remove(path);
+            return then(std::nullopt, e.message());
+        }
         std::string bytes = read_file(path);
         offer.size = bytes.size();
         offer.chunk_size = 16384;

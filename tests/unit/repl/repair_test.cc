@@ -106,6 +106,107 @@ TEST_F(RepairTest, WithoutAPeerTheDamageStaysSaidUntilOneIsThere) {
     EXPECT_EQ(status(a), SyncStatus::synchronized);
 }
 
+TEST_F(RepairTest, HW_4_AServerWithADamagedLogGivesNoFullCopyAndTakesTheRecordFromTheOther) {
+    std::string path = b.db->file(), answer;
+    store::Hash good = b.db->revision(10)->hash;
+    test::tamper(a.db->file(), "UPDATE revision SET payload=payload||x'00' WHERE rev=10");
+    a.replica->full_sync(b.mds, Uid::make(), "olga",
+                         [&](std::optional<Error> e, const std::string&) {
+                             answer = e ? e->message() : "done";
+                         });
+    net.run(200);
+    EXPECT_NE(answer.find("record 10 of the log is damaged"), std::string::npos) << answer;
+    net.run(8000);
+    EXPECT_EQ(b.db->file(), path) << "the only good record was overwritten";
+    EXPECT_EQ(a.db->revision(10)->hash, good);
+    EXPECT_EQ(a.replica->damage(), "");
+    expect_equal(a, b);
+    EXPECT_EQ(status(a), SyncStatus::synchronized);
+    EXPECT_EQ(status(b), SyncStatus::synchronized);
+    a.replica->full_sync(b.mds, Uid::make(), "olga",
+                         [&](std::optional<Error> e, const std::string&) {
+                             answer = e ? e->message() : "done";
+                         });
+    net.run(8000);
+    EXPECT_EQ(answer, "done");
+    EXPECT_NE(b.db->file(), path);
+    expect_equal(a, b);
+}
+
+TEST_F(RepairTest, TwoThatAreDamagedAtDifferentPlacesRepairEachOther) {
+    test::tamper(a.db->file(), "UPDATE revision SET author='eve' WHERE rev IN (10,11)");
+    damage(a, "host-33");
+    test::tamper(b.db->file(), "UPDATE revision SET author='eve' WHERE rev=20");
+    damage(b, "host-34");
+    a.replica->verify([](const store::Verification&) {});
+    b.replica->verify([](const store::Verification&) {});
+    EXPECT_NE(a.replica->damage(), "");
+    EXPECT_NE(b.replica->damage(), "");
+    std::string path = b.db->file();
+    net.run(20000);
+    EXPECT_EQ(a.replica->damage(), "");
+    EXPECT_EQ(b.replica->damage(), "");
+    EXPECT_EQ(b.db->file(), path) << "repaired, not copied";
+    EXPECT_EQ(a.db->oldest_record(), 1u);
+    EXPECT_EQ(b.db->oldest_record(), 1u);
+    expect_equal(a, b);
+    EXPECT_EQ(status(a), SyncStatus::synchronized);
+}
+
+TEST_F(RepairTest, ARecordThatNobodyHasWholeEndsTheLogAndNeedsNoPurge) {
+    for (Node* n : {&a, &b}) {
+        test::tamper(n->db->file(), "UPDATE revision SET author='eve' WHERE rev=10");
+        n->replica->verify([](const store::Verification&) {});
+        EXPECT_NE(n->replica->damage(), "");
+    }
+    uint64_t rev = a.db->position().rev;
+    net.run(20000);
+    for (Node* n : {&a, &b}) {
+        EXPECT_EQ(n->replica->damage(), "");
+        EXPECT_EQ(n->db->oldest_record(), 11u);
+        EXPECT_TRUE(said(*n, "record 10 of the log is damaged on every server"));
+        EXPECT_TRUE(n->has("host-9"));
+    }
+    EXPECT_EQ(a.db->position().rev, rev) << "no record was written for it";
+    expect_equal(a, b);
+    EXPECT_EQ(status(a), SyncStatus::synchronized);
+    a.publish("after");
+    net.run(1000);
+    EXPECT_TRUE(b.has("after"));
+}
+
+TEST_F(RepairTest, ARecordIsNotGivenUpWhileSomebodySilentMayHaveIt) {
+    net.partition(0, 1);
+    test::tamper(a.db->file(), "UPDATE revision SET author='eve' WHERE rev=10");
+    a.replica->verify([](const store::Verification&) {});
+    net.run(60000);
+    EXPECT_NE(a.replica->damage(), "");
+    EXPECT_EQ(a.db->oldest_record(), 1u);
+    net.cut.clear();
+    net.run(30000);
+    EXPECT_EQ(a.replica->damage(), "");
+    EXPECT_EQ(a.db->oldest_record(), 1u);
+    expect_equal(a, b);
+}
+
+TEST_F(RepairTest, ADamagedRecordThatAStandbyNeedsIsFoundWhenItIsToBeSent) {
+    net.partition(0, 1);
+    for (int i = 0; i < 5; ++i) a.publish("late-" + std::to_string(i));
+    uint64_t bad = a.db->position().rev - 2;
+    test::tamper(a.db->file(), "UPDATE revision SET author='eve' WHERE rev=" + std::to_string(bad));
+    net.run(1000);
+    EXPECT_EQ(a.replica->damage(), "");
+    net.cut.clear();
+    // Nobody else has it: the content is whole, so the Standby gets that.
+    net.run(30000);
+    EXPECT_EQ(a.replica->damage(), "");
+    EXPECT_EQ(a.db->oldest_record(), bad + 1);
+    EXPECT_TRUE(b.has("late-4"));
+    expect_equal(a, b);
+    EXPECT_EQ(status(a), SyncStatus::synchronized);
+    EXPECT_EQ(status(b), SyncStatus::synchronized);
+}
+
 TEST_F(RepairTest, NobodyIsSynchronizedBeforeItsDatabaseWasRead) {
     b.power_off();
     net.run(1000);
