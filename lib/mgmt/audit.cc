@@ -130,6 +130,10 @@ void WorkspaceImpl::record(const Call& call, const Session& who, const Reply& re
         } catch (const Error&) {
             message = "failed";
         }
+    } else if (call.command() == "discard") {
+        // Clients discard by themselves after an error: whoever misses his work sees how much it was.
+        int64_t count = json::get_int(json::parse_object(reply.body), "number-of-discarded-changes", 0);
+        message = std::to_string(count) + " changes";
     }
     record(who, what->operation, subject_of(call.params(), *what), message, good);
 }
