@@ -135,8 +135,8 @@ Replica::PeerState* Replica::repair_source(bool damaged_too) {
         auto rank = [this](const PeerState& s) {
             // One that takes a full copy still has what it had; the copy may be waiting for the repair.
             bool same_line = !parted(compare(history(), s.last.history));
-            return std::tuple(s.last.damage.empty(), same_line, s.last.copy_percent == 255, s.last.role == Role::active,
-                              s.last.verified,
+            return std::tuple(s.last.damage.empty(), same_line, s.last.copy_percent == 255,
+                              s.last.role == Role::active, s.last.verified,
                               s.last.history.position.rev);
         };
         if (!best || rank(p) > rank(*best)) best = &p;

@@ -45,7 +45,8 @@ class Import(threading.Thread):
 
     def told_since_discard(self):
         """Batches that were told after it last did so."""
-        lines = self.lines("Rules")
+        # Up to its end: a publish that fails discards too.
+        lines = self.output.split("TASK [Rules]")[-1].splitlines()
         last = max((i for i, line in enumerate(lines) if DISCARDED in line), default=-1)
         return sum(line.startswith("changed:") for line in lines[last + 1:])
 
