@@ -140,7 +140,8 @@ class Faults:
                 "fallocate -l $(( $(cat /run/small/free) - 200000 )) /var/lib/mds/filler", check=False,
                 timeout=30)
         self.wait(1, 4)
-        host.sh("rm -f /var/lib/mds/filler", check=False)
+        # On the disk, or the next power cut brings it back and nobody ever frees it.
+        host.sh("rm -f /var/lib/mds/filler && sync -f /var/lib/mds", check=False)
 
     # ---- operators ----
 
