@@ -212,11 +212,13 @@ def run(d, seconds, seed, tell=print, clocks=None):
             faults.wait(0.3, 2)
             faults.strike()
     finally:
+        # One that has died tells nothing any more, and nothing would be checked.
+        ended = [c.name for c in clients if not c.is_alive()]
         stop.set()
         for client in clients:
             client.join(60)
         settle(d)
-    bad = check(clients, look(d))
+    bad = check(clients, look(d)) + [f"{name} has ended before its time" for name in ended]
     for domain in DOMAINS:
         d.wait_synchronized("london", domain, 60)
     told = {}

@@ -1,5 +1,6 @@
 """What clients were told, and whether what is left after the faults explains it."""
 
+import http.client
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ from api import Api, ApiError
 from deployment import ADDRESSES, PASSWORD
 
 NAMES = 3
+# What a connection does that was cut: none of it says whether the request was carried out.
+BROKEN = (OSError, ValueError, http.client.HTTPException)
 
 
 class Once(Api):
@@ -46,7 +49,7 @@ class Client(threading.Thread):
                 try:
                     api = Once(ADDRESSES[host], namespace=self.deployment.rig.network.switch,
                                timeout=8).login("admin", PASSWORD, self.domain)
-                except (OSError, ApiError, ValueError):
+                except (ApiError, *BROKEN):
                     continue
                 try:
                     while not api.info["standby"] and not self.stop.is_set():
@@ -77,7 +80,7 @@ class Client(threading.Thread):
             if entry["told"] == "unknown" and error.status in (400, 403, 409):
                 entry["told"] = "refused"
             entry["error"] = str(error)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError, *BROKEN) as error:
             entry["error"] = f"{type(error).__name__}: {error}"
         key = entry["error"][:60]
         self.trouble[key] = self.trouble.get(key, 0) + 1
@@ -89,7 +92,7 @@ class Client(threading.Thread):
         try:
             api.raw("discard")
             api.close()
-        except (OSError, ValueError):
+        except BROKEN:
             api.connection.close()
 
 
