@@ -116,6 +116,10 @@ void WorkspaceImpl::put_entry(const SessionPtr& session, const Uid& uid,
     journal.push_back(std::move(undo));
 }
 
+std::optional<LockElsewhere> WorkspaceImpl::locked_elsewhere(const Uid& uid) const {
+    return hooks.shared ? hooks.shared->locked(uid) : std::nullopt;
+}
+
 void WorkspaceImpl::take_lock(Call& call, const View& view, bool by_hand) {
     Session& session = call.session();
     auto found = locks.find(view.uid);
@@ -135,8 +139,7 @@ void WorkspaceImpl::take_lock(Call& call, const View& view, bool by_hand) {
                                   "take-over-session uid " +
                                   found->second.session.text());
     }
-    if (auto other = hooks.shared && hooks.shared->locked ? hooks.shared->locked(view.uid) : std::nullopt;
-        other && !session.past_locks) {
+    if (auto other = locked_elsewhere(view.uid); other && !session.past_locks) {
         throw Error(Code::object_locked,
                     "Action cannot be executed on object: " + view.name + " due to: Object '" +
                         view.name + "' is locked by another session. Owner: " + other->user +

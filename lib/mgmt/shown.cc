@@ -70,7 +70,12 @@ json::object Shown::lock_of(const View& view) {
         return out;
     }
     auto found = impl.locks.find(view.uid);
-    if (found == impl.locks.end()) {
+    auto elsewhere = impl.locked_elsewhere(view.uid);
+    if (found == impl.locks.end() && elsewhere) {
+        out["lock"] = "locked by other session";
+        out["locking-admin"] = elsewhere->user;
+        out["locking-session-id"] = elsewhere->session.text();
+    } else if (found == impl.locks.end()) {
         out["lock"] = "unlocked";
     } else if (found->second.session == session.uid) {
         out["lock"] = "locked by current session";

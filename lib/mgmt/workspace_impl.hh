@@ -146,6 +146,8 @@ struct WorkspaceImpl {
     void put_entry(const SessionPtr& session, const Uid& uid, std::optional<Entry> entry);
     void take_lock(Call& call, const View& view, bool by_hand);
     void drop_lock(const Uid& uid);
+    /// Of data that every server changes: who has locked it on another one.
+    std::optional<LockElsewhere> locked_elsewhere(const Uid& uid) const;
     std::vector<std::string> address_warnings(Call& call, const json::object& document,
                                               const Uid& self);
     // ---- members.cc ----

@@ -50,8 +50,6 @@ void SharedData::receive(const Uid& mds, repl::Kind kind, std::string_view paylo
 
 bool SharedData::all_know(uint64_t version) const {
     for (const repl::Replica::Heard& peer : replica_.heard()) {
-        auto told = told_.find(peer.mds);
-        if (told == told_.end()) continue;  // nothing is what it knows of a server without locks
         auto seen = seen_.find(peer.mds);
         if (seen == seen_.end() || seen->second < version) return false;
     }
@@ -74,8 +72,7 @@ void SharedData::tell_locks(std::function<void()> then) {
     for (const repl::Replica::Heard& peer : replica_.heard()) {
         std::pair now{version, peer.linked_at};
         auto told = told_.find(peer.mds);
-        // Nothing is what a server knows of one that has just come.
-        if (told != told_.end() ? told->second == now : version == 0) continue;
+        if (told != told_.end() && told->second == now) continue;
         told_[peer.mds] = now;
         if (text.empty()) {
             json::array rows;

@@ -105,6 +105,14 @@ def test_SY_2_RF_36_a_lock_is_seen_on_every_server(four):
     error = refused(lambda: tokyo.send("set-administrator", {"name": "by-tokyo", "comments": "no, mine"}),
                     "RF-36", words=["Owner: admin", "on london"])
     assert "locked by another session" in json.dumps(error.body)
+    meta = tokyo.call("show-administrator", name="by-tokyo")["meta-info"]
+    assert (meta["lock"], meta["locking-admin"]) == ("locked by other session", "admin"), meta
+    # A server that comes back knows it too.
+    four["paris"].sh("systemctl restart mds-core")
+    wait_until(lambda: four.ctl("paris", "status", check=False).returncode == 0, 30, "paris to be back")
+    paris = four.api("paris")
+    refused(lambda: paris.send("set-administrator", {"name": "by-tokyo", "comments": "no"}), "RF-36")
+    paris.close()
     london.publish()
     wait_everywhere(four, "administrator", "by-tokyo", comments="mine")
     tokyo.send("set-administrator", {"name": "by-tokyo", "comments": "now mine"})
