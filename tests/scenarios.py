@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Writes docs/scenarios.md: every scenario id of docs/scenarios.list, the tests that carry it in their
-name, and its state. With --check it only says whether the file is up to date (exit 1 when not)."""
+"""Writes docs/scenarios.md: every scenario id of docs/scenarios.list and every security test of
+docs/security-tests.list, the tests that carry it in their name, and its state. With --check it only says
+whether the file is up to date (exit 1 when not)."""
 
 import pathlib
 import re
@@ -9,7 +10,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PY = re.compile(r"^def (test_\w+)", re.M)
 CPP = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.M)
-ID = re.compile(r"(?:^|_)([A-Z]{2})_(\d+)(?=_|$)")
+ID = re.compile(r"(?:^|_)([A-Z]{2}|T)_(\d+)(?=_|$)")
 
 
 def tests():
@@ -39,6 +40,14 @@ def main():
     for one in ids:
         state = "tested" if one in found else "**open**"
         lines.append(f"| {one} | {state} | {'<br>'.join(found.get(one, []))} |")
+    security = [line.split(" ", 1) for line in (ROOT / "docs/security-tests.list").read_text().splitlines()
+                if line.strip() and not line.startswith("#")]
+    lines += ["", "## Security tests", "",
+              f"{sum(i in found for i, _ in security)} of {len(security)} have a test.", "",
+              "| id | proves | state | tests |", "| --- | --- | --- | --- |"]
+    for one, words in security:
+        state = "tested" if one in found else "**open**"
+        lines.append(f"| {one} | {words} | {state} | {'<br>'.join(found.get(one, []))} |")
     text = "\n".join(lines) + "\n"
     target = ROOT / "docs/scenarios.md"
     if "--check" in sys.argv:

@@ -399,12 +399,16 @@ void PublicDb::undo_to(uint64_t rev) {
     db.load();
 }
 
-Position PublicDb::copy_to(const std::string& path) const {
+void PublicDb::Impl::write_copy(const std::string& path) const {
     // A connection of its own: VACUUM INTO reads one snapshot while publishes go on.
-    SQLite::Database source(impl_->generations.live(), SQLite::OPEN_READWRITE, 5000);
+    SQLite::Database source(generations.live(), SQLite::OPEN_READWRITE, 5000);
     SQLite::Statement vacuum(source, "VACUUM INTO ?");
     vacuum.bind(1, path);
     vacuum.exec();
+}
+
+Position PublicDb::copy_to(const std::string& path) const {
+    impl_->write_copy(path);
     // The position is read from the copy: it is the truth about what was copied.
     SQLite::Database copy(path, SQLite::OPEN_READONLY);
     // Whoever takes it gives up the records that it has, perhaps the only good ones.

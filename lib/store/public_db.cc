@@ -157,7 +157,7 @@ std::unique_ptr<PublicDb> PublicDb::scratch(const std::string& folder) const {
     std::filesystem::remove_all(folder);
     // Makes the folder and names the file, which does not exist yet.
     std::string file = Generations(folder).live();
-    copy_to(file);
+    impl_->write_copy(file);
     auto copy = std::make_unique<PublicDb>(folder, impl_->steps);
     copy->impl_->live->database->exec("PRAGMA synchronous=OFF");
     copy->set_predefined(impl_->is_predefined);

@@ -167,6 +167,8 @@ struct PublicDb::Impl {
     /// them; some have been told then.
     bool last_changes(uint64_t after, const std::function<void(const Image&)>& with);
     void rebuild_indexes();
+    /// A compact copy of the database as a file.
+    void write_copy(const std::string& path) const;
 
     /// The newest revision here that a copy has too, as far as its log and its terms tell (the newest
     /// one when it is a copy of another history).

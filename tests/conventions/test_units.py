@@ -45,7 +45,7 @@ def test_units_verify_silently(stage, name):
 
 
 @pytest.mark.parametrize("name", sorted(LIMITS))
-def test_units_are_confined(stage, name):
+def test_T_29_units_are_confined(stage, name):
     done = subprocess.run(["systemd-analyze", "security", "--offline=true", f"--root={stage}",
                            f"--threshold={LIMITS[name]}", f"{name}.service"], capture_output=True,
                           text=True, check=False)

@@ -80,7 +80,7 @@ std::pair<bool, bool> run(const std::string& w_a, const std::string& w_b,
 
 }  // namespace
 
-TEST(Spake2, MatchesThePublishedVectorsInBothOrders) {
+TEST(Spake2, T_1_MatchesThePublishedVectorsInBothOrders) {
     for (const Vector& v : k_vectors) {
         for (bool a_first : {true, false}) {
             Spake2 a(Spake2::Side::a, v.a, v.b, *unhex(v.w), *unhex(v.x));

@@ -67,7 +67,7 @@ TEST(Enrol, WrongKeyIsSaidWithTheTriesLeft) {
     EXPECT_EQ(b.served.end, End::enrolled);
 }
 
-TEST(Enrol, AfterFiveWrongTriesTheRightKeyIsRefusedAlsoAfterRestarts) {  // T-3
+TEST(Enrol, T_3_AfterFiveWrongTriesTheRightKeyIsRefusedAlsoAfterRestarts) {
     Bench b;
     InitiatorParams p = b.params();
     p.key = "tokyo-key-43";

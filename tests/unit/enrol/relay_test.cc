@@ -52,7 +52,7 @@ ServeResult attacked(Bench& b, Attack attack) {
 
 }  // namespace
 
-TEST(Relay, BetweenTwoConnectionsNeverMatchesAndCostsOneTry) {
+TEST(Relay, T_2_BetweenTwoConnectionsNeverMatchesAndCostsOneTry) {
     Bench b;
     test::Listener middle;
     std::thread attacker([&] { relay(middle.accept_one(), b.listener.port); });
