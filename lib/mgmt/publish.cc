@@ -114,7 +114,16 @@ uint64_t WorkspaceImpl::publish(const SessionPtr& session, const std::string& by
     uint64_t count = session->changes;
     settle();
     if (hooks.shared_here()) {
-        uint64_t rev = hooks.shared->publish(std::move(request));
+        // What is shown changes meanwhile, and the session with it were it an open one.
+        session->publishing = true;
+        uint64_t rev = 0;
+        try {
+            rev = hooks.shared->publish(std::move(request));
+        } catch (...) {
+            session->publishing = false;
+            throw;
+        }
+        session->publishing = false;
         record(*session, "Publish", session->name(), std::to_string(count) + " changes, tentatively");
         finish_published(session);
         refresh_recovered(nullptr);

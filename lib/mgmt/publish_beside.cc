@@ -123,9 +123,12 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
             });
         });
         if (reply.status != 200) return then(std::move(reply));
+        // Whoever publishes what nobody owns answers for it.
+        if (request.author_uid.is_nil()) request.author_uid = call.session().user_uid;
         return publish_shared(session, task, std::move(request), then);
     }
-    if (!hooks.background || session->changes <= k_at_once || session->recovered()) {
+    // Where every server publishes, the rules are asked with the publish; such data is small.
+    if (!hooks.background || hooks.shared || session->changes <= k_at_once || session->recovered()) {
         uint64_t rev = 0;
         Uid task;
         Reply reply = guarded([&] {
@@ -142,6 +145,15 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
     }
     if (hooks.before_publish) hooks.before_publish();
     hooks.require_writable();
+    if (hooks.check_changes) {
+        if (Reply checked = guarded([&] {
+                hooks.check_changes(session->user_uid, changes_of(overlay(*session)));
+                return json::object{};
+            });
+            checked.status != 200) {
+            return then(std::move(checked));
+        }
+    }
     Uid task = begin_task();
     auto end = [this, task, count, published, then](uint64_t rev, std::exception_ptr error) {
         Reply reply = guarded([&] {
@@ -201,6 +213,30 @@ void WorkspaceImpl::publish_shared(const SessionPtr& session, const Uid& task,
         then(std::move(reply));
         run_later();
     };
+    try {
+        hooks.shared->ask(std::move(request), end);
+    } catch (const Error& error) {
+        end(error, false);
+    } catch (const std::exception& error) {
+        end(Error(Code::internal, error.what()), false);
+    }
+}
+
+void WorkspaceImpl::ask_as(const SessionPtr& session, Reply reply, std::function<void(Reply)> then) {
+    store::PublicDb::PublishRequest request;
+    Reply checked = guarded([&] {
+        request = checked_request(session, session->user, false);
+        return json::object{};
+    });
+    auto end = [this, weak = std::weak_ptr<bool>(alive), session, reply = std::move(reply),
+                then](std::optional<Error> error, bool) {
+        if (weak.lock()) clear_changes(*session);
+        then(error ? error_reply(*error) : reply);
+    };
+    if (checked.status != 200) {
+        clear_changes(*session);
+        return then(std::move(checked));
+    }
     try {
         hooks.shared->ask(std::move(request), end);
     } catch (const Error& error) {

@@ -136,6 +136,11 @@ void Workspace::recover(const Parked::Publish& publish) {
     impl_->recover(publish);
 }
 
+void Workspace::end_published(const Uid& uid) {
+    SessionPtr session = impl_->by_uid(uid);
+    if (session && session->changes > 0) impl_->finish_published(session);
+}
+
 void Workspace::give_back(const store::Transaction& transaction,
                           const std::vector<std::string>& reasons) {
     Parked::Publish publish{transaction.record(), impl_->settings.server_name};

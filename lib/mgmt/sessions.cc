@@ -1,10 +1,12 @@
 // Sessions: opening, the id, timeouts, work.db rows.
 #include <algorithm>
+#include <map>
 
 #include "base/text.hh"
 #include "log/log.hh"
 #include "mgmt/workspace_impl.hh"
 #include "model/coerce.hh"
+#include "store/codec.hh"
 
 namespace mds::mgmt {
 namespace {
@@ -138,12 +140,41 @@ void WorkspaceImpl::load_sessions() {
 }
 
 void WorkspaceImpl::recover_published(const SessionPtr& session) {
-    // The commit of public.db is the publish; marking it here may have been cut off.
+    // The commit of public.db is the publish; marking it here may have been cut off, or the Primary's
+    // answer did not come.
     auto rev = session->changes > 0 ? db.revision_of_session(session->uid) : std::nullopt;
-    if (!rev) return;
-    if (auto record = db.revision(*rev); record && record->kind != "publish") return;
+    auto record = rev ? db.revision(*rev) : std::nullopt;
+    if (!record || record->kind != "publish") return;
     log::notice("session " + session->uid.text() + " was published as revision " + std::to_string(*rev));
+    // What it has got since is not in the record, and stays.
+    std::vector<std::pair<Uid, Entry>> since;
+    if (hooks.shared) {
+        std::map<Uid, store::Change> done;
+        for (store::Image& image : store::decode(store::decompress(record->payload, record->codec))) {
+            done[image.change.uid] = std::move(image.change);
+        }
+        for (const auto& [uid, entry] : overlay(*session).entries()) {
+            auto found = done.find(uid);
+            bool here = found != done.end();
+            if (here && entry.removed == (found->second.op == store::Change::Op::remove) &&
+                (entry.removed || (entry.doc == found->second.doc && entry.name == found->second.name))) {
+                continue;
+            }
+            since.emplace_back(uid, entry);
+            auto now = here ? db.get(uid) : std::nullopt;
+            if (!now) continue;
+            // It was made from what is published now.
+            since.back().second.base_rev = now->rev;
+            since.back().second.base_type = now->type;
+            since.back().second.base_name = now->name;
+        }
+    }
     finish_published(session);
+    if (since.empty()) return;
+    sessions[session->uid] = session;
+    for (auto& [uid, entry] : since) put_entry(session, uid, std::move(entry));
+    save(*session);
+    if (depth == 0) commit();
 }
 
 void WorkspaceImpl::save(const Session& session) {

@@ -80,30 +80,48 @@ void Workspace::content_changed() {
     for (const SessionPtr& session : open) impl_->recover_published(session);
 }
 
-void Workspace::content_moved(const store::PublicDb& before) {
-    WorkDb::Transaction transaction(impl_->work);
+void Workspace::content_moves() {
+    using Base = WorkspaceImpl::Base;
     for (const auto& [uid, session] : impl_->sessions) {
-        if (session->changes == 0 || session->transient || session->recovered()) continue;
-        Overlay& mine = impl_->overlay(*session);
-        std::vector<std::pair<Uid, uint64_t>> moved;
-        for (const auto& [object, entry] : mine.entries()) {
-            if (entry.base_rev == 0) continue;
-            auto old = before.get(object), now = impl_->db.get(object);
-            if (!old || !now || old->rev != entry.base_rev || now->rev == old->rev) continue;
-            if (old->doc == now->doc && old->name == now->name) moved.emplace_back(object, now->rev);
+        if (session->changes == 0 || session->transient) continue;
+        for (const auto& [object, entry] : impl_->overlay(*session).entries()) {
+            if (entry.base_rev == 0 || entry.recovered) continue;
+            Base& base = impl_->bases[uid][object];
+            // Of two moves in one the first tells.
+            if (base.rev == entry.base_rev) continue;
+            base = {entry.base_rev, std::nullopt};
+            auto now = impl_->db.get(object);
+            if (now && now->rev == entry.base_rev) base.content = std::pair(now->name, now->doc);
         }
-        for (const auto& [object, rev] : moved) {
-            Entry entry = *mine.find(object);
-            entry.base_rev = rev;
-            mine.put(object, std::move(entry));
+    }
+}
+
+void Workspace::content_moved() {
+    // A number of the one database says nothing in the other.
+    constexpr uint64_t k_never = uint64_t{1} << 62;
+    WorkDb::Transaction transaction(impl_->work);
+    for (const auto& [uid, objects] : impl_->bases) {
+        SessionPtr session = impl_->by_uid(uid);
+        if (!session) continue;
+        Overlay& changes = impl_->overlay(*session);
+        for (const auto& [object, base] : objects) {
+            const Entry* old = changes.find(object);
+            if (!old || old->base_rev != base.rev) continue;
+            auto now = impl_->db.get(object);
+            bool same = base.content && now && std::pair(now->name, now->doc) == *base.content;
+            Entry entry = *old;
+            entry.base_rev = same ? now->rev : k_never;
+            if (entry.base_rev == old->base_rev) continue;
             auto s = impl_->work.sql("UPDATE overlay SET base_rev=? WHERE session=? AND uid=?");
-            s.bind(1, static_cast<int64_t>(rev));
+            s.bind(1, static_cast<int64_t>(entry.base_rev));
             s.bindNoCopy(2, uid.bytes.data(), 16);
             s.bindNoCopy(3, object.bytes.data(), 16);
             s.exec();
+            changes.put(object, std::move(entry));
         }
     }
     transaction.commit();
+    impl_->bases.clear();
     content_changed();
 }
 
@@ -239,7 +257,8 @@ namespace {
 /// the file once. A publish within the command ends it, so that what follows reads the new state.
 class Reading {
   public:
-    explicit Reading(SQLite::Database& reader) : reader_(reader), mine_(is_idle()) {
+    explicit Reading(store::PublicDb& db)
+        : held_(db.handle()), reader_(held_->db()), mine_(is_idle()) {
         if (mine_) reader_.exec("BEGIN");
     }
     ~Reading() {
@@ -250,6 +269,8 @@ class Reading {
 
   private:
     bool is_idle() const { return sqlite3_get_autocommit(reader_.getHandle()) != 0; }
+    // It may be another database's turn before the command ends.
+    std::unique_ptr<store::PublicDb> held_;
     SQLite::Database& reader_;
     bool mine_;
 };
@@ -262,7 +283,7 @@ void WorkspaceImpl::run(const std::shared_ptr<Call>& call, const Registered& wha
     if (what.command) {
         Reply reply = guarded([&] {
             check_allowed(*call, what.flags);
-            Reading reading(db.db());
+            Reading reading(db);
             return atomically([&] { return what.command(*call); });
         });
         if (who) record(*call, *who, reply);
@@ -418,6 +439,9 @@ void Workspace::execute_as(const Principal& who, const std::string& command, std
         return;
     }
     impl_->run(call, *what, [this, session, then](Reply reply) {
+        if (reply.status == 200 && session->changes > 0 && impl_->hooks.shared_here()) {
+            return impl_->ask_as(session, std::move(reply), then);
+        }
         if (reply.status == 200) {
             try {
                 impl_->publish(session, session->user);

@@ -189,6 +189,8 @@ class Workspace {
     /// it returns. Nothing happens when it was recovered, published or discarded before.
     void recover(const Parked::Publish& publish);
     /// Keeps a publish of this server that was refused as a recovered session of its author, with why.
+    /// A publish of this session was kept before its end was: the session is over.
+    void end_published(const Uid& session);
     void give_back(const store::Transaction& transaction, const std::vector<std::string>& reasons);
     /// What was given back was published all the same: forgets it, unless its author has gone on with it.
     void published_after_all(const Uid& session);
@@ -265,9 +267,11 @@ class Workspace {
     bool idle() const;
     /// The public content changed by other means than a publish here (records applied, full copy).
     void content_changed();
-    /// The database is another one now, which has other numbers for what may be the same content:
-    /// sessions go on with what they had edited when it is the same.
-    void content_moved(const store::PublicDb& before);
+    /// The database becomes another one, or a part of its history is taken back; it is now. Numbers of
+    /// revisions mean something else then: sessions go on with what they had edited when it is the same, and
+    /// are refused at their publish when it is not (RF-37).
+    void content_moves();
+    void content_moved();
     /// Locks of the sessions here, and a number that changes with them.
     std::vector<std::pair<Uid, LockElsewhere>> locks() const;
     uint64_t locks_version() const;

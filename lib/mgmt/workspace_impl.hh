@@ -190,6 +190,8 @@ struct WorkspaceImpl {
     /// Publishes data that every server may change: the one that decides is asked.
     void publish_shared(const SessionPtr& session, const Uid& task,
                         store::PublicDb::PublishRequest request, std::function<void(Reply)> then);
+    /// The same for a command of somebody without a login, whose reply is `reply`.
+    void ask_as(const SessionPtr& session, Reply reply, std::function<void(Reply)> then);
     /// What is to be published, checked.
     store::PublicDb::PublishRequest checked_request(const SessionPtr& session, const std::string& by,
                                                     bool marked_too);
@@ -279,6 +281,14 @@ struct WorkspaceImpl {
     std::unordered_map<std::string, Ended> ended;
     std::unordered_map<Uid, Lock> locks;
     uint64_t locks_version = 0;
+    /// Between content_moves() and content_moved(): the revision that an entry was made from, with the name
+    /// and document of then; nothing when it is changed already.
+    struct Base {
+        uint64_t rev = 0;
+        std::optional<std::pair<std::string, std::string>> content;
+    };
+    /// By session and object.
+    std::map<Uid, std::map<Uid, Base>> bases;
     std::map<Uid, uint64_t> lock_counts;
 
     std::vector<Undo> journal;

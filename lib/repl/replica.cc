@@ -200,6 +200,8 @@ void Replica::send_position(const PeerState& p) {
 }
 
 void Replica::heard(PeerState& p) {
+    // It may have forgotten what it was told.
+    if (p.heard_at == 0) p.linked_at = env_.mono_ms();
     p.heard_at = env_.mono_ms();
     p.contact_wall = env_.wall_ms();
 }

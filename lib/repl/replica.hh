@@ -186,6 +186,11 @@ class Replica {
     };
     std::vector<Heard> heard() const;
     bool is_member(const Uid& mds) const { return find(mds) != nullptr; }
+    /// A member that is no log server.
+    bool may_be_active(const Uid& mds) const {
+        const PeerState* p = find(mds);
+        return p && !p->peer.log_server;
+    }
     /// "normal", "no-active", "collision", "single" (multi-domain-ha.md 2.2).
     std::string domain_state() const;
     std::vector<PeerStatus> peer_status() const;

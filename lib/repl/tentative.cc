@@ -118,14 +118,15 @@ uint64_t Tentative::next_clock() {
     return clock_;
 }
 
-void Tentative::see_clock(const Uid& mds, const store::Transaction& t) {
+void Tentative::see_clock(const store::Transaction& t) {
     // A wrong clock must not become everybody's; it orders what is shown, never what is committed.
     if (t.clock > (static_cast<uint64_t>(env_.wall_ms()) << 16) + k_skew) {
-        if (ahead_.insert(mds).second) {
-            env_.log(3, "the clock of server " + mds.text() + " is more than a minute ahead of this one's");
+        if (ahead_.insert(t.origin).second) {
+            env_.log(3, "the clock of server " + t.origin.text() + " is more than a minute ahead of this one's");
         }
         return;
     }
+    ahead_.erase(t.origin);
     clock_ = std::max(clock_, t.clock);
 }
 
@@ -163,10 +164,19 @@ uint64_t Tentative::publish(store::PublicDb::PublishRequest request) {
         refresh();
         throw;
     }
+    // It is published; nothing from here on may tell something else.
     auto order = t.order();
     pending_.emplace(order, Pending{std::move(t), {}});
-    if (fresh) show(std::move(fresh));
-    tick();
+    if (fresh) {
+        try {
+            show(std::move(fresh));
+        } catch (const std::exception& e) {
+            env_.log(4, std::string("what is published here is shown later: ") + e.what());
+            stale_ = true;
+        }
+    }
+    refresh();
+    offer();
     return shown_.position().rev;
 }
 
@@ -188,9 +198,9 @@ void Tentative::ask(store::PublicDb::PublishRequest request, Done done) {
 
 void Tentative::look_at_asked() {
     // Answers may ask again.
-    std::vector<std::pair<Asked, bool>> over;
+    std::vector<std::pair<Asked, std::optional<uint64_t>>> over;
     for (auto it = asked_.begin(); it != asked_.end();) {
-        bool known = committed_.revision_of_session(it->first).has_value();
+        std::optional<uint64_t> known = committed_.revision_of_session(it->first);
         if (!known && !active() && env_.mono_ms() < it->second.until) {
             ++it;
             continue;
@@ -200,18 +210,24 @@ void Tentative::look_at_asked() {
     }
     for (auto& [asked, known] : over) {
         const store::Transaction& t = asked.transaction;
-        if (known) {
-            asked.done(Outcome::committed, std::nullopt);
-            continue;
-        }
         try {
+            if (known) {
+                std::optional<Error> error = told_by(t, *known);
+                asked.done(error ? Outcome::refused : Outcome::committed, std::move(error));
+                continue;
+            }
             if (active()) {
                 Decision d = decide(t, false);
                 asked.done(d.error ? Outcome::refused : Outcome::committed, d.error);
                 continue;
             }
-            // It may have been committed all the same; then the log says so one day.
-            env_.may_be_tentative(t.changes);
+            try {
+                env_.may_be_tentative(t.changes);
+            } catch (const Error& e) {
+                throw Error(e.code(), e.message() + "; it was asked and has not answered: whether it has "
+                                                    "carried this out shows when it is back")
+                    .refusal(e.refusal_id(), e.next());
+            }
             Pending mine{t, {}};
             std::unique_ptr<store::PublicDb> trial = copy();
             for (auto& [order, p] : pending_) carry_out(*trial, p);
@@ -232,6 +248,15 @@ void Tentative::look_at_asked() {
 Tentative::Decision Tentative::decide(const store::Transaction& t, bool trace) {
     Decision d;
     auto fence = [this] { replica_.require_writable(); };
+    std::optional<store::Revision> done;
+    auto tell = [&](const store::Revision& revision) {
+        // It is decided, whatever becomes of the news.
+        try {
+            env_.committed(revision);
+        } catch (const std::exception& e) {
+            env_.log(4, std::string("after a publish of another server: ") + e.what());
+        }
+    };
     auto later = [&](const Error& e) {
         d.later = true;
         d.error = e;
@@ -239,37 +264,32 @@ Tentative::Decision Tentative::decide(const store::Transaction& t, bool trace) {
     };
     try {
         if (auto rev = committed_.revision_of_session(t.id)) {
-            auto record = committed_.revision(*rev);
-            if (record && record->kind == "refusal") {
-                Error error(Code::validation_failed, "This publish was refused before.");
-                for (std::string& line : reasons_of(*record)) error.add_error(std::move(line));
-                d.error = std::move(error);
-            }
+            d.error = told_by(t, *rev);
+            if (d.error && trace && gives_back(t)) env_.give_back(t, reasons_of(*d.error));
             return d;
         }
         env_.may_commit();
         fence();
-        store::Revision done =
-            store::execute(committed_, t, [&] { env_.rules(committed_, t); }, fence);
-        env_.committed(done);
-        return d;
+        // What servers act on is asked for, never offered.
+        if (trace) env_.may_be_tentative(t.changes);
+        done = store::execute(committed_, t, [&] { env_.rules(committed_, t); }, fence);
     } catch (const Error& e) {
         if (passes(e)) return later(e);
         d.error = e;
     } catch (const std::exception& e) {
         return later(Error(Code::internal, e.what()));
     }
-    if (!trace) return d;
+    if (done) tell(*done);
+    if (!trace || !d.error) return d;
     try {
+        // Its own server hands it to its author; when there is none any more, this one does. Before it is
+        // forgotten everywhere.
+        if (gives_back(t)) env_.give_back(t, reasons_of(*d.error));
         store::PublicDb::PublishRequest head{t.id, t.session_name, t.author, t.description, {}};
-        store::Revision done = committed_.refuse(head, reasons_of(*d.error), fence);
+        done = committed_.refuse(head, reasons_of(*d.error), fence);
         env_.log(5, fmt::format("the publish {} of '{}' was refused: {}", t.id.text(), t.author,
                                 joined(reasons_of(*d.error))));
-        env_.committed(done);
-        // Its own server hands it to its author; when there is none any more, this one does.
-        if (t.origin != replica_.self().mds && !replica_.is_member(t.origin)) {
-            env_.give_back(t, reasons_of(*d.error));
-        }
+        tell(*done);
     } catch (const Error& e) {
         return later(e);
     } catch (const std::exception& e) {
@@ -286,20 +306,37 @@ void Tentative::decide_pending() {
         if (!d.later) continue;
         env_.log(4, "what other servers have published waits: " + d.error->message());
         decide_again_at_ = env_.mono_ms() + k_repeat_ms;
-        break;
+        // One that cannot be read holds up no other.
+        if (d.error->code() != Code::internal && d.error->code() != Code::damaged) break;
     }
     content_changed({});
 }
 
-void Tentative::give_back(const store::Transaction& t, const std::vector<std::string>& reasons) {
-    if (t.origin == replica_.self().mds) env_.give_back(t, reasons);
+bool Tentative::gives_back(const store::Transaction& t) const {
+    return t.origin == replica_.self().mds || !replica_.is_member(t.origin);
+}
+
+std::optional<Error> Tentative::told_by(const store::Transaction& t, uint64_t rev) const {
+    auto record = committed_.revision(rev);
+    if (!record || t.is(*record)) return std::nullopt;
+    if (record->kind == "refusal") {
+        Error error(Code::validation_failed, "This publish was refused.");
+        for (std::string& line : reasons_of(*record)) error.add_error(std::move(line));
+        return std::move(error).refusal("RF-37", "Correct the objects listed, or discard.");
+    }
+    return Error(Code::publish_failed,
+                 fmt::format("This session was published before, as revision {}, with other changes. What it "
+                             "has now is not published.", rev))
+        .refusal("", "publish again");
 }
 
 void Tentative::decided(const Uid& id, const store::Revision& record) {
     for (auto it = pending_.begin(); it != pending_.end(); ++it) {
         if (it->second.transaction.id != id) continue;
         // First the author has it, then it is forgotten here.
-        if (record.kind == "refusal") give_back(it->second.transaction, reasons_of(record));
+        if (record.kind == "refusal" && it->second.transaction.origin == replica_.self().mds) {
+            env_.give_back(it->second.transaction, reasons_of(record));
+        }
         env_.drop(id);
         pending_.erase(it);
         return;
@@ -319,7 +356,17 @@ std::vector<store::Revision> Tentative::park(const std::vector<store::Revision>&
     return rest;
 }
 
-void Tentative::content_changed(const std::vector<store::Revision>& records) {
+void Tentative::content_changed(const std::vector<store::Revision>& records) noexcept {
+    // The replica goes on after what it has applied, whatever the disk says to this.
+    try {
+        follow_content(records);
+    } catch (const std::exception& e) {
+        env_.log(4, std::string("what waits for the Primary: ") + e.what());
+        stale_ = true;
+    }
+}
+
+void Tentative::follow_content(const std::vector<store::Revision>& records) {
     for (const store::Revision& r : records) {
         if (r.kind == "publish") env_.published_after_all(r.session);
     }
@@ -349,7 +396,9 @@ void Tentative::role_changed() {
 
 bool Tentative::keep(store::Transaction t) {
     auto order = t.order();
-    if (pending_.contains(order)) return false;
+    for (const auto& [place, p] : pending_) {
+        if (p.transaction.id == t.id) return false;
+    }
     env_.keep(t);
     pending_.emplace(order, Pending{std::move(t), {}});
     stale_ = true;
@@ -385,7 +434,8 @@ void Tentative::offer() {
 }
 
 void Tentative::receive(const Uid& mds, Kind kind, std::string_view payload) {
-    if (!replica_.is_member(mds)) return;
+    // Log servers change nothing.
+    if (!replica_.may_be_active(mds)) return;
     try {
         switch (kind) {
             case Kind::transaction_ask: return on_asked(mds, payload);
@@ -403,7 +453,8 @@ void Tentative::on_asked(const Uid& mds, std::string_view payload) {
     // Whoever is not the Active says nothing.
     if (!active()) return;
     store::Transaction t = store::Transaction::decode(payload);
-    see_clock(mds, t);
+    if (t.origin != mds) throw Error(Code::no_permissions, "it asks in the name of another server");
+    see_clock(t);
     Decision d = decide(t, false);
     // The answer to one that is committed is its record.
     if (d.error) env_.send(mds, Kind::transaction_answer, encode_answer(t.id, *d.error));
@@ -431,7 +482,7 @@ void Tentative::on_offered(const Uid& mds, std::string_view payload) {
     kept.u8(k_format).u32(count);
     for (uint32_t i = 0; i < count; ++i) {
         store::Transaction t = store::Transaction::decode(in.text());
-        see_clock(mds, t);
+        see_clock(t);
         kept.uid(t.id);
         bool open = active() ? decide(t, true).later : !committed_.revision_of_session(t.id);
         if (open) keep(std::move(t));
@@ -467,24 +518,31 @@ void Tentative::carry_out(store::PublicDb& db, Pending& p) {
     }
 }
 
-void Tentative::refresh() {
+void Tentative::refresh() noexcept {
     if (!stale_) return;
-    stale_ = false;
-    if (pending_.empty() || active()) {
-        if (scratch_) show(nullptr);
-        return;
+    bool plain = pending_.empty() || active();
+    if (!plain && env_.mono_ms() < refresh_again_at_) return;
+    try {
+        if (plain) {
+            if (scratch_) show(nullptr);
+        } else {
+            std::unique_ptr<store::PublicDb> next = copy();
+            for (auto& [order, p] : pending_) carry_out(*next, p);
+            show(std::move(next));
+        }
+        stale_ = false;
+    } catch (const std::exception& e) {
+        env_.log(4, std::string("what waits for the Primary cannot be shown yet: ") + e.what());
+        refresh_again_at_ = env_.mono_ms() + k_repeat_ms;
     }
-    std::unique_ptr<store::PublicDb> next = copy();
-    for (auto& [order, p] : pending_) carry_out(*next, p);
-    show(std::move(next));
 }
 
 void Tentative::show(std::unique_ptr<store::PublicDb> scratch) {
-    std::unique_ptr<store::PublicDb> before = shown_.handle();
+    env_.shown_changes();
     retired_ = std::move(scratch_);
     scratch_ = std::move(scratch);
     shown_.stand_for(scratch_ ? *scratch_ : committed_);
-    env_.shown_changed(*before);
+    env_.shown_changed();
 }
 
 Tentative::Waiting Tentative::waiting() const {

@@ -40,8 +40,9 @@ class TentativeEnv {
     virtual void published_after_all(const Uid& id) = 0;
     /// This server's Active has committed what another one published.
     virtual void committed(const store::Revision& revision) = 0;
-    /// What `shown` holds is another state now; `before` is what it was.
-    virtual void shown_changed(const store::PublicDb& before) = 0;
+    /// What `shown` holds will be another state; it is now.
+    virtual void shown_changes() = 0;
+    virtual void shown_changed() = 0;
     virtual void log(int priority, const std::string& text) = 0;
 };
 
@@ -92,7 +93,7 @@ class Tentative {
     /// The replica has a new role, or other content: `records` that were applied, or everything
     /// (`whole`).
     void role_changed();
-    void content_changed(const std::vector<store::Revision>& records);
+    void content_changed(const std::vector<store::Revision>& records) noexcept;
     /// These are about to be taken back here (Env::park). What was published on this server waits for the new
     /// Active, and what others have published is theirs to keep; the rest is returned.
     std::vector<store::Revision> park(const std::vector<store::Revision>& records);
@@ -122,21 +123,26 @@ class Tentative {
 
     bool active() const { return replica_.role() == Role::active; }
     uint64_t next_clock();
-    void see_clock(const Uid& mds, const store::Transaction& t);
+    void see_clock(const store::Transaction& t);
     /// On the Active: carries it out, or refuses it, for good (`trace`: so that every server learns it
     /// from the log), or not yet.
     Decision decide(const store::Transaction& t, bool trace);
     void decide_pending();
-    void give_back(const store::Transaction& t, const std::vector<std::string>& reasons);
+    /// This server gives it to its author when it is refused: it is its own, or of one that is gone.
+    bool gives_back(const store::Transaction& t) const;
+    /// What the record of its session at this revision says; nothing when it is the transaction itself.
+    std::optional<Error> told_by(const store::Transaction& t, uint64_t rev) const;
     /// The log here says what became of it.
     void decided(const Uid& id, const store::Revision& record);
+    void follow_content(const std::vector<store::Revision>& records);
     void look_at_asked();
     /// Keeps one that nobody has decided; false when it is kept already.
     bool keep(store::Transaction t);
     void offer();
     void carry_out(store::PublicDb& db, Pending& pending);
     std::unique_ptr<store::PublicDb> copy();
-    void refresh();
+    /// Shows what should be shown; when that fails (a full disk), the old state stays and it is tried again.
+    void refresh() noexcept;
     void show(std::unique_ptr<store::PublicDb> scratch);
     void on_asked(const Uid& mds, std::string_view payload);
     void on_answer(std::string_view payload);
@@ -159,7 +165,7 @@ class Tentative {
     uint64_t clock_ = 0;
     std::set<Uid> ahead_;
     std::map<Uid, Peered> peers_;
-    int64_t decide_again_at_ = 0;
+    int64_t decide_again_at_ = 0, refresh_again_at_ = 0;
 };
 
 }  // namespace mds::repl

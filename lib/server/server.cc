@@ -87,13 +87,20 @@ struct Server::Impl {
                                                   std::move(outside));
         }
         if (shared) {
-            env.before_park = [this](const auto& records) { return shared->tentative().park(records); };
+            env.before_park = [this](const auto& records) {
+                workspace.content_moves();
+                return shared->tentative().park(records);
+            };
         }
         made = true;
         env.on_role = [this](repl::Role role, const std::string& why) { role_changed(role, why); };
-        env.on_content = [this](const std::vector<store::Revision>& records, bool) {
+        env.on_content = [this](const std::vector<store::Revision>& records, bool whole) {
             if (shared) shared->tentative().content_changed(records);
-            workspace.content_changed();
+            if (shared && whole) {
+                workspace.content_moved();
+            } else {
+                workspace.content_changed();
+            }
             if (self->on_content) self->on_content();
         };
         env.on_status = [this] {

@@ -11,7 +11,7 @@ namespace mds::server {
 namespace {
 
 /// A server that is there answers within a few milliseconds.
-constexpr int64_t k_patience_ms = 300;
+constexpr int64_t k_patience_ms = 300, k_repeat_ms = 2000;
 
 }  // namespace
 
@@ -28,7 +28,10 @@ SharedData::SharedData(SyncLink& link, store::PublicDb& committed, store::Public
         "CREATE TABLE IF NOT EXISTS tentative(id BLOB PRIMARY KEY, bytes BLOB NOT NULL)");
 }
 
-void SharedData::start() { tentative_.start(); }
+void SharedData::start() {
+    for (const store::Transaction& t : kept()) workspace_.end_published(t.id);
+    tentative_.start();
+}
 
 int SharedData::tick() {
     tentative_.tick();
@@ -40,7 +43,11 @@ int SharedData::tick() {
 void SharedData::receive(const Uid& mds, repl::Kind kind, std::string_view payload) {
     if (kind == repl::Kind::locks) return on_locks(mds, payload);
     if (kind == repl::Kind::locks_seen) {
-        seen_[mds] = store::Reader(payload).u64();
+        try {
+            seen_[mds] = store::Reader(payload).u64();
+        } catch (const Error& e) {
+            return log(4, "locks that another server has seen: " + e.message());
+        }
         return release_waiting();
     }
     tentative_.receive(mds, kind, payload);
@@ -70,10 +77,13 @@ void SharedData::tell_locks(std::function<void()> then) {
     uint64_t version = workspace_.locks_version();
     std::string text;
     for (const repl::Replica::Heard& peer : replica_.heard()) {
-        std::pair now{version, peer.linked_at};
         auto told = told_.find(peer.mds);
-        if (told != told_.end() && told->second == now) continue;
-        told_[peer.mds] = now;
+        if (told != told_.end() && told->second.version == version && told->second.linked_at == peer.linked_at) {
+            auto seen = seen_.find(peer.mds);
+            bool known = seen != seen_.end() && seen->second >= version;
+            if (known || mono_ms() - told->second.at < k_repeat_ms) continue;
+        }
+        told_[peer.mds] = {version, peer.linked_at, mono_ms()};
         if (text.empty()) {
             json::array rows;
             for (const auto& [object, lock] : workspace_.locks()) {
@@ -95,7 +105,7 @@ void SharedData::tell_locks(std::function<void()> then) {
 }
 
 void SharedData::on_locks(const Uid& mds, std::string_view payload) {
-    if (!replica_.is_member(mds)) return;
+    if (!replica_.may_be_active(mds)) return;
     try {
         json::object message = json::parse_object(payload);
         std::map<Uid, mgmt::LockElsewhere> locks;
@@ -206,8 +216,10 @@ void SharedData::committed(const store::Revision&) {
     if (outside_.on_content) outside_.on_content();
 }
 
-void SharedData::shown_changed(const store::PublicDb& before) {
-    workspace_.content_moved(before);
+void SharedData::shown_changes() { workspace_.content_moves(); }
+
+void SharedData::shown_changed() {
+    workspace_.content_moved();
     if (outside_.on_content) outside_.on_content();
 }
 

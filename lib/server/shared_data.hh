@@ -59,7 +59,8 @@ class SharedData final : private repl::TentativeEnv {
                    const std::vector<std::string>& reasons) override;
     void published_after_all(const Uid& id) override;
     void committed(const store::Revision& revision) override;
-    void shown_changed(const store::PublicDb& before) override;
+    void shown_changes() override;
+    void shown_changed() override;
     void log(int priority, const std::string& text) override;
     void on_locks(const Uid& mds, std::string_view payload);
     bool all_know(uint64_t version) const;
@@ -71,7 +72,11 @@ class SharedData final : private repl::TentativeEnv {
     repl::Replica& replica_;
     Outside outside_;
     /// What was told to whom: the version of the locks here, and when it was connected (mono).
-    std::map<Uid, std::pair<uint64_t, int64_t>> told_;
+    struct Told {
+        uint64_t version = 0;
+        int64_t linked_at = 0, at = 0;
+    };
+    std::map<Uid, Told> told_;
     std::map<Uid, uint64_t> seen_;
     struct Telling {
         uint64_t version = 0;

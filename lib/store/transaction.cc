@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/clock.hh"
 #include "base/error.hh"
@@ -25,6 +26,10 @@ std::string by_whom(const PublicDb& db, uint64_t rev) {
 
 std::string title(const std::string& type, const std::string& name) {
     return fmt::format("{} '{}'", type, name);
+}
+
+bool same_effect(const Change& a, const Change& b) {
+    return a.op == b.op && (a.op == Change::Op::remove || (a.name == b.name && a.doc == b.doc));
 }
 
 bool same(const Object& now, const Change& then) {
@@ -67,8 +72,9 @@ Transaction Transaction::decode(std::string_view bytes) {
     codec = in.u8();
     t.before = store::decode(decompress(in.text(), codec));
     bool fits = t.before.size() == t.changes.size();
+    std::set<Uid> once;
     for (size_t i = 0; fits && i < t.changes.size(); ++i) {
-        fits = t.before[i].change.uid == t.changes[i].uid;
+        fits = t.before[i].change.uid == t.changes[i].uid && once.insert(t.changes[i].uid).second;
     }
     if (!fits) throw Error(Code::internal, "a transaction contradicts itself");
     return t;
@@ -105,6 +111,18 @@ Transaction Transaction::of(const PublicDb& db, PublicDb::PublishRequest request
         throw refused(std::move(problems)).refusal("RF-37", "Correct the objects listed, or discard.");
     }
     return t;
+}
+
+bool Transaction::is(const Revision& record) const {
+    if (record.kind != "publish" || record.session != id) return false;
+    std::vector<Image> images = store::decode(decompress(record.payload, record.codec));
+    if (images.size() != changes.size()) return false;
+    std::map<Uid, const Change*> mine;
+    for (const Change& c : changes) mine[c.uid] = &c;
+    return std::all_of(images.begin(), images.end(), [&](const Image& image) {
+        auto found = mine.find(image.change.uid);
+        return found != mine.end() && same_effect(*found->second, image.change);
+    });
 }
 
 std::optional<Transaction> Transaction::of(const Revision& record) {

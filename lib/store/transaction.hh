@@ -38,6 +38,8 @@ struct Transaction {
     /// Of `request`, made on `db` as it is now; the caller gives it origin, clock and time. Throws RF-37 when an object was changed since it was
     /// edited (Change::base_rev).
     static Transaction of(const PublicDb& db, PublicDb::PublishRequest request);
+    /// Whether a record of the log is this one, carried out.
+    bool is(const Revision& record) const;
     /// Of a record that was carried out for another server and is taken back (with payload and undo);
     /// nothing when it is none.
     static std::optional<Transaction> of(const Revision& record);

@@ -217,7 +217,7 @@ void Service::withdraw_global() {
     }
     if (deleted.empty()) return;
     try {
-        system_->require_writable();
+        system_->replica().require_writable();
     } catch (const Error&) {
         return;
     }

@@ -65,7 +65,7 @@ void Service::take_out_deleted_servers() {
             }
             try {
                 require_no_backup();
-                system_->require_writable();
+                system_->replica().require_writable();
                 system_->workspace().transact(
                     {"System", "set-domain", "Servers of Domain " + row.name, "", true}, [&](mgmt::Call& c) {
                         auto view = c.get(row.uid);

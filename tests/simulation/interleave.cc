@@ -238,6 +238,8 @@ class Run {
     /// Whoever was told that a publish is accepted finds it published, or has it back, once.
     void check_ends() {
         std::map<Uid, int> back;
+        // One that steps down releases what nobody has gone on with; the next one has it then.
+        std::set<Uid> recovered;
         for (size_t i = 0; i < 3; ++i) {
             for (const auto& [session, reasons] : at(i).given_back) {
                 require(!reasons.empty(), "17: given back without a reason");
@@ -247,9 +249,10 @@ class Run {
             for (const ParkedPublish& p : net[i].recovered) {
                 ++counts.parked;
                 // What the Active after the old one has carried out itself is no work any more.
-                if (!net[0].db->published(p.record.session)) ++back[p.record.session];
+                if (!net[0].db->published(p.record.session)) recovered.insert(p.record.session);
             }
         }
+        for (const Uid& session : recovered) ++back[session];
         for (const auto& [session, times] : back) {
             require(times == 1, "17: given back more than once: " + session.text());
         }

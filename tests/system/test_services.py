@@ -105,7 +105,7 @@ def test_a_large_publish_that_a_power_cut_interrupted_is_finished_at_the_start(e
     london.sh(f"kill -9 {pid}; systemctl stop {unit}; rm -f {files}; cp -p /var/tmp/cut/* {folder}/; "
               f"systemctl reset-failed {unit}; systemctl start {unit}")
     ex1.wait_role("london", "Cut", "active")
-    assert "was published before the restart" in london.out(f"journalctl -b -u '{unit}' -o cat")
+    assert "was published as revision" in london.out(f"journalctl -b -u '{unit}' -o cat")
     again = ex1.api("london", "Cut")
     assert again.call("show-hosts", limit=1)["total"] == 6000
     assert not [s for s in again.call("show-sessions", details_level="full", limit=500)["objects"]

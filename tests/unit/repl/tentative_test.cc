@@ -288,5 +288,49 @@ TEST_F(TentativeTest, AFullDiskPublishesNothing) {
     expect_one_state();
 }
 
+TEST_F(TentativeTest, ASessionThatWasPublishedIsNotPublishedAgainWithMore) {
+    // It hears the Primary, and gets no record.
+    net.lose = [this](const Net::Message& m) { return m.to == net[1].mds && m.kind == Kind::delta; };
+    Uid session = Uid::make();
+    auto ask = [&](const std::string& name) {
+        store::PublicDb::PublishRequest request{session, "", "anna", "", {}};
+        request.changes = {Office::put("domain", Uid::make(), name, {})};
+        std::string told = "nothing";
+        at(1).shared->ask(std::move(request), [&told](Tentative::Outcome outcome, std::optional<Error> error) {
+            told = outcome == Tentative::Outcome::committed ? "committed" : error ? error->message() : "";
+        });
+        net.run(4000);
+        return told;
+    };
+    // Committed, and nobody here hears of it; Domains are not tentative.
+    std::string told = ask("Tokyo");
+    EXPECT_NE(told.find("whether it has carried this out shows when it is back"), std::string::npos) << told;
+    EXPECT_TRUE(net[0].db->find("domain", "Tokyo"));
+    told = ask("Paris");
+    EXPECT_NE(told.find("was published before, as revision"), std::string::npos) << told;
+    EXPECT_FALSE(net[0].db->find("domain", "Paris"));
+}
+
+TEST_F(TentativeTest, NobodyPublishesInTheNameOfAnotherServer) {
+    store::Transaction t = store::Transaction::of(
+        *at(1).shown, {Uid::make(), "", "root", "", {Office::put("profile", Uid::make(), "forged", {})}});
+    t.origin = net[2].mds;
+    net[1].send(net[0].mds, Kind::transaction_ask, t.encode());
+    net.run(500);
+    EXPECT_FALSE(net[0].db->find("profile", "forged"));
+    bool told = false;
+    for (const std::string& line : net[0].lines) told |= line.find("in the name of another") != std::string::npos;
+    EXPECT_TRUE(told);
+    // What servers act on is asked for by its own server, and offered by none.
+    t = store::Transaction::of(*at(1).shown, {Uid::make(), "", "root", "",
+                                              {Office::put("domain", Uid::make(), "Forged", {})}});
+    t.origin = net[1].mds;
+    store::Writer offer;
+    offer.u8(1).u32(1).text(t.encode());
+    net[1].send(net[0].mds, Kind::transactions, offer.take());
+    net.run(500);
+    EXPECT_FALSE(net[0].db->find("domain", "Forged"));
+}
+
 }  // namespace
 }  // namespace mds::repl
