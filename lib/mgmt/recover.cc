@@ -1,5 +1,6 @@
 // Recovered sessions: parked publishes that came to the Active, given back to their authors
 // (replication.md 7); and what an overwrite does to the sessions here (multi-domain-ha.md MA).
+#include <algorithm>
 #include <map>
 
 #include "base/clock.hh"
@@ -11,6 +12,7 @@ namespace mds::mgmt {
 namespace {
 
 constexpr int64_t k_forget_ended_ms = 3'600'000;
+constexpr size_t k_reason_shown = 160;
 
 /// The uid of the session that a parked publish becomes, the same on every server: so it is found
 /// there, or in the log when it was published again.
@@ -80,9 +82,13 @@ bool WorkspaceImpl::recover(const Parked::Publish& publish,
     if (!refused_for.empty()) {
         std::string why;
         for (const std::string& line : refused_for) why += (why.empty() ? "" : " ") + line;
+        size_t end = std::min(why.size(), k_reason_shown);
+        // Never within a character.
+        while (end < why.size() && end > 0 && (static_cast<unsigned char>(why[end]) & 0xc0) == 0x80) --end;
         session->info["name"] = "refused: " +
                                 (r.session_name.empty() ? "" : r.session_name + " ") + "(" +
-                                publish.origin + ", " + rfc3339(r.time_ms) + ")";
+                                publish.origin + ", " + rfc3339(r.time_ms) + "): " +
+                                why.substr(0, end) + (end < why.size() ? "..." : "");
         session->info["comments"] = why;
     }
     for (const store::Image& image : images) {

@@ -192,8 +192,10 @@ def test_SY_2_a_partition_with_conflicts_on_all_sides_heals_to_one_state_and_los
     assert [s["changes"] for s in mine] == [2], mine
     assert "The name 'eve' was taken by 'admin' at" in mine[0]["comments"], mine
     theirs = recovered(paris)
-    assert [s["changes"] for s in theirs] == [1] and "spare" not in theirs[0]["name"], theirs
+    assert [s["changes"] for s in theirs] == [1], theirs
     assert not recovered(london)
+    screen = four.ctl("tokyo", 'ha status "System Data"').stdout
+    assert "refused: " in screen and "The name 'eve' was taken" in " ".join(screen.split()), screen
     # He goes on with it: another name, and it is published.
     tokyo.call("switch-session", uid=mine[0]["uid"])
     tokyo.send("set-administrator", {"name": "eve", "new-name": "eve-of-tokyo"})

@@ -8,7 +8,9 @@
 namespace mds::ctl {
 namespace {
 
-std::string state_line(const std::string& state) {
+std::string state_line(const std::string& state, bool system) {
+    if (system && state == "normal") return "Normal: the Primary decides, every server publishes";
+    if (system && state == "no-active") return "No Primary answers: what is published waits for it";
     if (state == "normal") return "Normal: one Active";
     if (state == "no-active") return "No Active: everyone is read-only";
     if (state == "collision") return "Collision: more than one Active";
@@ -24,14 +26,14 @@ std::string capital(const std::string& word) {
 }
 
 /// "Active since 2 min: set by admin"; empty when nobody is.
-std::string change_line(const json::object& status, const json::object& change) {
+std::string change_line(const json::object& status, const json::object& change, bool system) {
     if (json::get_string(status, "state") == "no-active") return "";
     std::string cause = json::get_string(change, "cause"),
                 by = safe(json::get_string(change, "by"));
     std::string how = cause == "handover"  ? "handed over by " + by
                       : cause == "force"   ? "forced by " + by
                       : cause == "restart" ? "the Active server was restarted"
-                      : cause == "create"  ? "the Domain was created"
+                      : cause == "create"  ? system ? "the deployment was set up" : "the Domain was created"
                                            : cause + " by " + by;
     return fmt::format("Last change {} ago: {}",
                        since_text(json::get_int(json::get_object(change, "time"), "posix")), how);
@@ -57,12 +59,12 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
         return good ? 0 : 3;
     }
     std::printf("%s   %s   revision %lld\n\n", safe(json::get_string(s, "name")).c_str(),
-                state_line(json::get_string(s, "state")).c_str(),
+                state_line(json::get_string(s, "state"), system).c_str(),
                 static_cast<long long>(json::get_int(s, "revision")));
     Table table({"SERVER", "ON", "STATE", "SYNC", "REVISION", "SINCE"});
     std::string role = json::get_string(s, "role");
     const json::object& change = json::get_object(s, "last-change");
-    std::string change_text = change_line(s, change);
+    std::string change_text = change_line(s, change, system);
     table.row({safe(json::get_string(s, "server")), "this server",
                state_text(options, role, capital(role)), "-",
                std::to_string(json::get_int(s, "revision")), "-"});
@@ -99,8 +101,9 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
                                 safe(json::get_string(r, "name")), changes, changes == 1 ? "" : "s",
                                 safe(json::get_string(r, "user-name")), changes == 1 ? "s" : ""))
                 .c_str());
-        std::printf("    Next:  mgmt_cli -d %s switch-session uid %s\n",
-                    safe(json::get_string(s, "name")).c_str(), json::get_string(r, "uid").c_str());
+        std::string where = system ? "" : "-d " + safe(json::get_string(s, "name")) + " ";
+        std::printf("    Next:  mgmt_cli %sswitch-session uid %s\n", where.c_str(),
+                    json::get_string(r, "uid").c_str());
     }
     for (const json::value& v : json::get_array(s, "servers")) {
         const json::object& p = v.as_object();
