@@ -1,6 +1,5 @@
 """The lists on their way: a Primary, a Secondary and a log server with all their services (LS-8, LS-9; T-14,
 K-15 to K-18)."""
-import os
 import pathlib
 import re
 import subprocess
@@ -10,11 +9,10 @@ import uuid
 import dbus
 import pytest
 
-from conftest import number_of, openssl, text_of, urls_of
+from crl_lists import number_of, openssl, text_of, urls_of
 from namespaces import Namespaces
 from private_bus import wait_until
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 LIST = "/servers/0-1.crl"
 GLOBAL = "1e294ce0-367a-11e3-aa6e-0800200c9a66"
 

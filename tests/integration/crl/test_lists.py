@@ -11,7 +11,7 @@ import dbus
 import pytest
 
 from ca_host import Host
-from conftest import WEEK_S, der_of, number_of, openssl, text_of, urls_of
+from crl_lists import WEEK_S, der_of, number_of, openssl, text_of, urls_of
 from private_bus import PrivateBus, wait_until
 
 LIMIT = 10_000
