@@ -213,13 +213,7 @@ void WorkspaceImpl::publish_shared(const SessionPtr& session, const Uid& task,
         then(std::move(reply));
         run_later();
     };
-    try {
-        hooks.shared->ask(std::move(request), end);
-    } catch (const Error& error) {
-        end(error, false);
-    } catch (const std::exception& error) {
-        end(Error(Code::internal, error.what()), false);
-    }
+    ask_shared(std::move(request), end);
 }
 
 void WorkspaceImpl::ask_as(const SessionPtr& session, Reply reply, std::function<void(Reply)> then) {
@@ -237,6 +231,11 @@ void WorkspaceImpl::ask_as(const SessionPtr& session, Reply reply, std::function
         clear_changes(*session);
         return then(std::move(checked));
     }
+    ask_shared(std::move(request), end);
+}
+
+void WorkspaceImpl::ask_shared(store::PublicDb::PublishRequest request,
+                               const std::function<void(std::optional<Error>, bool)>& end) {
     try {
         hooks.shared->ask(std::move(request), end);
     } catch (const Error& error) {

@@ -192,6 +192,9 @@ struct WorkspaceImpl {
                         store::PublicDb::PublishRequest request, std::function<void(Reply)> then);
     /// The same for a command of somebody without a login, whose reply is `reply`.
     void ask_as(const SessionPtr& session, Reply reply, std::function<void(Reply)> then);
+    /// hooks.shared->ask, whose errors go to `end` as well.
+    void ask_shared(store::PublicDb::PublishRequest request,
+                    const std::function<void(std::optional<Error>, bool)>& end);
     /// What is to be published, checked.
     store::PublicDb::PublishRequest checked_request(const SessionPtr& session, const std::string& by,
                                                     bool marked_too);

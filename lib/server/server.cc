@@ -85,8 +85,6 @@ struct Server::Impl {
             };
             shared = std::make_unique<SharedData>(link, db, *shown, workspace, replica, options.folder,
                                                   std::move(outside));
-        }
-        if (shared) {
             env.before_park = [this](const auto& records) {
                 workspace.content_moves();
                 return shared->tentative().park(records);

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/clock.hh"
 #include "service.hh"
 
@@ -114,6 +116,24 @@ bool Grid::silent(const Uid& mds) const {
     auto it = remote_.find(mds);
     return it == remote_.end() || it->second.heard_mono == 0 ||
            mono_ms() - it->second.heard_mono > k_silent_ms;
+}
+
+bool hears_server(const json::object& status, const Uid& mds) {
+    const json::array& peers = json::get_array(status, "peers");
+    return std::any_of(peers.begin(), peers.end(), [&](const json::value& v) {
+        const json::object& p = v.as_object();
+        return json::get_string(p, "mds") == mds.text() && json::get_string(p, "ha-state") != "unknown";
+    });
+}
+
+bool Grid::domain_servers_miss(const Uid& mds) const {
+    auto miss = [&](const Host& host) {
+        return std::none_of(host.cells.begin(), host.cells.end(),
+                            [&](const auto& cell) { return hears_server(cell.second, mds); });
+    };
+    return miss(own_) && std::all_of(remote_.begin(), remote_.end(), [&](const auto& remote) {
+               return silent(remote.first) || miss(remote.second);
+           });
 }
 
 int64_t Grid::last_contact(const Uid& mds) const {

@@ -11,6 +11,9 @@ namespace mds::core {
 
 class Service;
 
+/// Whether a server of a management database, by its status, hears its peer on an MDS.
+bool hears_server(const json::object& status, const Uid& mds);
+
 /// What this server knows of every server and Domain of the deployment: its own Domain Servers
 /// first hand, those of others by the heartbeat of their mds-core.
 class Grid {
@@ -31,6 +34,8 @@ class Grid {
     void told();
     /// Whether another server was heard lately; its age in ms (-1 never).
     bool silent(const Uid& mds) const;
+    /// No Domain Server of a server that answers hears one on this server any more.
+    bool domain_servers_miss(const Uid& mds) const;
     int64_t last_contact(const Uid& mds) const;
     /// Revision of the system data that it named last; 0 = none since this server started.
     uint64_t system_revision(const Uid& mds) const;

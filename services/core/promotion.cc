@@ -402,17 +402,19 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
     auto tell = [&](int percent, const std::string& text) {
         daemon_.on_loop([&] { system_->workspace().update_task(task, percent, text); });
     };
-    // Whatever any server that answers has of the system data comes first.
+    // Whatever any server that answers has of the system data comes first; and each server decides for
+    // itself when it no longer hears the lost one, some a beat later than this one's mds-core.
     for (int64_t until = mono_ms() + k_level_ms; mono_ms() < until;
          std::this_thread::sleep_for(std::chrono::milliseconds(100))) {
         bool level = daemon_.on_loop([&] {
             json::object status = system_->status();
             const json::array& peers = json::get_array(status, "peers");
-            return std::none_of(peers.begin(), peers.end(), [&](const json::value& v) {
-                const json::object& p = v.as_object();
-                return json::get_string(p, "ha-state") != "unknown" &&
-                       json::get_int(p, "peer-revision") > json::get_int(p, "revision");
-            });
+            return !hears_server(status, plan.lost) && grid_->domain_servers_miss(plan.lost) &&
+                   std::none_of(peers.begin(), peers.end(), [&](const json::value& v) {
+                       const json::object& p = v.as_object();
+                       return json::get_string(p, "ha-state") != "unknown" &&
+                              json::get_int(p, "peer-revision") > json::get_int(p, "revision");
+                   });
         });
         if (level) break;
     }
