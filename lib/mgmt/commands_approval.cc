@@ -47,11 +47,20 @@ json::object submit_session(WorkspaceImpl& impl, Call& call) {
     return {{"message", "OK"}};
 }
 
-json::object approve_session(WorkspaceImpl& impl, Call& call) {
+void approve_session(WorkspaceImpl& impl, Call& call, const std::function<void(Reply)>& then) {
     call.only({"uid"});
     SessionPtr session = pending_session(impl, call);
-    impl.publish(session, session->user);
-    return {{"message", "OK"}};
+    if (impl.hooks.shared_here()) {
+        return impl.publish_elsewhere(call, session, false, [then](Reply reply) {
+            then(reply.status == 200 ? ok_reply({{"message", "OK"}}) : std::move(reply));
+        });
+    }
+    then(guarded([&] {
+        return impl.atomically([&] {
+            impl.publish(session, session->user);
+            return json::object{{"message", "OK"}};
+        });
+    }));
 }
 
 json::object reject_session(WorkspaceImpl& impl, Call& call) {
@@ -105,7 +114,12 @@ void WorkspaceImpl::start_anew(const SessionPtr& session) {
 
 void WorkspaceImpl::register_approval_commands() {
     add_simple("submit-session", submit_session, "Hands the session over for approval", true);
-    add_simple("approve-session", approve_session, "Publishes a session that was submitted", true);
+    CommandFlags write;
+    write.write = true;
+    write.description = "Publishes a session that was submitted";
+    add_generic_async(
+        "approve-session",
+        [this](Call& call, std::function<void(Reply)> then) { approve_session(*this, call, then); }, write);
     add_simple("reject-session", reject_session, "Gives a submitted session back to its owner",
                true);
 }

@@ -104,12 +104,21 @@ json::object finished(WorkspaceImpl& impl, Call& call, const char* name, json::o
     return {{"task-id", task.text()}};
 }
 
+/// The history of data that every server changes is kept by the one that puts it in order.
+void require_keeper(const WorkspaceImpl& impl) {
+    if (!impl.hooks.shared_here()) return;
+    throw Error(Code::ha_invalid, "The revisions of " + impl.settings.domain.name +
+                                      " are kept by the Primary; this server is a Secondary.")
+        .refusal("RF-13", "log in to " + impl.settings.domain.name + " on the Primary: mdsctl server list");
+}
+
 json::object verify_revert(WorkspaceImpl& impl, Call& call) {
     Revert revert = revert_of(impl, call);
     return finished(impl, call, "Verify revert", summary(impl, revert));
 }
 
 json::object revert_to_revision(WorkspaceImpl& impl, Call& call) {
+    require_keeper(impl);
     Revert revert = revert_of(impl, call);
     Session& mine = call.session();
     if (mine.changes > 0) {
@@ -172,6 +181,7 @@ void purge(WorkspaceImpl& impl, uint64_t up_to, const std::string& by) {
 json::object purge_published(WorkspaceImpl& impl, Call& call) {
     call.only({"number-of-sessions-to-preserve", "preserve-to-date"});
     call.require("manage-sessions");
+    require_keeper(impl);
     bool by_count = call.params().contains("number-of-sessions-to-preserve");
     int64_t date = date_from(call, "preserve-to-date", -1);
     if (by_count == (date >= 0)) {

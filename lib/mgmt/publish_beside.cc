@@ -107,26 +107,8 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
     SessionPtr session = target_of(*this, call);
     Uid published = session->uid;
     uint64_t count = session->changes;
-    auto begin_task = [&] {
-        return self.create_task("Publish operation", settings.domain.name, call.user(), false,
-                                call.session_uid());
-    };
     bool marked_too = call.flag("ignore-warnings");
-    if (hooks.shared_here() && count > 0) {
-        Uid task;
-        store::PublicDb::PublishRequest request;
-        Reply reply = guarded([&] {
-            return atomically([&] {
-                request = checked_request(session, session->user, marked_too);
-                task = begin_task();
-                return json::object{{"task-id", task.text()}};
-            });
-        });
-        if (reply.status != 200) return then(std::move(reply));
-        // Whoever publishes what nobody owns answers for it.
-        if (request.author_uid.is_nil()) request.author_uid = call.session().user_uid;
-        return publish_shared(session, task, std::move(request), then);
-    }
+    if (hooks.shared_here() && count > 0) return publish_elsewhere(call, session, marked_too, then);
     // Where every server publishes, the rules are asked with the publish; such data is small.
     if (!hooks.background || hooks.shared || session->changes <= k_at_once || session->recovered()) {
         uint64_t rev = 0;
@@ -134,7 +116,7 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
         Reply reply = guarded([&] {
             return atomically([&] {
                 rev = publish(session, session->user, marked_too);
-                task = begin_task();
+                task = publish_task(call);
                 if (!replicated(rev)) finish_publish(task, publish_details(count, published));
                 return json::object{{"task-id", task.text()}};
             });
@@ -154,7 +136,7 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
             return then(std::move(checked));
         }
     }
-    Uid task = begin_task();
+    Uid task = publish_task(call);
     auto end = [this, task, count, published, then](uint64_t rev, std::exception_ptr error) {
         Reply reply = guarded([&] {
             if (error) std::rethrow_exception(error);
@@ -179,6 +161,28 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
                         return request;
                     },
                     end});
+}
+
+void WorkspaceImpl::publish_elsewhere(Call& call, const SessionPtr& session, bool marked_too,
+                                      const std::function<void(Reply)>& then) {
+    Uid task;
+    store::PublicDb::PublishRequest request;
+    Reply reply = guarded([&] {
+        return atomically([&] {
+            request = checked_request(session, session->user, marked_too);
+            task = publish_task(call);
+            return json::object{{"task-id", task.text()}};
+        });
+    });
+    if (reply.status != 200) return then(std::move(reply));
+    // Whoever publishes what nobody owns answers for it.
+    if (request.author_uid.is_nil()) request.author_uid = call.session().user_uid;
+    publish_shared(session, task, std::move(request), then);
+}
+
+Uid WorkspaceImpl::publish_task(Call& call) {
+    return self.create_task("Publish operation", settings.domain.name, call.user(), false,
+                            call.session_uid());
 }
 
 void WorkspaceImpl::publish_shared(const SessionPtr& session, const Uid& task,

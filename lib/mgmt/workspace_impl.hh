@@ -187,6 +187,10 @@ struct WorkspaceImpl {
                          const std::function<void()>& answer);
     /// Publishes while other sessions are served.
     void publish_beside(Publishing what);
+    Uid publish_task(Call& call);
+    /// Publishes a session with changes where another server decides; the reply has the task.
+    void publish_elsewhere(Call& call, const SessionPtr& session, bool marked_too,
+                           const std::function<void(Reply)>& then);
     /// Publishes data that every server may change: the one that decides is asked.
     void publish_shared(const SessionPtr& session, const Uid& task,
                         store::PublicDb::PublishRequest request, std::function<void(Reply)> then);

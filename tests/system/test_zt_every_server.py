@@ -99,6 +99,24 @@ def test_SY_1_EX_3_system_data_is_changed_on_each_server_and_is_on_all(four):
     well(four, "paris")
 
 
+def test_SY_1_RF_13_a_session_is_approved_on_a_secondary_and_what_the_primary_keeps_is_refused_there(four):
+    by_admin, approver = four.api("tokyo"), four.api("tokyo", user="by-tokyo")
+    by_admin.send("set-md-permissions-profile", {"name": "by-london", "comments": "submitted"})
+    by_admin.call("submit-session")
+    (session,) = [s for s in approver.call("show-sessions", limit=100, details_level="full")["objects"]
+                  if s["state"] == "pending_approval"]
+    assert approver.call("approve-session", uid=session["uid"]) == {"message": "OK"}
+    assert shows(four, "tokyo", "md-permissions-profile", "by-london", comments="submitted")
+    wait_everywhere(four, "md-permissions-profile", "by-london", comments="submitted")
+    assert waiting(four, "tokyo") == 0
+    refused(lambda: approver.call("purge-published-sessions", number_of_sessions_to_preserve=1), "RF-13",
+            "err_ha_invalid_operation", words=["Primary"])
+    refused(lambda: approver.call("revert-to-revision", to_session=session["uid"]), "RF-13",
+            "err_ha_invalid_operation", words=["Primary"])
+    by_admin.close()
+    approver.close()
+
+
 def test_SY_2_RF_36_a_lock_is_seen_on_every_server(four):
     london, tokyo = four.api("london"), four.api("tokyo")
     london.send("set-administrator", {"name": "by-tokyo", "comments": "mine"})
