@@ -66,6 +66,8 @@ void Service::renew_certificate() {
             daemon_.post([this, why] {
                 if (renewal_problem_ != why) log::warning("the certificate was not renewed: " + why);
                 renewal_problem_ = why;
+                // Mostly the Primary was not there, or a connection was changed for another just then.
+                renew_after_ = mono_ms() + std::min(k_soon_ms << std::min(renewals_failed_++, 16), k_again_ms);
             });
         };
         try {
@@ -114,6 +116,7 @@ void Service::install_certificates(const std::string& answer) {
     daemon_.post([this] {
         // Not at once again, whatever the clocks say.
         renewal_problem_.clear();
+        renewals_failed_ = 0;
         renew_after_ = mono_ms() + k_soon_ms;
         check_certificate();
     });

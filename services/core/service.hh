@@ -311,8 +311,9 @@ class Service {
     bool trust_confirmed_ = false;
     /// Sync1.Certificate as last read.
     json::object certificate_;
-    /// Mono ms before which renewal is not tried again; what was wrong the last time.
+    /// Mono ms before which renewal is not tried again; how often it failed since it last worked, and why.
     int64_t renew_after_ = 0, lists_after_ = 0, superseded_after_ = 0;
+    int renewals_failed_ = 0;
     std::string renewal_problem_;
     /// Ca1.Authority as last read; when a member was last sent the authority (mono ms).
     json::object authority_;
