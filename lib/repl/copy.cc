@@ -284,11 +284,12 @@ void Replica::finish_copy(const store::ProvenCopy& copy) {
         return;
     }
     failure_.clear();
-    // Its rows were read; the log and the indexes that came with them are read now.
-    health_.good_at = 0;
-    health_.due_at = env_.mono_ms();
-    health_.damage.clear();
-    health_.asked = {};
+    mark_good();
+    // Its indexes are made anew by the next check.
+    if (!copy.whole()) {
+        health_.good_at = 0;
+        health_.due_at = env_.mono_ms();
+    }
     if (!r.order.is_nil()) {
         // What somebody has begun here belongs to content that is gone (MA-2 to MA-4).
         obeyed_ = r.order;

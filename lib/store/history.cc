@@ -462,30 +462,30 @@ uint64_t PublicDb::Impl::common_with(SQLite::Database& copy) {
 
 ProvenCopy ProvenCopy::prove(const std::string& path, const Position& expected) {
     try {
+        // Its log of the moment wants space, which is a matter of this server alone.
         SQLite::Database copy(path, SQLite::OPEN_READONLY);
-        SQLite::Statement check(copy, "PRAGMA quick_check(1)");
-        if (!check.executeStep() || check.getColumn(0).getString() != "ok") {
-            throw Error(Code::internal, "the received copy is damaged");
-        }
-        SQLite::Statement last(copy, "SELECT hash FROM revision ORDER BY rev DESC LIMIT 1");
-        if (!last.executeStep() || blob(last, 0) != raw(expected.hash)) {
-            throw Error(Code::internal,
-                        "the received copy ends at another revision than its sender said");
-        }
-        if (content_digest(copy) != expected.digest) {
-            throw Error(Code::internal, "the received copy has other content than its sender said");
-        }
-        if (uint64_t rev = damaged_record(copy)) {
-            throw Error(Code::internal,
-                        fmt::format("record {} of the log in the received copy is damaged", rev));
-        }
+        position_of(copy);
     } catch (const SQLite::Exception& e) {
         throw Error(e.getErrorCode() == SQLITE_FULL ? Code::disk_full : Code::internal,
                     std::string("the received copy cannot be read: ") + e.what());
     }
+    Verification found = verify(path);
+    if (!found.unreadable.empty()) {
+        throw Error(Code::internal, "the received copy is damaged: " + found.unreadable);
+    }
+    if (found.at.hash != expected.hash) {
+        throw Error(Code::internal, "the received copy ends at another revision than its sender said");
+    }
+    if (!found.content || !found.damaged_rows.empty() || found.at.digest != expected.digest) {
+        throw Error(Code::internal, "the received copy has other content than its sender said");
+    }
+    if (!found.damaged_records.empty()) {
+        throw Error(Code::internal, fmt::format("record {} of the log in the received copy is damaged",
+                                                found.damaged_records.front()));
+    }
     // The switch flushes it as well; a gigabyte is flushed here, beside everything else.
     flush_file(path);
-    return ProvenCopy(path);
+    return ProvenCopy(path, found.indexes.empty());
 }
 
 void PublicDb::adopt(const ProvenCopy& copy, const std::function<void(uint64_t)>& keep) {

@@ -68,9 +68,6 @@ struct Live {
     std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
 };
 
-/// The digest of all rows of an open database, hashed anew from the documents (verify.cc). Throws
-/// Code::damaged when a row has another hash.
-Hash content_digest(SQLite::Database& database);
 /// The first record in the log of an open database that is not what its hash says or does not follow the
 /// one before (verify.cc); 0: none.
 uint64_t damaged_record(SQLite::Database& database);

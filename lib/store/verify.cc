@@ -9,6 +9,7 @@
 
 #include "base/error.hh"
 #include "base/text.hh"
+#include "store/indexes.hh"
 #include "store/public_db_impl.hh"
 #include "store/refs.hh"
 
@@ -29,12 +30,12 @@ std::string_view view(const SQLite::Column& column) {
 }
 
 /// Columns of k_rows.
-struct Row {
-    std::string_view uid, type, scope, name, doc, stored;
+struct Row : IndexedRow {
+    std::string_view stored;
     uint64_t rev = 0;
     Hash hash{};
 };
-constexpr char k_rows[] = "SELECT uid,type,scope,name,doc,hash,rev FROM object NOT INDEXED";
+constexpr char k_rows[] = "SELECT uid,type,scope,name,doc,hash,rev,rowid FROM object NOT INDEXED";
 
 /// Calls `with` for every row, with the hash that its document gives.
 void each_row(SQLite::Database& database, const std::function<void(const Row&)>& with) {
@@ -53,6 +54,7 @@ void each_row(SQLite::Database& database, const std::function<void(const Row&)>&
         row.doc = view(doc);
         row.stored = view(hash);
         row.rev = static_cast<uint64_t>(rows.getColumn(6).getInt64());
+        row.rowid = rows.getColumn(7).getInt64();
         row.hash = hasher.begin().part(key).part(row.uid).part(row.type).part(row.scope)
                        .part(row.name).part(row.doc).end();
         with(row);
@@ -64,55 +66,12 @@ Uid uid_of(const Row& row) {
     return uid ? *uid : Uid{};
 }
 
-/// Names and references are derived from the documents: what is missing, wrong or too much.
-class Derived {
-  public:
-    explicit Derived(SQLite::Database& database)
-        : database_(database),
-          name_(database, "SELECT uid FROM name WHERE scope=? AND folded=?"),
-          ref_(database, "SELECT 1 FROM ref WHERE dst=? AND src=?") {}
-
-    void check(const Row& row, const Uid& uid) {
-        name_.reset();
-        bind_text(name_, 1, std::string(row.scope));
-        bind_text(name_, 2, fold(std::string(row.name)));
-        ++names;
-        if (!name_.executeStep() || uid_column(name_, 0) != uid) {
-            say(fmt::format("the name '{}' leads elsewhere", row.name));
-        }
-        for (const Uid& dst : references_of(std::string(row.doc))) {
-            ref_.reset();
-            bind_blob(ref_, 1, dst.raw());
-            bind_blob(ref_, 2, uid.raw());
-            ++refs;
-            if (!ref_.executeStep()) say(fmt::format("a reference of '{}' is missing", row.name));
-        }
-    }
-    void finish() {
-        auto count = [&](const char* sql) {
-            SQLite::Statement s(database_, sql);
-            s.executeStep();
-            return static_cast<uint64_t>(s.getColumn(0).getInt64());
-        };
-        if (count("SELECT count(*) FROM name") != names) say("there are names of no object");
-        if (count("SELECT count(*) FROM ref") != refs) say("there are references of no object");
-    }
-    std::string problem;
-
-  private:
-    void say(std::string text) {
-        if (problem.empty()) problem = std::move(text);
-    }
-    SQLite::Database& database_;
-    SQLite::Statement name_, ref_;
-    uint64_t names = 0, refs = 0;
-};
-
-/// Structure of a table and its indexes, as SQLite sees it.
-void check_structure(SQLite::Database& database, const std::string& table, Verification& out) {
+/// Structure of a table and its indexes, as SQLite sees it: with `whole` also whether every row is in
+/// its indexes, which takes several times as long.
+void check_structure(SQLite::Database& database, const std::string& table, bool whole, Verification& out) {
     // Names and references can be made anew from the objects, whatever has happened to them.
     bool derived = table == "name" || table == "ref";
-    SQLite::Statement check(database, "PRAGMA integrity_check(" + table + ")");
+    SQLite::Statement check(database, (whole ? "PRAGMA integrity_check(" : "PRAGMA quick_check(") + table + ")");
     while (check.executeStep()) {
         std::string line = check.getColumn(0).getString();
         if (line == "ok") continue;
@@ -122,6 +81,17 @@ void check_structure(SQLite::Database& database, const std::string& table, Verif
         std::string& what = index ? out.indexes : out.unreadable;
         if (what.empty()) what = table + ": " + line;
     }
+}
+
+/// What is known to be wrong with the indexes, in words.
+void look_at_indexes(SQLite::Database& database, bool derived_too, Verification& out) {
+    for (const char* table : {"object", "name", "ref"}) check_structure(database, table, true, out);
+    if (derived_too && out.indexes.empty() && out.unreadable.empty()) {
+        DerivedCheck derived(database);
+        each_row(database, [&](const Row& row) { derived.look(row, uid_of(row)); });
+        out.indexes = derived.finish();
+    }
+    if (out.indexes.empty()) out.indexes = "an index and its table are not alike";
 }
 
 /// Calls `damaged` with every record that is not what its hash says or does not follow the one before.
@@ -198,18 +168,6 @@ Position position_of(SQLite::Database& database) {
     return p;
 }
 
-Hash content_digest(SQLite::Database& database) {
-    Digest digest;
-    each_row(database, [&](const Row& row) {
-        // The next change of the row would take the stored one out of the digest.
-        if (row.stored != raw(row.hash)) {
-            throw Error(Code::damaged, fmt::format("{} '{}' is damaged", row.type, row.name));
-        }
-        digest.add(row.hash);
-    });
-    return digest.value();
-}
-
 uint64_t damaged_record(SQLite::Database& database) {
     uint64_t first = 0;
     each_record(database, [&](uint64_t rev) {
@@ -231,26 +189,24 @@ Verification verify(const std::string& path) {
         SQLite::Transaction snapshot(reader);
         out.at = position_of(reader);
         if (out.at.rev == 0) return out;
-        for (const char* table : {"meta", "term", "revision", "object", "name", "ref"}) {
-            check_structure(reader, table, out);
-        }
+        for (const char* table : {"meta", "term", "revision"}) check_structure(reader, table, true, out);
+        for (const char* table : {"object", "name", "ref"}) check_structure(reader, table, false, out);
         if (!out.unreadable.empty()) return out;
         Digest digest;
-        Derived derived(reader);
+        IndexSums sums;
         each_row(reader, [&](const Row& row) {
             ++out.rows;
             digest.add(row.hash);
-            Uid uid = uid_of(row);
-            if (row.stored != raw(row.hash)) {
-                if (out.damaged_rows.size() < k_most_listed) out.damaged_rows.push_back(uid);
-                return;  // its name and references are part of what is damaged
+            sums.add(row);
+            if (row.stored != raw(row.hash) && out.damaged_rows.size() < k_most_listed) {
+                out.damaged_rows.push_back(uid_of(row));
             }
-            derived.check(row, uid);
         });
         out.content = digest.value() == out.at.digest;
-        if (out.content && out.damaged_rows.empty()) {
-            derived.finish();
-            if (out.indexes.empty()) out.indexes = derived.problem;
+        // Names and references of what is damaged are part of that.
+        bool whole = out.content && out.damaged_rows.empty();
+        if (!sums.objects_agree(reader) || (whole && !sums.derived_agree(reader))) {
+            look_at_indexes(reader, whole, out);
         }
         out.records = each_record(reader, [&](uint64_t rev) {
             if (out.damaged_records.size() < k_most_listed) out.damaged_records.push_back(rev);

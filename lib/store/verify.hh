@@ -64,10 +64,14 @@ class ProvenCopy {
     /// not what its sender said. The only way to get one: nothing unproved is ever adopted.
     static ProvenCopy prove(const std::string& path, const Position& expected);
     const std::string& path() const { return path_; }
+    /// Nothing at all is wrong with it. Indexes that are not those of the objects come with a copy from
+    /// whoever has them so, and can be made anew.
+    bool whole() const { return whole_; }
 
   private:
-    explicit ProvenCopy(std::string path) : path_(std::move(path)) {}
+    ProvenCopy(std::string path, bool whole) : path_(std::move(path)), whole_(whole) {}
     std::string path_;
+    bool whole_;
 };
 /// Sums of the rows, hashed anew from their documents.
 BucketSums bucket_sums(const std::string& path);

@@ -324,5 +324,45 @@ TEST_F(Verify, EveryFlippedByteIsFoundOrHarmless) {
     EXPECT_GT(found, 20);
 }
 
+TEST_F(Verify, NoDamageOfAnIndexIsOverlookedThatSqliteFinds) {
+    for (int i = 0; i < 300; ++i) publish_host("more-" + std::to_string((i * 7) % 300));
+    test::flush(db->file());
+    const std::string bytes = read_file(db->file());
+    std::vector<size_t> pages;
+    {
+        SQLite::Database reader(db->file(), SQLite::OPEN_READONLY);
+        SQLite::Statement s(reader, "SELECT pageno FROM dbstat WHERE name IN ('object_type_name',"
+                                    "'sqlite_autoindex_object_1','ref_src','name','ref') ORDER BY 1");
+        while (s.executeStep()) pages.push_back(static_cast<size_t>(s.getColumn(0).getInt64()));
+    }
+    ASSERT_GT(pages.size(), 6u);
+    const std::string path = root + "/flipped";
+    std::string said;
+    auto sqlite_finds = [&] {
+        try {
+            SQLite::Database reader(path, SQLite::OPEN_READONLY);
+            SQLite::Statement s(reader, "PRAGMA integrity_check");
+            s.executeStep();
+            said = s.getColumn(0).getString();
+        } catch (const std::exception& e) {
+            said = e.what();
+        }
+        return said != "ok";
+    };
+    unsigned state = 20261129;
+    int found = 0;
+    for (int i = 0; i < 200; ++i) {
+        state = state * 1103515245 + 12345;
+        size_t at = (pages[(state >> 8) % pages.size()] - 1) * 4096 + (state >> 16) % 4096;
+        std::string changed = bytes;
+        changed[at] = static_cast<char>(changed[at] ^ (1 << (state % 7)));
+        replace_file(path, changed);
+        if (!sqlite_finds()) continue;
+        ++found;
+        EXPECT_FALSE(verify(path).good()) << "byte " << at << ": " << said;
+    }
+    EXPECT_GT(found, 50);
+}
+
 }  // namespace
 }  // namespace mds::store
