@@ -165,19 +165,28 @@ void WorkspaceImpl::publish_command(Call& call, std::function<void(Reply)> then)
 
 void WorkspaceImpl::publish_elsewhere(Call& call, const SessionPtr& session, bool marked_too,
                                       const std::function<void(Reply)>& then) {
-    Uid task;
-    store::PublicDb::PublishRequest request;
-    Reply reply = guarded([&] {
-        return atomically([&] {
-            request = checked_request(session, session->user, marked_too);
-            task = publish_task(call);
-            return json::object{{"task-id", task.text()}};
+    // Its commands wait from here on; those of others go on.
+    session->publishing = true;
+    hooks.shared->settled([this, weak = std::weak_ptr<bool>(alive), &call, session, marked_too, then] {
+        if (!weak.lock()) return;
+        session->publishing = false;
+        Uid task;
+        store::PublicDb::PublishRequest request;
+        Reply reply = guarded([&] {
+            return atomically([&] {
+                request = checked_request(session, session->user, marked_too);
+                task = publish_task(call);
+                return json::object{{"task-id", task.text()}};
+            });
         });
+        if (reply.status != 200) {
+            then(std::move(reply));
+            return run_later();
+        }
+        // Whoever publishes what nobody owns answers for it.
+        if (request.author_uid.is_nil()) request.author_uid = call.session().user_uid;
+        publish_shared(session, task, std::move(request), then);
     });
-    if (reply.status != 200) return then(std::move(reply));
-    // Whoever publishes what nobody owns answers for it.
-    if (request.author_uid.is_nil()) request.author_uid = call.session().user_uid;
-    publish_shared(session, task, std::move(request), then);
 }
 
 Uid WorkspaceImpl::publish_task(Call& call) {
@@ -190,7 +199,6 @@ void WorkspaceImpl::publish_shared(const SessionPtr& session, const Uid& task,
                                    std::function<void(Reply)> then) {
     uint64_t count = session->changes;
     Uid published = session->uid;
-    // Its commands wait until it is decided; those of others go on.
     session->publishing = true;
     auto end = [this, weak = std::weak_ptr<bool>(alive), session, task, count, published,
                 then](std::optional<Error> error, bool tentative) {
@@ -220,22 +228,24 @@ void WorkspaceImpl::publish_shared(const SessionPtr& session, const Uid& task,
     ask_shared(std::move(request), end);
 }
 
-void WorkspaceImpl::ask_as(const SessionPtr& session, Reply reply, std::function<void(Reply)> then) {
-    store::PublicDb::PublishRequest request;
-    Reply checked = guarded([&] {
-        request = checked_request(session, session->user, false);
-        return json::object{};
+void WorkspaceImpl::ask_as(const SessionPtr& session, const Reply& reply,
+                           const std::function<void(Reply)>& then) {
+    hooks.shared->settled([this, weak = std::weak_ptr<bool>(alive), session, reply, then] {
+        if (!weak.lock()) return;
+        store::PublicDb::PublishRequest request;
+        Reply checked = guarded([&] {
+            request = checked_request(session, session->user, false);
+            return json::object{};
+        });
+        if (checked.status != 200) {
+            clear_changes(*session);
+            return then(std::move(checked));
+        }
+        ask_shared(std::move(request), [this, weak, session, reply, then](std::optional<Error> error, bool) {
+            if (weak.lock()) clear_changes(*session);
+            then(error ? error_reply(*error) : reply);
+        });
     });
-    auto end = [this, weak = std::weak_ptr<bool>(alive), session, reply = std::move(reply),
-                then](std::optional<Error> error, bool) {
-        if (weak.lock()) clear_changes(*session);
-        then(error ? error_reply(*error) : reply);
-    };
-    if (checked.status != 200) {
-        clear_changes(*session);
-        return then(std::move(checked));
-    }
-    ask_shared(std::move(request), end);
 }
 
 void WorkspaceImpl::ask_shared(store::PublicDb::PublishRequest request,

@@ -440,7 +440,7 @@ void Workspace::execute_as(const Principal& who, const std::string& command, std
     }
     impl_->run(call, *what, [this, session, then](Reply reply) {
         if (reply.status == 200 && session->changes > 0 && impl_->hooks.shared_here()) {
-            return impl_->ask_as(session, std::move(reply), then);
+            return impl_->ask_as(session, reply, then);
         }
         if (reply.status == 200) {
             try {

@@ -83,6 +83,9 @@ struct Hooks {
         std::function<void(store::PublicDb::PublishRequest,
                            std::function<void(std::optional<Error>, bool tentative)> then)>
             ask;
+        /// Calls `then` when what this server published without that one is decided: at once, soon, or
+        /// after a while in any case.
+        std::function<void(std::function<void()> then)> settled;
         /// Who has locked an object on another server.
         std::function<std::optional<LockElsewhere>(const Uid&)> locked;
     };

@@ -195,7 +195,7 @@ struct WorkspaceImpl {
     void publish_shared(const SessionPtr& session, const Uid& task,
                         store::PublicDb::PublishRequest request, std::function<void(Reply)> then);
     /// The same for a command of somebody without a login, whose reply is `reply`.
-    void ask_as(const SessionPtr& session, Reply reply, std::function<void(Reply)> then);
+    void ask_as(const SessionPtr& session, const Reply& reply, const std::function<void(Reply)>& then);
     /// hooks.shared->ask, whose errors go to `end` as well.
     void ask_shared(store::PublicDb::PublishRequest request,
                     const std::function<void(std::optional<Error>, bool)>& end);

@@ -97,6 +97,7 @@ void Tentative::tick() {
     if (active()) decide_pending();
     look_at_asked();
     refresh();
+    look_at_settling();
     offer();
     Waiting now = waiting();
     replica_.set_waiting(static_cast<uint32_t>(now.count), now.since_ms);
@@ -194,6 +195,25 @@ void Tentative::ask(store::PublicDb::PublishRequest request, Done done) {
     Uid id = t.id;
     asked_[id] = {std::move(t), env_.mono_ms() + k_patience_ms, std::move(done)};
     env_.send(*of, Kind::transaction_ask, message);
+}
+
+bool Tentative::settled() const { return pending_.empty() || active() || !replica_.followed_active(); }
+
+void Tentative::when_settled(std::function<void()> then) {
+    if (settled()) return then();
+    settling_.push_back({env_.mono_ms() + k_patience_ms, std::move(then)});
+}
+
+void Tentative::look_at_settling() {
+    bool all = settled();
+    // They may ask to wait again.
+    std::vector<Settling> due;
+    std::erase_if(settling_, [&](Settling& s) {
+        bool over = all || env_.mono_ms() >= s.until;
+        if (over) due.push_back(std::move(s));
+        return over;
+    });
+    for (const Settling& s : due) s.then();
 }
 
 void Tentative::look_at_asked() {

@@ -62,7 +62,9 @@ class Tentative {
     /// Does what is due.
     void tick();
     /// ms until the next tick() at the latest.
-    int next_ms() const { return !asked_.empty() ? 50 : pending_.empty() ? 60'000 : 500; }
+    int next_ms() const {
+        return !asked_.empty() || !settling_.empty() ? 50 : pending_.empty() ? 60'000 : 500;
+    }
     void receive(const Uid& mds, Kind kind, std::string_view payload);
 
     /// Whether this server publishes by the two calls below: it is not the Active, and may.
@@ -78,6 +80,10 @@ class Tentative {
     using Done = std::function<void(Outcome, std::optional<Error>)>;
     /// Asks the Active; tentative after a while without an answer.
     void ask(store::PublicDb::PublishRequest request, Done done);
+
+    /// Calls `then` when nothing that was published tentatively waits here for an Active that answers:
+    /// at once, or else soon; after a while in any case. What is asked behind it would wait with it.
+    void when_settled(std::function<void()> then);
 
     struct Waiting {
         size_t count = 0;
@@ -110,6 +116,10 @@ class Tentative {
         int64_t until = 0;
         Done done;
     };
+    struct Settling {
+        int64_t until = 0;
+        std::function<void()> then;
+    };
     struct Decision {
         bool later = false;
         std::optional<Error> error;
@@ -136,6 +146,8 @@ class Tentative {
     void decided(const Uid& id, const store::Revision& record);
     void follow_content(const std::vector<store::Revision>& records);
     void look_at_asked();
+    bool settled() const;
+    void look_at_settling();
     /// Keeps one that nobody has decided; false when it is kept already.
     bool keep(store::Transaction t);
     void offer();
@@ -156,6 +168,7 @@ class Tentative {
     TentativeEnv& env_;
     std::map<Order, Pending> pending_;
     std::map<Uid, Asked> asked_;
+    std::vector<Settling> settling_;
     /// The committed state with what is pending; null while that is nothing. The one before stays until
     /// the next: a command may be reading it.
     std::unique_ptr<store::PublicDb> scratch_, retired_;

@@ -195,6 +195,10 @@ struct Server::Impl {
                                     });
             soon();
         };
+        h->settled = [this](std::function<void()> then) {
+            shared->tentative().when_settled(std::move(then));
+            soon();
+        };
         h->locked = [this](const Uid& object) { return shared->locked(object); };
         return h;
     }

@@ -111,9 +111,9 @@ bool IndexSums::derived_agree(SQLite::Database& database) const {
         return true;
     };
     Sum names, refs, by_source;
-    return read("SELECT scope,folded,uid FROM name NOT INDEXED", 2, "ttb", names,
+    return read("SELECT scope,folded,uid FROM name INDEXED BY sqlite_autoindex_name_1 WHERE scope>=''", 2, "ttb", names,
                 [](auto& s) { return joined({bytes_at(s, 0), bytes_at(s, 1), bytes_at(s, 2)}); }) &&
-           read("SELECT dst,src FROM ref NOT INDEXED", 2, "bb", refs,
+           read("SELECT dst,src FROM ref INDEXED BY sqlite_autoindex_ref_1 WHERE dst>=x''", 2, "bb", refs,
                 [](auto& s) { return joined({bytes_at(s, 0), bytes_at(s, 1)}); }) &&
            read("SELECT src,dst FROM ref INDEXED BY ref_src WHERE src>=x''", 2, "bb", by_source,
                 [](auto& s) { return joined({bytes_at(s, 1), bytes_at(s, 0)}); }) &&

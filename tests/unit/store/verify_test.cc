@@ -38,6 +38,19 @@ class Verify : public ::testing::Test {
         return {Change::Op::put, uid, "host", "network", name,
                 "{\"comments\":\"about " + name + "\"}"};
     }
+    /// Objects with references to three hosts each, in no order.
+    void publish_references(size_t count) {
+        for (size_t i = 0; i < count; ++i) {
+            Change c = host("more-" + std::to_string((i * 7) % count), Uid::make());
+            c.doc.back() = ',';
+            c.doc += "\"uses\":[";
+            for (size_t r = 0; r < 3; ++r) {
+                c.doc += (r ? ",\"\\u001f" : "\"\\u001f") + uids[(i * 7 + r * 13) % uids.size()].text() + "\"";
+            }
+            c.doc += "]}";
+            db->publish({Uid::make(), "", "anna", "", {c}}, {});
+        }
+    }
     Uid publish_host(const std::string& name, const Uid& uid = Uid::make()) {
         db->publish({Uid::make(), "", "anna", "", {host(name, uid)}}, {});
         return uid;
@@ -61,6 +74,10 @@ TEST_F(Verify, AWholeDatabaseIsGood) {
     EXPECT_EQ(found.rows, 300u);
     EXPECT_EQ(found.records, 61u);
     EXPECT_EQ(found.text(), "");
+    publish_references(50);
+    found = check();
+    EXPECT_TRUE(found.good()) << found.text();
+    EXPECT_FALSE(db->referrers(uids[0]).empty());
 }
 
 TEST_F(Verify, HW_4_AFlippedByteInADocumentIsFoundNamedAndRepaired) {
@@ -325,7 +342,7 @@ TEST_F(Verify, EveryFlippedByteIsFoundOrHarmless) {
 }
 
 TEST_F(Verify, NoDamageOfAnIndexIsOverlookedThatSqliteFinds) {
-    for (int i = 0; i < 300; ++i) publish_host("more-" + std::to_string((i * 7) % 300));
+    publish_references(300);
     test::flush(db->file());
     const std::string bytes = read_file(db->file());
     std::vector<size_t> pages;
