@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.hh"
+#include "base/text.hh"
 #include "service.hh"
 
 namespace mds::core {
@@ -14,6 +15,28 @@ namespace {
 constexpr int64_t k_silent_ms = 5000;
 /// A certificate that ends so soon should have been renewed two months ago (K-13).
 constexpr int64_t k_certificate_alarm_ms = 7LL * 24 * 3'600'000;
+
+/// So many Domains with one problem have a line each; of more the first ones are named in one line.
+constexpr size_t k_most_lines = 3, k_most_named = 10;
+
+/// One lost host is a problem of all its Domains.
+void add_domain_problems(const std::vector<std::string>& names, const std::string& why, json::array& out) {
+    auto add = [&](const std::string& what, const std::string& named, const std::string& example) {
+        out.push_back(json::object{{"what", what + ": " + why},
+                                   {"why", named},
+                                   {"since", 0},
+                                   {"next", json::array{"mdsctl ha status " + example}}});
+    };
+    if (names.size() > k_most_lines) {
+        std::vector<std::string> first(names.begin(),
+                                       names.begin() + static_cast<long>(std::min(names.size(), k_most_named)));
+        std::string rest = names.size() > k_most_named
+                               ? fmt::format(" and {} more", names.size() - k_most_named)
+                               : std::string();
+        return add(fmt::format("{} Domains", names.size()), join(first, ", ") + rest, names.front());
+    }
+    for (const std::string& name : names) add("Domain " + name, "", name);
+}
 
 }  // namespace
 
@@ -280,6 +303,7 @@ json::object Grid::json() {
             {"since", 0},
             {"next", std::move(next)}});
     }
+    std::map<std::string, std::vector<std::string>> not_well;
     for (const Service::DomainRow& d : rows) {
         json::array cells;
         std::string worst = d.servers.size() > 1 ? "synchronized" : "single";
@@ -341,13 +365,10 @@ json::object Grid::json() {
         if (actives == 0) worst = "no-active";
         if (actives > 1) worst = "collision";
         if (worst != "synchronized" && worst != "single") {
-            std::string why = worst == "no-active"   ? "no server of it is Active"
-                              : worst == "collision" ? "more than one server of it is Active"
-                                                     : "a server of it is " + worst;
-            problems.push_back(json::object{{"what", "Domain " + d.name + ": " + why},
-                                            {"why", ""},
-                                            {"since", 0},
-                                            {"next", json::array{"mdsctl ha status " + d.name}}});
+            std::string why = worst == "no-active"   ? "no server is Active"
+                              : worst == "collision" ? "more than one server is Active"
+                                                     : "a server is " + worst;
+            not_well[why].push_back(d.name);
         }
         domains.push_back(json::object{{"name", d.name},
                                        {"uid", d.uid.text()},
@@ -355,6 +376,7 @@ json::object Grid::json() {
                                        {"sync", worst},
                                        {"cells", std::move(cells)}});
     }
+    for (const auto& [why, names] : not_well) add_domain_problems(names, why, problems);
     auto running = service_.system().workspace().tasks("in progress");
     auto failed = service_.system().workspace().tasks("failed");
     return {{"deployment", me.deployment_name},

@@ -143,6 +143,10 @@ def test_CS_3_PR_9_the_usual_credentials_work_and_nothing_promotes_itself(four, 
         four.api(name).close()
         four.api(name, "B" if name == "tokyo" else "D").close()
         assert role(four, name) == "secondary"
+    # One lost host is one line, not one for each of its Domains.
+    screen = four.ctl("tokyo", "status", check=False).stdout
+    assert "4 Domains: no server is Active" in screen and "Domain A:" not in screen, screen
+    assert "Domain D: a server is unreachable" in screen, screen
 
 
 def test_PR_1_RF_24_the_global_domain_is_active_here_first(four, orphans):
