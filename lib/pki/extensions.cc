@@ -100,6 +100,12 @@ void add_usages(X509* certificate, Kind kind) {
             add_text(certificate, NID_key_usage, "critical,digitalSignature");
             add_text(certificate, NID_ext_key_usage, "serverAuth,clientAuth");
             return;
+        case Kind::administrator:
+            // Never a server, whoever looks at usages alone.
+            add_text(certificate, NID_basic_constraints, "critical,CA:FALSE");
+            add_text(certificate, NID_key_usage, "critical,digitalSignature");
+            add_text(certificate, NID_ext_key_usage, "clientAuth");
+            return;
     }
 }
 

@@ -55,6 +55,7 @@ std::string_view kind_text(Kind kind) {
         case Kind::sealing: return "sealing";
         case Kind::console: return "console";
         case Kind::domain_server: return "domain-server";
+        case Kind::administrator: return "administrator";
     }
     return "";
 }
@@ -66,7 +67,8 @@ std::string_view uri_kind(Kind kind) {
 int64_t lifetime_ms(Kind kind) {
     // The calendar's leap days included: 20 years are 7305 days.
     if (kind == Kind::root) return 7305 * k_day;
-    return (is_authority_kind(kind) ? 3652 : 180) * k_day;
+    if (is_authority_kind(kind)) return 3652 * k_day;
+    return (kind == Kind::administrator ? 365 : 180) * k_day;
 }
 
 Issuer::Issuer(Certificate certificate, Key key)

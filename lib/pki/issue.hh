@@ -19,9 +19,10 @@ enum class Kind {
     sealing,        // 180 days, key agreement only; URI kind "sealing"
     console,        // 180 days, TLS server; URI kind "console"
     domain_server,  // 180 days, TLS client and server; URI kind "domain-server"
+    administrator,  // 1 year, TLS client; URI kind "administrator", uuid of the administrator
 };
 
-/// "root", "servers-ca", …, "domain-server".
+/// "root", "servers-ca", …, "administrator".
 std::string_view kind_text(Kind kind);
 /// The kind in the URI name: "authority" for the first three.
 std::string_view uri_kind(Kind kind);

@@ -70,6 +70,11 @@ Uri verify(const Certificate& certificate, const Expectation& expected) {
     Certificate issuer = issuer_of(certificate, expected);
     Uri authority = issuer.uri();
     if (certificate.is_authority()) refuse("it is one of an authority");
+    // OpenSSL takes one without usages for any.
+    if (expected.usage != Usage::any &&
+        (X509_get_extension_flags(certificate.get()) & EXFLAG_XKUSAGE) == 0) {
+        refuse("it does not say what it is for");
+    }
     if (authority.kind != "authority" || authority.scope != uri.scope ||
         authority.deployment != uri.deployment) {
         refuse("the authority of \"" + authority.scope + "\" names a member of \"" + uri.scope +

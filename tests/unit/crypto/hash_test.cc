@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.hh"
 #include "base/error.hh"
 #include "base/ids.hh"
 #include "crypto/password.hh"
@@ -19,6 +20,19 @@ TEST(Sha256, GivesThePublishedDigestAtOnceAndInPieces) {
         EXPECT_EQ(hex(digest.finish()), expected);
     }
     EXPECT_EQ(hex(sha256("")), hex(digest.finish()));
+}
+
+TEST(Base64, GivesThePublishedTextsAndTakesNoOthers) {  // RFC 4648, 10
+    for (auto [raw, text] : {std::pair{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
+                             {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}}) {
+        EXPECT_EQ(base64(raw), text);
+        EXPECT_EQ(unbase64(text), raw);
+    }
+    EXPECT_EQ(base64("\xfb\xff"), "+/8=");
+    EXPECT_EQ(unbase64("+/8="), "\xfb\xff");
+    for (const char* bad : {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "====", "Z===", "Zm 9v", "-_8=", "Zg==Zg=="}) {
+        EXPECT_FALSE(unbase64(bad)) << bad;
+    }
 }
 
 TEST(Hmac, GivesThePublishedCode) {  // RFC 4231, case 2

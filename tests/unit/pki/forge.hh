@@ -42,7 +42,7 @@ inline pki::Certificate forge(const pki::Issuer& issuer, const Forgery& f) {
     add_extension(x, NID_basic_constraints, f.authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
     add_extension(x, NID_key_usage,
                   f.authority ? "critical,keyCertSign" : "critical,digitalSignature");
-    if (!f.authority) add_extension(x, NID_ext_key_usage, f.usages);
+    if (!f.authority && !f.usages.empty()) add_extension(x, NID_ext_key_usage, f.usages);
     GENERAL_NAMES* names = GENERAL_NAMES_new();
     for (const std::string& uri : {f.uri, f.second_uri}) {
         if (uri.empty()) continue;

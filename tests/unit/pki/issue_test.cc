@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509v3.h>
 
 #include <set>
 
 #include "base/error.hh"
 #include "deployment.hh"
+#include "pki/pkcs12.hh"
 
 using namespace mds;
 using namespace mds::pki;
@@ -117,6 +120,50 @@ TEST(Issue, AuthoritiesIssueTheirOwnKindsOnly) {
     EXPECT_THROW(d.london.make_authority(Kind::domain_ca, k_tokyo, "Tokyo", d.now), Error);
     EXPECT_THROW(d.root.make_authority(Kind::domain_ca, "servers", "x", d.now), Error);
     EXPECT_THROW(d.root.make_authority(Kind::root, "deployment", "x", d.now), Error);
+}
+
+TEST(Issue, IC_2_AnAdministratorGetsOneForLoggingInAndNothingElse) {
+    Deployment d;
+    Subject subject{"Carol Ann", k_server, {}, {}, {}};
+    Certificate mine = d.servers.issue(Kind::administrator, d.key, subject, d.now);
+    EXPECT_EQ((mine.not_after() - mine.not_before()) / k_day, 365);
+    EXPECT_EQ(mine.uri().text(), "mds://carol-ann.servers." + k_deployment +
+                                     ".mds.internal/administrator/" + k_server);
+    EXPECT_EQ(mine.subject(), "O=" + k_deployment + ",OU=servers,CN=Carol Ann");
+    EXPECT_TRUE(X509_get_extension_flags(mine.get()) & EXFLAG_XKUSAGE);
+    EXPECT_EQ(X509_get_extended_key_usage(mine.get()), static_cast<unsigned>(XKU_SSL_CLIENT));
+    EXPECT_EQ(X509_get_key_usage(mine.get()), static_cast<unsigned>(KU_DIGITAL_SIGNATURE));
+    EXPECT_FALSE(mine.is_authority());
+    // Domain authorities name nobody who logs in.
+    EXPECT_THROW(d.london.issue(Kind::administrator, d.key, subject, d.now), Error);
+    EXPECT_THROW(d.root.issue(Kind::administrator, d.key, subject, d.now), Error);
+    subject.dns_names = {"carol.example.org"};
+    EXPECT_THROW(d.servers.issue(Kind::administrator, d.key, subject, d.now), Error);
+}
+
+TEST(Issue, KeyAndCertificateTravelInOneFileThatAPasswordOpens) {
+    Deployment d;
+    Key key = Key::generate();
+    Certificate mine = d.servers.issue(Kind::administrator, key, {"carol", k_server, {}, {}, {}}, d.now);
+    std::string file = pkcs12(key, mine, {d.servers.certificate(), d.root.certificate()}, "twelve-letters", "carol");
+    const auto* at = reinterpret_cast<const unsigned char*>(file.data());
+    PKCS12* read = d2i_PKCS12(nullptr, &at, static_cast<long>(file.size()));
+    ASSERT_TRUE(read);
+    EVP_PKEY* its = nullptr;
+    X509* one = nullptr;
+    STACK_OF(X509)* above = nullptr;
+    EXPECT_EQ(PKCS12_parse(read, "another-letters", &its, &one, nullptr), 0);
+    ASSERT_EQ(PKCS12_parse(read, "twelve-letters", &its, &one, &above), 1);
+    EXPECT_EQ(Certificate::share(one).fingerprint(), mine.fingerprint());
+    EXPECT_EQ(EVP_PKEY_eq(its, key.get()), 1);
+    EXPECT_EQ(sk_X509_num(above), 2);
+    EVP_PKEY_free(its);
+    X509_free(one);
+    sk_X509_pop_free(above, X509_free);
+    PKCS12_free(read);
+    // Nothing of the key lies open.
+    std::string pem = key.pem();
+    EXPECT_EQ(file.find(pem.substr(40, 30)), std::string::npos);
 }
 
 TEST(Issue, ConsoleHasHostNamesAndNobodyElse) {

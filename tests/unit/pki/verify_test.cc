@@ -149,6 +149,48 @@ TEST(Verify, RefusesForgedShapes) {
     expect_refused(forge(d.servers, f), e);
 }
 
+// T-6 for logins: only the Servers CA names an administrator, and only such a certificate logs one in.
+TEST(Verify, AdministratorsAreNeitherServersNorNamedByOthers) {
+    Deployment d;
+    Expectation login = d.expect_server();
+    login.kind = "administrator";
+    login.usage = Usage::tls_client;
+    Subject subject{"carol", k_server, {}, {}, {}};
+    Certificate carol = d.servers.issue(Kind::administrator, d.key, subject, d.now);
+    EXPECT_EQ(verify(carol, login).uuid, k_server);
+    // Not as a server, not at either end between servers.
+    expect_refused(carol, d.expect_server());
+    login.usage = Usage::tls_server;
+    expect_refused(carol, login);
+    login.usage = Usage::tls_client;
+    for (Kind kind : {Kind::server, Kind::sealing, Kind::console}) {
+        expect_refused(d.servers.issue(kind, d.key, subject, d.now), login);
+    }
+    expect_refused(d.london.issue(Kind::domain_server, d.key, subject, d.now), login);
+    login.at = d.now + 366 * k_day;
+    expect_refused(carol, login);
+    login.at = 0;
+    login.crls = {Crl::make(d.servers, 1, {{carol.serial(), d.now, "superseded"}}, d.now)};
+    expect_refused(carol, login);
+    login.crls = {};
+    std::string uri = carol.uri().text();
+    Forgery f{.organization = k_deployment, .unit = "servers", .uri = uri};
+    f.usages = "clientAuth";
+    EXPECT_NO_THROW(verify(forge(d.servers, f), login));
+    expect_refused(forge(d.london, f), login);
+    f.unit = k_london;
+    expect_refused(forge(d.london, f), login);
+    f.uri = "mds://carol." + k_london + "." + k_deployment + ".mds.internal/administrator/" + k_server;
+    expect_refused(forge(d.london, f), login);
+    f = {.organization = k_deployment, .unit = "servers", .uri = uri};
+    f.usages = "";
+    expect_refused(forge(d.servers, f), login);
+    f.usages = "serverAuth";
+    expect_refused(forge(d.servers, f), login);
+    Deployment other;
+    expect_refused(other.servers.issue(Kind::administrator, d.key, subject, d.now), login);
+}
+
 TEST(Verify, RefusesAnAuthorityBelowAnAuthority) {
     Deployment d;
     Expectation e = d.expect_server();
