@@ -28,6 +28,9 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
         " reason TEXT);"
         "CREATE TABLE IF NOT EXISTS barred(uuid TEXT PRIMARY KEY, at_ms INTEGER);"
         "CREATE TABLE IF NOT EXISTS counter(authority TEXT PRIMARY KEY, number INTEGER);"
+        // administrators.cc: what was issued for which key, and the certificate itself, which its owner may
+        // fetch anywhere.
+        "CREATE TABLE IF NOT EXISTS personal(serial TEXT PRIMARY KEY, uuid TEXT, key TEXT, pem TEXT);"
         // lists.cc. The lists themselves are not in the replicas: another authority signs its own.
         "CREATE TABLE IF NOT EXISTS crl_part(serial TEXT PRIMARY KEY, authority TEXT, epoch INTEGER,"
         " number INTEGER);"
@@ -168,10 +171,8 @@ void AuthorityStore::record(const std::string& authority, const pki::Certificate
     transaction.commit();
 }
 
-namespace {
-
 /// Checked before it is stored: a list with an unknown reason could never be signed again.
-void check_reason(const std::string& reason) {
+void AuthorityStore::check_reason(const std::string& reason) {
     static const std::set<std::string> k_reasons = {"", "unspecified", "key-compromise",
                                                     "affiliation-changed", "superseded",
                                                     "cessation-of-operation"};
@@ -179,8 +180,6 @@ void check_reason(const std::string& reason) {
         throw Error(Code::invalid_parameter, "Invalid parameter for [reason]. " + reason);
     }
 }
-
-}  // namespace
 
 void AuthorityStore::revoke(const std::string& serial, const std::string& reason) {
     require_authority();

@@ -37,6 +37,18 @@ class AuthorityStore {
     };
     Server issue_server(const std::string& csr_identity, const std::string& csr_sealing,
                         const std::string& name, const std::string& uuid);
+    // administrators.cc
+    struct Personal {
+        std::string certificate, chain, root;
+    };
+    /// The certificate with which an administrator logs in; every earlier one is revoked (superseded).
+    Personal issue_administrator(const std::string& csr, const std::string& name, const std::string& uuid);
+    /// The administrator was deleted or logs in otherwise; returns how many were revoked.
+    int revoke_administrator(const std::string& uuid, const std::string& reason);
+    /// [{"uuid","serial","key" (SHA-256 of the public key, hexadecimal),"issued","not-after","revoked"}], in
+    /// order of issue; of one administrator with "certificate" (PEM).
+    json::array administrator_certificates(const std::string& uuid);
+
     void revoke(const std::string& serial, const std::string& reason);
     /// Every certificate of a server; none is issued to it any more.
     void revoke_server(const std::string& uuid, const std::string& reason);
@@ -76,6 +88,7 @@ class AuthorityStore {
     const pki::Issuer& issuer(const std::string& word) const;
     /// Throws on a replica.
     void require_authority() const;
+    static void check_reason(const std::string& reason);
     /// Something was changed.
     void count();
     void write_deployment();

@@ -77,6 +77,31 @@ BusObject::Five BusObject::IssueServer(const std::string& csr_identity,
     });
 }
 
+std::tuple<std::string, std::string, std::string> BusObject::IssueAdministrator(
+    const std::string& csr, const std::string& name, const std::string& uuid) {
+    return bus::guarded([&] {
+        auto personal = store_.issue_administrator(csr, name, uuid);
+        log::notice("certificate issued for administrator " + name, {{"MDS_USER", name}});
+        // The earlier ones end at once.
+        emitRevoked("");
+        changed();
+        return std::tuple(personal.certificate, personal.chain, personal.root);
+    });
+}
+
+void BusObject::RevokeAdministrator(const std::string& uuid, const std::string& reason) {
+    bus::guarded([&] {
+        if (store_.revoke_administrator(uuid, reason) == 0) return;
+        log::notice("the certificate of administrator " + uuid + " is revoked: " + reason);
+        emitRevoked("");
+        changed();
+    });
+}
+
+std::string BusObject::AdministratorCertificates(const std::string& uuid) {
+    return bus::guarded([&] { return json::text(store_.administrator_certificates(uuid)); });
+}
+
 void BusObject::Revoke(const std::string& serial, const std::string& reason) {
     bus::guarded([&] {
         store_.revoke(serial, reason);

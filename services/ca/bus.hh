@@ -24,6 +24,10 @@ class BusObject final
     Five IssueServer(const std::string& csr_identity, const std::string& csr_sealing,
                      const std::string& name, const std::string& uuid,
                      const std::string& role) override;
+    std::tuple<std::string, std::string, std::string> IssueAdministrator(
+        const std::string& csr, const std::string& name, const std::string& uuid) override;
+    void RevokeAdministrator(const std::string& uuid, const std::string& reason) override;
+    std::string AdministratorCertificates(const std::string& uuid) override;
     void Revoke(const std::string& serial, const std::string& reason) override;
     void RevokeServer(const std::string& uuid, const std::string& reason) override;
     std::string ListAuthorities() override;

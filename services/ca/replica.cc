@@ -105,6 +105,7 @@ std::string AuthorityStore::export_for(const std::string& recipient_pem) {
                                                {"revoked", rows_of(*database_, "revoked")},
                                                {"barred", rows_of(*database_, "barred")},
                                                {"crl_part", rows_of(*database_, "crl_part")},
+                                               {"personal", rows_of(*database_, "personal")},
                                                {"counter", rows_of(*database_, "counter")}});
     crypto::WipeAtEnd wipe(text);
     return pki::seal(text, {pki::Certificate::from_pem(recipient_pem)});
@@ -125,7 +126,8 @@ size_t AuthorityStore::merge(std::string_view sealed) {
     json::object state = opened(sealed);
     SQLite::Transaction transaction(*database_);
     size_t others = take_rows(*database_, "issued", json::get_array(state, "issued"), "IGNORE") +
-                    take_rows(*database_, "barred", json::get_array(state, "barred"), "IGNORE");
+                    take_rows(*database_, "barred", json::get_array(state, "barred"), "IGNORE") +
+                    take_rows(*database_, "personal", json::get_array(state, "personal"), "IGNORE");
     // What the certificate itself says goes before what was assigned here.
     take_rows(*database_, "crl_part", json::get_array(state, "crl_part"), "REPLACE");
     size_t revoked = take_rows(*database_, "revoked", json::get_array(state, "revoked"), "IGNORE");
@@ -188,7 +190,7 @@ void AuthorityStore::import(std::string_view sealed) {
     }
     SQLite::Transaction transaction(*database_);
     database_->exec("DELETE FROM counter");
-    for (const char* table : {"issued", "revoked", "barred", "crl_part", "counter"}) {
+    for (const char* table : {"issued", "revoked", "barred", "crl_part", "personal", "counter"}) {
         take_rows(*database_, table, json::get_array(state, table), "REPLACE");
     }
     transaction.commit();

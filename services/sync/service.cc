@@ -186,6 +186,14 @@ void Service::InstallRevocations(const std::string& crl_pem) {
     });
 }
 
+std::tuple<std::string, std::string, std::string> Service::Authorities() {
+    return bus::guarded([&] {
+        callers_.require(current());
+        auto [chain, root, crl] = trust_.authorities();
+        return std::tuple(chain, root, crl);
+    });
+}
+
 void Service::ReloadTrust() {
     bus::guarded([&] {
         callers_.require(current());

@@ -37,6 +37,7 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
                          const std::string& chain_pem, const std::string& root_pem,
                          const std::string& crl_pem, const std::string& deployment_json) override;
     void InstallRevocations(const std::string& crl_pem) override;
+    std::tuple<std::string, std::string, std::string> Authorities() override;
     void ReloadTrust() override;
     std::vector<PeerRow> Peers() override;
     std::string Self() override { return self_; }

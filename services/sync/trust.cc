@@ -61,6 +61,13 @@ std::string TrustFolder::certificate() const {
                                    {"revocations", number}});
 }
 
+std::array<std::string, 3> TrustFolder::authorities() const {
+    if (!credentials_.present()) return {};
+    auto file = [&](const char* name) { return read_file(folder_ + "/" + name); };
+    return {file("chain.pem"), file("root.pem"),
+            fs::exists(folder_ + "/crl.pem") ? file("crl.pem") : std::string()};
+}
+
 bool TrustFolder::install_revocations(const std::string& crl_pem) {
     return credentials_.install_revocations(crl_pem);
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -28,6 +29,8 @@ class TrustFolder {
     void install(const enrol::Issued& issued);
     /// See enrol::Credentials.
     bool install_revocations(const std::string& crl_pem);
+    /// Servers CA, root and revocation lists in use, PEM; empty when there are no credentials.
+    std::array<std::string, 3> authorities() const;
     /// Sync1.Certificate of the credentials in use.
     std::string certificate() const;
 
