@@ -53,6 +53,8 @@ const char* reason(int status) {
 }
 
 constexpr long k_resumable_sessions = 1000, k_resumable_s = 600;
+/// Bytes; no certificate of ours comes near.
+constexpr int k_max_certificate = 16'384;
 
 Response refusal(int status, const char* code, const char* message) {
     return {status, std::string("{\"code\":\"") + code + "\",\"message\":\"" + message + "\"}"};
@@ -83,8 +85,7 @@ struct Worker {
 
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     Impl(asio::io_context& io_context, int fd, const Limits& l, Handler h)
-        : io(io_context), acceptor(io_context), tls(asio::ssl::context::tls_server), limits(l),
-          handler(std::move(h)) {
+        : io(io_context), acceptor(io_context), limits(l), handler(std::move(h)) {
         for (int i = 0; i < std::max(1, l.threads); ++i) workers.push_back(std::make_unique<Worker>());
         sockaddr_storage address{};
         socklen_t size = sizeof address;
@@ -98,7 +99,9 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
 
     asio::io_context& io;
     tcp::acceptor acceptor;
-    asio::ssl::context tls;
+    /// Of connections that begin now; null: without TLS.
+    std::shared_ptr<asio::ssl::context> tls;
+    std::string certificate, key;
     Limits limits;
     Handler handler;
     std::vector<std::unique_ptr<Worker>> workers;
@@ -106,7 +109,6 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     std::atomic<size_t> open = 0;
     std::mutex addresses_lock;
     std::map<std::string, size_t> addresses;
-    bool encrypted = false;
     std::atomic<uint64_t> served = 0;
     bool stopped = false;
 };
@@ -149,7 +151,7 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
   private:
     static Stream stream_of(Server::Impl& owner, tcp::socket socket) {
         if constexpr (k_tls) {
-            return Stream(std::move(socket), owner.tls);
+            return Stream(std::move(socket), *owner.tls);
         } else {
             return Stream(std::move(socket));
         }
@@ -162,10 +164,23 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
                 asio::ssl::stream_base::server,
                 [self = this->shared_from_this()](boost::system::error_code error) {
                     // Some clients only come to look at the certificate.
-                    if (!error) self->read();
+                    if (error) return;
+                    self->keep_certificate();
+                    self->read();
                 });
         } else {
             read();
+        }
+    }
+
+    void keep_certificate() {
+        if constexpr (k_tls) {
+            const X509* shown = SSL_get0_peer_certificate(stream_.native_handle());
+            int size = shown ? i2d_X509(shown, nullptr) : 0;
+            if (size <= 0 || size > k_max_certificate) return;
+            client_certificate_.resize(static_cast<size_t>(size));
+            auto* at = reinterpret_cast<unsigned char*>(client_certificate_.data());
+            i2d_X509(shown, &at);
         }
     }
 
@@ -223,6 +238,7 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
         request.remote_address = remote_;
         request.local_address = local_;
         request.local_port = port_;
+        request.client_certificate = client_certificate_;
         bool keep = message.keep_alive();
         // While the answer is made nobody waits for the client.
         beast::get_lowest_layer(stream_).expires_never();
@@ -293,7 +309,7 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
     Stream stream_;
     beast::flat_buffer buffer_;
     std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
-    std::string remote_, local_;
+    std::string remote_, local_, client_certificate_;
     uint16_t port_ = 0;
     /// The request that is answered is HEAD.
     bool head_ = false;
@@ -323,6 +339,22 @@ void configure(asio::ssl::context& tls, const std::string& certificate, const st
     if (error) throw Error(Code::internal, "server certificate " + certificate + ": " + error.message());
 }
 
+/// Clients are asked for a certificate of these authorities; they show one or none. Which they may show at all
+/// is decided where the authorities, their lists and the administrators are known: here only the possession
+/// of the key is proved, by the handshake itself.
+void ask(asio::ssl::context& tls, const std::string& authorities_pem) {
+    SSL_CTX* context = tls.native_handle();
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_cert_verify_callback(context, [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
+    std::unique_ptr<BIO, decltype(&BIO_free_all)> text(
+        BIO_new_mem_buf(authorities_pem.data(), static_cast<int>(authorities_pem.size())), BIO_free_all);
+    while (X509* authority = PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)) {
+        SSL_CTX_add_client_CA(context, authority);
+        X509_free(authority);
+    }
+    ERR_clear_error();
+}
+
 }  // namespace
 
 void Server::Impl::accept() {
@@ -334,7 +366,7 @@ void Server::Impl::accept() {
             boost::system::error_code gone;
             std::string remote = text_of(socket.remote_endpoint(gone).address());
             if (!gone && self->enter(remote)) {
-                if (self->encrypted) {
+                if (self->tls) {
                     std::make_shared<Connection<Tls>>(self, std::move(socket), remote)->start();
                 } else {
                     std::make_shared<Connection<Plain>>(self, std::move(socket), remote)->start();
@@ -368,8 +400,9 @@ void Server::Impl::leave(const std::string& address) {
 Server::Server(asio::io_context& io, int listen_fd, const std::string& certificate_file,
                const std::string& key_file, Limits limits, Handler handler)
     : impl_(std::make_shared<Impl>(io, listen_fd, limits, std::move(handler))) {
-    configure(impl_->tls, certificate_file, key_file);
-    impl_->encrypted = true;
+    impl_->certificate = certificate_file;
+    impl_->key = key_file;
+    ask_for_certificates("");
 }
 
 Server::Server(asio::io_context& io, int listen_fd, Limits limits, Handler handler)
@@ -380,6 +413,15 @@ Server::~Server() { stop(); }
 void Server::start() {
     for (auto& worker : impl_->workers) worker->start();
     impl_->accept();
+}
+
+void Server::ask_for_certificates(const std::string& authorities_pem) {
+    // Another context and with it another memory of sessions: one that began before could be resumed without
+    // the question.
+    auto fresh = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+    configure(*fresh, impl_->certificate, impl_->key);
+    if (!authorities_pem.empty()) ask(*fresh, authorities_pem);
+    impl_->tls = std::move(fresh);
 }
 
 void Server::stop() {

@@ -15,6 +15,9 @@ struct Request {
     std::string sid;         ///< X-chkp-sid
     std::string user_agent;
     std::string if_none_match;
+    /// DER of the certificate whose key the client proved to have in the handshake; empty = none. Who issued
+    /// it, its dates and revocation are the handler's matter.
+    std::string client_certificate;
     std::string remote_address, local_address;
     uint16_t local_port = 0;
 };
@@ -57,6 +60,9 @@ class Server {
     Server(boost::asio::io_context& io, int listen_fd, Limits limits, Handler handler);
     ~Server();
     void start();
+    /// From now on new connections ask their client for a certificate of these authorities (PEM), which it may
+    /// leave out; empty: they do not ask. Loop thread.
+    void ask_for_certificates(const std::string& authorities_pem);
     void stop();
     size_t connections() const;
     uint64_t requests() const;

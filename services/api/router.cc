@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/base64.hh"
 #include "base/clock.hh"
 #include "base/ids.hh"
 #include "bus/blob.hh"
@@ -96,6 +97,10 @@ void Router::start() {
             message >> name >> before >> now;
             saw(name, !now.empty());
         });
+    core_match_ = daemon_.bus().raw().addMatch(
+        "type='signal',sender='org.openmds.Core1',interface='org.freedesktop.DBus.Properties',"
+        "member='PropertiesChanged',path='/org/openmds/Core1'",
+        [this](auto&&) { look_for_login_authorities(); });
     bus_ = sdbus::createProxy(daemon_.bus().raw(), bus::ServiceName{"org.freedesktop.DBus"},
                               sdbus::ObjectPath{"/org/freedesktop/DBus"});
     bus::finish(*bus_);
@@ -114,6 +119,7 @@ void Router::saw(const std::string& name, bool present) {
     tags_[tag_of(name)] = name;
     if (present) {
         present_.insert(name);
+        if (name == k_core) look_for_login_authorities();
         retry_waiting();
     } else {
         present_.erase(name);
@@ -226,6 +232,9 @@ void Router::send(const std::string& owner, Job job, std::function<void()> done)
         {"port", std::to_string(job.request.local_port)},
         {"user-agent", job.request.user_agent},
         {"url-version", job.path.version.empty() ? "" : "v" + job.path.version}};
+    if (job.path.command == "login" && !job.request.client_certificate.empty()) {
+        client["client-certificate"] = base64(job.request.client_certificate);
+    }
     bus::Blob body = bus::pack(job.request.body);
     auto then = job.then;
     try {
@@ -266,6 +275,15 @@ void Router::look_for_owners() {
                                     all_appeared_ = true;
                                     retry_waiting();
                                 });
+}
+
+void Router::look_for_login_authorities() {
+    bus::get_property<std::string>(proxy(k_core), "org.openmds.Core1", "LoginAuthorities",
+                                   [this](const std::string* pem) {
+                                       if (!pem || *pem == login_authorities_) return;
+                                       login_authorities_ = *pem;
+                                       if (on_login_authorities) on_login_authorities(*pem);
+                                   });
 }
 
 void Router::retry_waiting() {

@@ -27,6 +27,8 @@ class Router {
   public:
     explicit Router(app::Daemon& daemon);
     void start();
+    /// Told whose certificates log administrators in (PEM of the authorities), when that changes; empty = none.
+    std::function<void(const std::string&)> on_login_authorities;
     void handle(http::Request request, std::function<void(http::Response)> then);
 
   private:
@@ -43,10 +45,13 @@ class Router {
     /// Asks mds-core whether every Domain Server of this host was seen.
     void look_for_owners();
     sdbus::IProxy& proxy(const std::string& owner);
+    /// Asks mds-core for whose certificates clients are asked.
+    void look_for_login_authorities();
 
     app::Daemon& daemon_;
     std::unique_ptr<sdbus::IProxy> bus_;
-    sdbus::Slot names_match_;
+    sdbus::Slot names_match_, core_match_;
+    std::string login_authorities_;
     std::map<std::string, std::unique_ptr<sdbus::IProxy>> proxies_;
     /// Tag -> bus name, of every owner seen since the start; and those there now.
     std::map<std::string, std::string> tags_;

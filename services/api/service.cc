@@ -44,6 +44,7 @@ Service::Service(app::Daemon& daemon)
         [this](http::Request request, std::function<void(http::Response)> then) {
             router_.handle(std::move(request), std::move(then));
         });
+    router_.on_login_authorities = [this](const std::string& pem) { server_->ask_for_certificates(pem); };
     bus_ = std::make_unique<BusObject>(daemon.bus(), *this);
     router_.start();
     daemon.bus().own("org.openmds.Api1");
