@@ -49,6 +49,8 @@ const Recorded* recorded(const std::string& command) {
         {"unlock-administrator", {"Unlock administrator", {"name"}}},
         {"add-api-key", {"Add API key", {"admin-name", "admin-uid"}}},
         {"delete-api-key", {"Delete API key", {"admin-name", "admin-uid"}}},
+        {"add-administrator-certificate", {"Issue certificate", {"admin-name", "admin-uid"}}},
+        {"delete-administrator-certificate", {"Revoke certificate", {"admin-name", "admin-uid"}}},
         {"set-ha-state", {"Set High Availability state", {"new-state"}}},
         {"ha-full-sync", {"Full synchronization", {"name", "uid"}}},
         {"make-server-active", {"Make server active", {}}},

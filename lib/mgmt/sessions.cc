@@ -444,7 +444,11 @@ json::object Workspace::open_session(const json::object& request) {
     impl.sessions[session->uid] = session;
     impl.sids[session->sid_hash] = session;
     impl.save(*session);
-    impl.record(*session, "Log in", session->name(), read_only ? "read-only" : "");
+    // S-13: how it was proved who it is.
+    std::string by = json::get_string(request, "authentication");
+    std::string how = by.empty() ? "" : "by " + by;
+    if (read_only) how += how.empty() ? "read-only" : ", read-only";
+    impl.record(*session, "Log in", session->name(), how);
 
     json::object reply;
     reply["uid"] = session->uid.text();

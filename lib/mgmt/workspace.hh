@@ -174,7 +174,7 @@ class Workspace {
     /// "permissions":{"read-write":bool,"manage-sessions":bool,...},"read-only",
     /// "continue-last-session","enter-last-published-session","session-name",
     /// "session-description","session-comments","session-timeout","application","ip-address","url",
-    /// "last-login-ms","api-server-version"}. Returns the login reply. Throws mds::Error
+    /// "last-login-ms","api-server-version","authentication" (for the trail)}. Returns the login reply. Throws mds::Error
     /// (login_several_sessions, invalid_parameter).
     json::object open_session(const json::object& request);
     /// Whether this sid is alive here (does not renew it).

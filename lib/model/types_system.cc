@@ -69,8 +69,12 @@ void administrator_aliases(json::object& params) {
     params["permissions-profile-list"] = std::move(list);
 }
 
-/// A day, in UTC, or nothing: a date that nobody can read would never expire.
-void check_expiration(json::object& document) {
+/// A day, in UTC, or nothing: a date that nobody can read would never expire. A request for a certificate goes
+/// with the method that needs one.
+void normalise_administrator(json::object& document) {
+    if (json::get_string(document, "authentication-method") != "certificate") {
+        document.erase("certificate-request");
+    }
     std::string text = json::get_string(document, "expiration-date");
     if (text.empty()) return;
     std::tm tm{};
@@ -87,10 +91,12 @@ Type administrator_type() {
     Type t = type("administrator", "administrators", "administrator", "General/Role",
                   {with(choice("authentication-method",
                                {"undefined", "check point password", "os password", "securid",
-                                "radius", "tacacs", "ad authentication", "api key"}),
+                                "radius", "tacacs", "ad authentication", "api key", "certificate"}),
                         "check point password"),
                    text("email"), text("phone-number"), text("expiration-date"),
                    flag("must-change-password", false), secret(text("password")),
+                   // Lines; the service that signs it knows what it is.
+                   field("certificate-request", Kind::any),
                    secret(text("password-hash")),
                    reference("multi-domain-profile", {"md-permissions-profile"}),
                    reference("permissions-profile", profiles),
@@ -100,7 +106,7 @@ Type administrator_type() {
                    hidden(field("credentials", Kind::any)), hidden(field("details", Kind::any))});
     t.area = "administrators";
     t.aliases = administrator_aliases;
-    t.normalise = check_expiration;
+    t.normalise = normalise_administrator;
     return t;
 }
 

@@ -6,6 +6,17 @@
 
 namespace mds::core {
 
+/// The authentication-method of those who log in with a certificate of the deployment's authority (IC-2).
+inline constexpr char k_by_certificate[] = "certificate";
+
+/// Whether an administrator logs in so.
+bool by_certificate(const mgmt::View& administrator);
+/// Throws Error(invalid_parameter) naming the parameter when this is no request (PEM) that can be signed.
+void check_certificate_request(const std::string& parameter, const std::string& pem);
+/// The administrator of the parameters `admin-uid` or `admin-name`; throws when it is missing, unknown or has
+/// more rights than the session.
+mgmt::View named_administrator(mgmt::Call& call);
+
 /// The administrator that has this API key; nothing when nobody has.
 std::optional<mgmt::View> owner_of_key(mgmt::Call& call, const std::string& key);
 /// Throws Error(invalid_parameter) naming the parameter when the password is too short.

@@ -25,6 +25,7 @@ void Service::look_at_authority() {
             }
             authority_ = json::parse_object(*value);
             follow_lists();
+            follow_administrators();
             // Who may sign follows from who is Primary, also when a promotion was interrupted (K-28).
             std::string state = json::get_string(authority_, "state");
             bool primary = identity_->role == "primary";

@@ -212,6 +212,8 @@ uint32_t BusObject::DomainServers() {
     return count;
 }
 
+std::string BusObject::LoginAuthorities() { return service_.login_authorities(); }
+
 void BusObject::changed() {
     std::map<std::string, std::string> now{{"State", State()},
                                            {"Role", Role()},
@@ -219,7 +221,8 @@ void BusObject::changed() {
                                            {"Uid", Uid()},
                                            {"Deployment", Deployment()},
                                            {"Revision", std::to_string(Revision())},
-                                           {"Domains", std::to_string(Domains())}};
+                                           {"Domains", std::to_string(Domains())},
+                                           {"LoginAuthorities", LoginAuthorities()}};
     std::vector<std::string> names;
     for (const auto& [name, value] : now) {
         if (shown_[name] != value) names.push_back(name);

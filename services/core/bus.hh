@@ -49,6 +49,7 @@ class BusObject final
     std::vector<PeerRow> Peers() override;
     uint32_t Domains() override;
     uint32_t DomainServers() override;
+    std::string LoginAuthorities() override;
 
     void Execute(Answer&& result, std::string sid, std::string command, std::string version,
                  Bytes body, Fds body_fd, std::map<std::string, std::string> client) override;

@@ -44,6 +44,8 @@ void Service::watch_certificates() {
 void Service::check_certificate() {
     if (!system_ || !identity_) return;
     look_at_authority();
+    // Log servers have no authority to look at, and ask for certificates too.
+    follow_administrators();
     revoke_departed();
     revoke_superseded();
     if (identity_->role == "primary" && mono_ms() >= lists_after_) fetch_revocations();
@@ -240,6 +242,7 @@ void Service::install_revocations(const std::string& lists) {
                 lists_after_ = mono_ms() + k_soon_ms;
             }
             check_certificate();
+            check_certificate_logins();
         });
 }
 

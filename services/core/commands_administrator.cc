@@ -26,6 +26,8 @@ json::array api_keys(const mgmt::View& administrator) {
 std::optional<mgmt::View> owner_of_key(mgmt::Call& call, const std::string& key) {
     std::string hash = key_hash(key);
     for (mgmt::View& view : call.all("administrator")) {
+        // Who logs in otherwise by now has no use for keys of before.
+        if (json::get_string(view.document, "authentication-method") != "api key") continue;
         for (const json::value& v : api_keys(view)) {
             if (v.is_string() && v.as_string() == hash) return std::move(view);
         }
@@ -56,17 +58,30 @@ void Service::end_sessions_without_rights() {
     for (const auto& [name, mark] : rights_marks_) {
         auto found = now.find(name);
         if (found != now.end() && found->second == mark) continue;
-        std::string reason = found == now.end() ? "The administrator '" + name + "' was deleted."
-                                                : "The rights of '" + name + "' were changed.";
-        system_->workspace().end_sessions_of(name, reason);
-        std::string request = json::text(json::object{{"user", name}, {"reason", reason}});
-        for (const std::string& server : placed_) {
-            call_domain(server, "EndSessions", request, [server](auto error, const std::string&) {
-                if (error) log::warning("ending sessions in " + server + ": " + error->message());
-            });
-        }
+        end_sessions_of(name, found == now.end() ? "The administrator '" + name + "' was deleted."
+                                                 : "The rights of '" + name + "' were changed.");
     }
     rights_marks_ = std::move(now);
+}
+
+void Service::end_sessions_of(const std::string& administrator, const std::string& reason) {
+    system_->workspace().end_sessions_of(administrator, reason);
+    std::string request = json::text(json::object{{"user", administrator}, {"reason", reason}});
+    for (const std::string& server : placed_) {
+        call_domain(server, "EndSessions", request, [server](auto error, const std::string&) {
+            if (error) log::warning("ending sessions in " + server + ": " + error->message());
+        });
+    }
+}
+
+mgmt::View named_administrator(mgmt::Call& call) {
+    std::string uid = call.text_or("admin-uid", ""), name = call.text_or("admin-name", "");
+    if (uid.empty() && name.empty()) {
+        throw Error(Code::missing_parameters, "Missing parameter: [admin-name]");
+    }
+    mgmt::View view = call.object("administrator", uid.empty() ? name : uid);
+    require_no_more_than_own(call, view.document);
+    return view;
 }
 
 void Service::register_administrator_commands() {
@@ -88,6 +103,9 @@ void Service::register_administrator_commands() {
                 throw Error(Code::missing_parameters, "Missing parameter: [password]");
             }
             if (!password.empty()) check_password("password", password);
+            if (std::string request = call.text_or("certificate-request", ""); !request.empty()) {
+                check_certificate_request("certificate-request", request);
+            }
             daemon_.work([this, &call, add, password, given_hash, then] {
                 std::string hash =
                     password.empty() ? given_hash : crypto::hash_password(password);
@@ -107,6 +125,11 @@ void Service::register_administrator_commands() {
                                 add ? call.add("administrator", call.params(), internal)
                                     : call.set(*present, call.params(), internal);
                             require_no_more_than_own(call, view.document);
+                            if (!call.text_or("certificate-request", "").empty() && !by_certificate(view)) {
+                                throw Error(Code::invalid_parameter,
+                                            "Invalid parameter for [certificate-request]. It needs the "
+                                            "authentication-method 'certificate'.");
+                            }
                             return call.render(view);
                         });
                     }));
@@ -114,24 +137,15 @@ void Service::register_administrator_commands() {
             });
         }, admins);
     }
-    auto administrator = [](mgmt::Call& call) {
-        std::string uid = call.text_or("admin-uid", ""), name = call.text_or("admin-name", "");
-        if (uid.empty() && name.empty()) {
-            throw Error(Code::missing_parameters, "Missing parameter: [admin-name]");
-        }
-        mgmt::View view = call.object("administrator", uid.empty() ? name : uid);
-        require_no_more_than_own(call, view.document);
-        return view;
-    };
     auto put_keys = [](mgmt::Call& call, const mgmt::View& view, json::array keys) {
         json::object document = view.document;
         document["credentials"] = credentials_with(document, "api-keys", std::move(keys));
         call.put("administrator", view.uid, std::move(document));
     };
     admins.description = "A key with which a program logs in; shown once, valid after publish";
-    w.add_command("add-api-key", [=](mgmt::Call& call) {
+    w.add_command("add-api-key", [put_keys](mgmt::Call& call) {
         call.only({"admin-uid", "admin-name"});
-        mgmt::View view = administrator(call);
+        mgmt::View view = named_administrator(call);
         if (json::get_string(view.document, "authentication-method") != "api key") {
             throw Error(Code::invalid_parameter,
                         "Invalid parameter for [admin-name]. The administrator '" + view.name +
@@ -144,9 +158,9 @@ void Service::register_administrator_commands() {
         return json::object{{"api-key", key}};
     }, admins);
     admins.description = "Makes an API key invalid";
-    w.add_command("delete-api-key", [=](mgmt::Call& call) {
+    w.add_command("delete-api-key", [put_keys](mgmt::Call& call) {
         call.only({"admin-uid", "admin-name", "api-key"});
-        mgmt::View view = administrator(call);
+        mgmt::View view = named_administrator(call);
         std::string hash = key_hash(call.text("api-key"));
         json::array keys = api_keys(view), rest;
         for (const json::value& v : keys) {
@@ -158,6 +172,7 @@ void Service::register_administrator_commands() {
         put_keys(call, view, std::move(rest));
         return json::object{{"message", "OK"}};
     }, admins);
+    register_certificate_commands();
     admins.description = "Deletes an administrator; running sessions end with the publish";
     w.add_command("delete-administrator", [&w](mgmt::Call& call) {
         call.only({"uid", "name"});

@@ -95,6 +95,12 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
                           json::get_string(message, "body"), then);
         } else if (op == "renew") {
             sign_for(mds, message, then);
+        } else if (op == "certify-administrator") {
+            auto sender = find_mds(mds.text());
+            if (!sender || sender->log_server()) {
+                throw Error(Code::forbidden, "only a Multi-Domain Server asks for certificates");
+            }
+            certify_administrator(message, then);
         } else if (op == "ha-action") {
             local_ha_action(json::get_string(message, "server"),
                             json::get_object(message, "request"), then);
@@ -295,6 +301,8 @@ void Service::load_tasks_elsewhere() {
         "server TEXT NOT NULL, time_ms INTEGER NOT NULL)");
     // Deleted servers whose certificates are not revoked yet (certificates.cc).
     db.exec("CREATE TABLE IF NOT EXISTS departing(uuid TEXT PRIMARY KEY)");
+    // Who has logged in with which certificate (personal_certificates.cc).
+    db.exec("CREATE TABLE IF NOT EXISTS certificate_login(certificate TEXT PRIMARY KEY, administrator TEXT NOT NULL)");
     db.exec("CREATE TABLE IF NOT EXISTS withdrawing(domain TEXT PRIMARY KEY)");
     db.exec("CREATE TABLE IF NOT EXISTS superseded(uuid TEXT PRIMARY KEY, serial TEXT NOT NULL)");
     SQLite::Statement old(db, "DELETE FROM task_elsewhere WHERE time_ms<?");

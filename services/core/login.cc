@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "administrators.hh"
+#include "base/base64.hh"
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "crypto/password.hh"
@@ -55,6 +56,27 @@ json::object session_request(const json::object& body, const std::string& user,
 
 }  // namespace
 
+/// One login on its way.
+struct Service::Login {
+    json::object body;
+    std::map<std::string, std::string> client;
+    Then then;
+    /// As named in the request; may be empty.
+    std::string user;
+    Known who;
+    /// Why it fails, for the journal and the trail; the client never learns it (S-4).
+    std::string problem;
+    bool expires = false, must_change = false;
+    std::string new_password, new_hash;
+    /// How it was proved: "password", "API key", "certificate".
+    const char* by = "password";
+
+    std::string client_value(const char* key) const {
+        auto it = client.find(key);
+        return it == client.end() ? std::string() : it->second;
+    }
+};
+
 void Service::login(const json::object& body, std::map<std::string, std::string> client,
                     Then then) {
     for (const auto& member : body) {
@@ -67,100 +89,147 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
                         "Unrecognized parameter [" + std::string(member.key()) + "]");
         }
     }
+    auto login = std::make_shared<Login>();
+    login->body = body;
+    login->client = std::move(client);
+    login->then = std::move(then);
+    login->user = json::get_string(body, "user");
     std::string api_key = json::get_string(body, "api-key");
+    // Whoever gives a password or a key means that, whatever certificate his client shows beside it.
+    std::string shown = login->client_value("client-certificate");
+    if (api_key.empty() && !json::find(body, "password") && !shown.empty()) {
+        login->by = "certificate";
+        return login_by_certificate(login, unbase64(shown).value_or(""));
+    }
     for (const char* key : {"user", "password"}) {
         if (api_key.empty() && !json::find(body, key)) {
             throw Error(Code::missing_parameters, std::string("Missing parameter: [") + key + "]");
         }
     }
-    std::string user = json::get_string(body, "user");
     std::string password = json::get_string(body, "password");
     // Keys have no name to count by: their failures count together.
-    auto& failures = login_failures_[fold(user)];
+    auto& failures = login_failures_[fold(login->user)];
     if (mono_ms() - failures.first > 60'000) failures = {mono_ms(), 0};
     if (failures.second >= daemon_.config().get_int("Api.LoginFailuresPerMinute")) {
         throw Error(Code::too_many_requests, "Too many requests in a given amount of time");
     }
     std::string hash;
-    Known who;
-    bool expires = false, must_change = false;
     system().workspace().inspect([&](mgmt::Call& call) {
-        auto view = api_key.empty() ? call.find("administrator", user) : owner_of_key(call, api_key);
+        auto view = api_key.empty() ? call.find("administrator", login->user) : owner_of_key(call, api_key);
         if (!view) return;
-        who = {view->uid, view->name};
-        expires = expired(*view, wall_ms());
-        must_change = json::get_bool(view->document, "must-change-password");
+        login->who = {view->uid, view->name};
+        login->expires = expired(*view, wall_ms());
+        login->must_change = json::get_bool(view->document, "must-change-password");
         if (json::get_string(view->document, "authentication-method") == "check point password") {
             hash = json::get_string(json::get_object(view->document, "credentials"),
                                     "password-hash");
         }
     });
-    std::string new_password = json::get_string(body, "new-password");
+    login->new_password = json::get_string(body, "new-password");
+    if (!api_key.empty()) login->by = "API key";
     // Hashing takes a tenth of a second: never on the loop. A key is random, its hash is quick.
-    daemon_.work([this, body, client = std::move(client), then, user, password, hash, who, expires,
-                  must_change, new_password, with_key = !api_key.empty()]() mutable {
-        bool good = with_key ? !who.name.empty()
+    daemon_.work([this, login, password, hash, with_key = !api_key.empty()] {
+        bool good = with_key ? !login->who.name.empty()
                              : crypto::verify_password(password, hash.empty() ? decoy_hash() : hash) &&
                                    !hash.empty();
-        std::string new_hash =
-            good && !new_password.empty() ? crypto::hash_password(new_password) : std::string();
-        daemon_.post([this, body, client = std::move(client), then, user, good, who, expires,
-                      must_change, new_password, new_hash] {
-            if (!good || expires) {
-                ++login_failures_[fold(user)].second;
-                log::notice(good ? "login refused: the administrator has expired"
-                                 : "login refused: wrong user or password",
-                            {{"MDS_USER", good ? who.name : user}});
-                auto from = client.find("remote-address");
-                mgmt::AuditRow row;
-                row.user = good ? who.name : user;
-                row.ip = from == client.end() ? "" : from->second;
-                row.application = "WEB_API";
-                row.operation = "Log in";
-                row.subject = json::get_string(body, "domain");
-                row.message = good ? "the administrator has expired" : "wrong user or password";
-                row.good = false;
-                system().workspace().record(row);
-                return then(mgmt::error_reply(login_failed()));
-            }
-            if (must_change || !new_password.empty()) {
-                mgmt::Reply refused = mgmt::guarded([&] {
-                    change_password(who.uid, new_password, new_hash);
-                    return json::object{};
-                });
-                if (refused.status != 200) return then(refused);
-            }
-            json::object request = session_request(body, who.name, client);
-            std::string domain = json::get_string(body, "domain");
-            if (domain.empty()) {
-                auto it = client.find("local-address");
-                // An address of a Domain Server logs in to that Domain.
-                if (it != client.end() && it->second != identity_->address) domain = it->second;
-                bool known = false;
-                for (const DomainRow& row : all_domains()) {
-                    for (const json::value& s : row.servers) {
-                        known = known || json::get_string(s.as_object(), "ipv4-address") == domain;
-                    }
-                }
-                if (!known) domain.clear();
-            }
-            std::optional<DomainRow> row;
-            if (!domain.empty() && fold(domain) != "system data" && domain != k_system_data_uid) {
-                row = find_domain(domain);
-                if (!row) return then(mgmt::error_reply(login_failed()));
-            }
-            mgmt::Reply reply = mgmt::guarded([&]() -> json::object {
-                request["user-uid"] = who.uid.text();
-                request["permissions"] = rights_of(who.uid, row ? &*row : nullptr);
-                if (row) return {};
-                json::object opened = system().workspace().open_session(request);
-                add_login_message(opened);
-                return opened;
-            });
-            if (!row || reply.status != 200) return then(reply);
-            open_session_here(*row, request, then);
+        if (good && !login->new_password.empty()) {
+            login->new_hash = crypto::hash_password(login->new_password);
+        }
+        daemon_.post([this, login, good] {
+            if (!good) login->problem = "wrong user or password";
+            if (!good || login->expires) ++login_failures_[fold(login->user)].second;
+            admit(login);
         });
     });
+}
+
+void Service::login_by_certificate(const std::shared_ptr<Login>& login, std::string der) {
+    if (json::find(login->body, "new-password")) {
+        throw Error(Code::invalid_parameter, "Invalid parameter for [new-password]. Who logs in with a "
+                                             "certificate has no password");
+    }
+    // Failures are not counted: there is nothing to guess, and a stranger's certificate must not keep the
+    // owner of a good one out.
+    sync_->callMethodAsync(bus::MemberName{"Authorities"})
+        .onInterface(bus::InterfaceName{"org.openmds.Sync1"})
+        .uponReplyInvoke([this, login, der](bus::ReplyError failed, const std::string& chain,
+                                            const std::string& root, const std::string& lists) {
+            try {
+                if (const sdbus::Error* e = bus::error_ptr(failed)) throw bus::from_bus_error(*e);
+                mgmt::View view = owner_of_certificate(der, chain, root, lists, true);
+                login->who = {view.uid, view.name};
+                login->expires = expired(view, wall_ms());
+                if (!login->user.empty() && fold(login->user) != fold(view.name)) {
+                    login->problem = "the certificate is the one of " + view.name;
+                } else if (!login->expires) {
+                    remember_certificate_login(view.name, der);
+                }
+            } catch (const Error& e) {
+                login->problem = e.message();
+            } catch (const std::exception& e) {
+                login->problem = e.what();
+            }
+            admit(login);
+        });
+}
+
+void Service::admit(const std::shared_ptr<Login>& login) {
+    const json::object& body = login->body;
+    const Then& then = login->then;
+    const Known& who = login->who;
+    if (login->problem.empty() && login->expires) login->problem = "the administrator has expired";
+    if (!login->problem.empty()) {
+        std::string user = login->user.empty() ? who.name : login->user;
+        log::notice("login refused: " + login->problem, {{"MDS_USER", user}});
+        mgmt::AuditRow row;
+        row.user = user;
+        row.ip = login->client_value("remote-address");
+        row.application = "WEB_API";
+        row.operation = "Log in";
+        row.subject = json::get_string(body, "domain");
+        row.message = login->problem;
+        row.good = false;
+        system().workspace().record(row);
+        return then(mgmt::error_reply(login_failed()));
+    }
+    bool with_certificate = login->by == std::string_view("certificate");
+    if (!with_certificate && (login->must_change || !login->new_password.empty())) {
+        mgmt::Reply refused = mgmt::guarded([&] {
+            change_password(who.uid, login->new_password, login->new_hash);
+            return json::object{};
+        });
+        if (refused.status != 200) return then(refused);
+    }
+    json::object request = session_request(body, who.name, login->client);
+    request["authentication"] = login->by;
+    std::string domain = json::get_string(body, "domain");
+    if (domain.empty()) {
+        std::string address = login->client_value("local-address");
+        // An address of a Domain Server logs in to that Domain.
+        if (!address.empty() && address != identity_->address) domain = address;
+        bool known = false;
+        for (const DomainRow& row : all_domains()) {
+            for (const json::value& s : row.servers) {
+                known = known || json::get_string(s.as_object(), "ipv4-address") == domain;
+            }
+        }
+        if (!known) domain.clear();
+    }
+    std::optional<DomainRow> row;
+    if (!domain.empty() && fold(domain) != "system data" && domain != k_system_data_uid) {
+        row = find_domain(domain);
+        if (!row) return then(mgmt::error_reply(login_failed()));
+    }
+    mgmt::Reply reply = mgmt::guarded([&]() -> json::object {
+        request["user-uid"] = who.uid.text();
+        request["permissions"] = rights_of(who.uid, row ? &*row : nullptr);
+        if (row) return {};
+        json::object opened = system().workspace().open_session(request);
+        add_login_message(opened);
+        return opened;
+    });
+    if (!row || reply.status != 200) return then(reply);
+    open_session_here(*row, request, then);
 }
 
 json::object Service::rights_of(const Uid& administrator, const DomainRow* row) {

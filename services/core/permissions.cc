@@ -146,7 +146,10 @@ std::string rights_mark(mgmt::Call& call, const mgmt::View& administrator) {
         out += json::canonical(v) + " ";
         add(v.as_object(), "profile");
     }
-    return out + json::get_string(document, "expiration-date");
+    // Who may log in otherwise now, or with another key, logs in anew.
+    return out + json::get_string(document, "expiration-date") + " " +
+           json::get_string(document, "authentication-method") + " " +
+           json::get_string(document, "certificate-request");
 }
 
 json::object all_rights() {

@@ -37,7 +37,7 @@ void require_no_more(const mgmt::Call& call, const json::object& profile);
 /// The same for the profile of an administrator's document; none = nothing to refuse.
 void require_no_more_than_own(mgmt::Call& call, const json::object& administrator);
 
-/// What decides on the rights of an administrator, as one text: it changes when they may have.
+/// What decides on the rights and the login of an administrator, as one text: it changes when they may have.
 std::string rights_mark(mgmt::Call& call, const mgmt::View& administrator);
 
 }  // namespace mds::core

@@ -250,6 +250,7 @@ void Service::content_changed() {
         end_sessions_without_rights();
         revoke_departed();
         follow_lists();
+        follow_administrators();
         update_status();
     });
 }

@@ -73,6 +73,10 @@ class Service {
     /// that is nothing, or when the profile forbids the API.
     json::object rights_of(const Uid& administrator, const DomainRow* row);
 
+    // personal_certificates.cc
+    /// PEM of the authority whose certificates log administrators in, empty while no administrator logs in so.
+    const std::string& login_authorities() const { return login_authorities_; }
+
     // reconcile.cc
     /// Makes this host's Domain Servers what the system data says.
     void reconcile();
@@ -145,6 +149,8 @@ class Service {
     /// deleted or whose rights changed since the last call.
     void end_sessions_without_rights();
     std::map<std::string, std::string> rights_marks_;
+    /// Here and in the Domain Servers of this host.
+    void end_sessions_of(const std::string& administrator, const std::string& reason);
     server::Config system_config();
     void set_members();
     void update_status();
@@ -305,6 +311,35 @@ class Service {
     void make_domain_primary(const std::map<Uid, Uid>& mds_of, const std::string& user);
     void promote_domain_server(const std::string& domain, const Uid& mds, const std::string& user);
     void register_administrator_commands();
+    // login.cc
+    struct Login;
+    /// Second half of a login: who it is has been found out, or why not.
+    void admit(const std::shared_ptr<Login>& login);
+    /// Finds out who shows this certificate (DER).
+    void login_by_certificate(const std::shared_ptr<Login>& login, std::string der);
+    // personal_certificates.cc
+    void register_certificate_commands();
+    /// Makes what mds-ca has issued to administrators what the system data says (IC-2): on the Primary issues
+    /// what a published request asks for and revokes what has no administrator any more; everywhere asks
+    /// clients for certificates as long as there are such administrators.
+    void follow_administrators();
+    /// On the Primary: {"uuid","csr"} or {"uuid","revoke":true} from another server.
+    void certify_administrator(const json::object& message, Then then);
+    /// The same, wherever this is called; throws when this server does not know the Primary.
+    void have_certified(json::object message, Then then);
+    void issue_certificate(mgmt::Call& call, Then then);
+    void show_certificate(mgmt::Call& call, Then then);
+    /// Tells whom a certificate (DER) logs in; throws mds::Error saying why nobody. The next three are what
+    /// Sync1.Authorities says; `dates`: it must not have ended.
+    mgmt::View owner_of_certificate(const std::string& der, const std::string& chain, const std::string& root,
+                                    const std::string& lists, bool dates);
+    /// Ends the sessions of those whose certificate was revoked since they had logged in.
+    void check_certificate_logins();
+    void remember_certificate_login(const std::string& administrator, const std::string& der);
+    std::string login_authorities_;
+    bool asking_authorities_ = false, following_administrators_ = false;
+    /// What the certificates of administrators were last made to fit; what was told about them.
+    std::string administrators_mark_, certificate_problem_;
     void change_password(const Uid& administrator, const std::string& password,
                          const std::string& hash);
     void add_login_message(json::object& reply);
