@@ -166,6 +166,25 @@ int main(int argc, char** argv) {
          [&](Client& c) { return server_readmit(c, o, name); })
         ->add_option("SERVER", name)->required();
 
+    mds::ctl::CertificateOrder certificate;
+    CLI::App* administrator = app.add_subcommand("administrator", "certificates of administrators");
+    administrator->require_subcommand(1);
+    CLI::App* personal = leaf(administrator, "certificate",
+                              "shows the certificate with which an administrator logs in, or issues one",
+                              [&](Client& c) { return administrator_certificate(c, o, certificate); });
+    personal->add_option("NAME", certificate.name)->required();
+    auto* csr = personal->add_option("--csr", certificate.csr_file,
+                                     "issues one for the key of this request (PKCS#10, PEM)");
+    personal->add_option("--p12", certificate.p12_file,
+                         "issues one with a new key; this file gets both, sealed with a password")
+        ->excludes(csr);
+    personal->add_option("--password-file", certificate.password_file,
+                         "file with the password of the P12; default: asked");
+    personal->add_option("--out", certificate.out_file, "file for the certificate; default: standard output");
+    leaf(administrator, "revoke", "revokes the certificate of an administrator at once",
+         [&](Client& c) { return administrator_revoke(c, o, name); })
+        ->add_option("NAME", name)->required();
+
     std::string licence_type;
     CLI::App* licence = app.add_subcommand("licence", "licence records of Domain Servers")->alias("license");
     licence->require_subcommand(0, 1);

@@ -11,9 +11,7 @@
 #include "verbs.hh"
 
 namespace mds::ctl {
-namespace {
 
-/// Reads a secret: from a file, from the terminal without echo, or one line of standard input.
 std::string read_secret(const std::string& file, const char* prompt) {
     if (!file.empty() && file != "-") return trim(read_file(file));
     bool terminal = isatty(STDIN_FILENO);
@@ -33,8 +31,6 @@ std::string read_secret(const std::string& file, const char* prompt) {
     }
     return trim(line);
 }
-
-}  // namespace
 
 int server_list(Client& client, const Options& options) {
     json::object grid = client.grid();

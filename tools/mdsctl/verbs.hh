@@ -33,6 +33,21 @@ int ds_delete(Client& client, const Options& options, const std::string& domain,
 /// Everything that refers to a server: a Multi-Domain Server with its Domain Servers, or one Domain Server
 /// by its name (PR-5, RD-6).
 int server_uses(Client& client, const Options& options, const std::string& name);
+/// Reads a secret: from a file, from the terminal without echo, or one line of standard input.
+std::string read_secret(const std::string& file, const char* prompt);
+
+struct CertificateOrder {
+    std::string name;
+    /// A request whose key its owner has; or the file that gets key and certificate, sealed with a password.
+    std::string csr_file, p12_file;
+    std::string password_file;
+    /// Where the certificate goes (PEM); empty = standard output.
+    std::string out_file;
+};
+/// Issues a certificate with which an administrator logs in, or shows the present one (IC-2).
+int administrator_certificate(Client& client, const Options& options, const CertificateOrder& order);
+int administrator_revoke(Client& client, const Options& options, const std::string& name);
+
 /// The licence records of Domain Servers (RD-9).
 int licence_list(Client& client, const Options& options);
 /// `type`: "standard", "ha", "none".

@@ -12,7 +12,8 @@ namespace {
 
 const std::map<std::string, std::string> k_short = {
     {"-u", "user"},   {"-p", "password"},   {"-r", "root"},   {"-d", "domain"},
-    {"-s", "session-file"}, {"-m", "management"}, {"-f", "format"}, {"-b", "batch"}, {"-k", "api-key"}};
+    {"-s", "session-file"}, {"-m", "management"}, {"-f", "format"}, {"-b", "batch"}, {"-k", "api-key"},
+    {"-c", "client-cert"}};
 
 const std::set<std::string> k_long = {
     "user", "password", "root", "domain", "session-id", "session-file", "management", "port", "format",
@@ -24,7 +25,8 @@ const std::map<std::string, std::string> k_environment = {
     {"domain", "MGMT_CLI_DOMAIN"},     {"session-id", "MGMT_CLI_SESSION_ID"},
     {"session-file", "MGMT_CLI_SESSION_FILE"}, {"management", "MGMT_CLI_MANAGEMENT"},
     {"port", "MGMT_CLI_PORT"},         {"format", "MGMT_CLI_FORMAT"},
-    {"sync", "MGMT_CLI_SYNC"},         {"version", "MGMT_CLI_VERSION"}};
+    {"sync", "MGMT_CLI_SYNC"},         {"version", "MGMT_CLI_VERSION"},
+    {"client-cert", "MGMT_CLI_CLIENT_CERT"}};
 
 bool all_digits(const std::string& text) {
     return !text.empty() && text.size() < 18 &&

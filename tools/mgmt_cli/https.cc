@@ -2,6 +2,8 @@
 #include "https.hh"
 
 #include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -12,6 +14,7 @@
 
 #include "base/error.hh"
 #include "base/ids.hh"
+#include "base/text.hh"
 
 namespace mds::cli {
 namespace asio = boost::asio;
@@ -100,6 +103,59 @@ Https::Https(std::string host, std::string port, int timeout_s,
 }
 
 Https::~Https() = default;
+
+namespace {
+
+template <auto Free>
+struct Deleter {
+    template <class T>
+    void operator()(T* pointer) const {
+        Free(pointer);
+    }
+};
+template <class T, auto Free>
+using Handle = std::unique_ptr<T, Deleter<Free>>;
+using Bio = Handle<BIO, BIO_free_all>;
+
+Bio bio_of(const std::string& text) {
+    return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+/// For PEM keys; never asks at the terminal.
+int give_password(char* to, int size, int, void* password) {
+    const auto& text = *static_cast<const std::string*>(password);
+    int length = std::min(size, static_cast<int>(text.size()));
+    text.copy(to, static_cast<size_t>(length));
+    return length;
+}
+
+}  // namespace
+
+void Https::show_certificate(const std::string& file, const std::string& password) {
+    std::string text = read_file(file);
+    Handle<X509, X509_free> certificate;
+    Handle<EVP_PKEY, EVP_PKEY_free> key;
+    std::string why = "it is neither PKCS#12 nor PEM with a certificate and its key";
+    Bio bio = bio_of(text);
+    if (Handle<PKCS12, PKCS12_free> p12{d2i_PKCS12_bio(bio.get(), nullptr)}; p12) {
+        X509* one = nullptr;
+        EVP_PKEY* its = nullptr;
+        if (PKCS12_parse(p12.get(), password.c_str(), &its, &one, nullptr) != 1) {
+            why = "its password (-p) is wrong";
+        }
+        certificate.reset(one);
+        key.reset(its);
+    } else {
+        certificate.reset(PEM_read_bio_X509(bio_of(text).get(), nullptr, nullptr, nullptr));
+        key.reset(PEM_read_bio_PrivateKey(bio_of(text).get(), nullptr, give_password,
+                                          const_cast<std::string*>(&password)));
+    }
+    SSL_CTX* context = impl_->tls.native_handle();
+    bool good = certificate && key && SSL_CTX_use_certificate(context, certificate.get()) == 1 &&
+                SSL_CTX_use_PrivateKey(context, key.get()) == 1;
+    ERR_clear_error();
+    if (!good) throw Error(Code::invalid_parameter, "the certificate " + file + " cannot be used: " + why);
+}
 
 HttpReply Https::post(const std::string& path, const std::string& sid, const std::string& body) {
     bhttp::request<bhttp::string_body> request{bhttp::verb::post, path, 11};

@@ -19,6 +19,9 @@ class Https {
     Https(std::string host, std::string port, int timeout_s,
           std::function<bool(const std::string&)> accept);
     ~Https();
+    /// Shows this certificate to servers that ask for one: a file with its key, PKCS#12 (`password` opens it) or
+    /// PEM. Throws mds::Error(invalid_parameter) when it cannot be used.
+    void show_certificate(const std::string& file, const std::string& password);
     /// Throws mds::Error(unreachable) when the server does not answer.
     HttpReply post(const std::string& path, const std::string& sid, const std::string& body);
 

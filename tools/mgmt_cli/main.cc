@@ -28,6 +28,7 @@ constexpr char k_usage[] =
     "  mgmt_cli help [add host]    all commands, or the parameters of one\n\n"
     "Lists and nested values: groups.1 a groups.2 b   interfaces.1.name eth0\n\n"
     "  -u, --user NAME           -p, --password PASSWORD (asked when missing)\n"
+    "  -c, --client-cert FILE    log in with a certificate (P12, -p opens it; or PEM)\n"
     "  -r, --root true           root on this server, without a password\n"
     "  -s, --session-file FILE   --session-id SID\n"
     "  -d, --domain NAME         default: System Data\n"
@@ -105,6 +106,12 @@ class Session {
                  std::atoi(arguments.get("conn-timeout", "180").c_str()),
                  [this](const std::string& print) { return accept_server(arguments_, host_, print); }) {
         version_ = arguments.get("version");
+        std::string file = arguments.get("client-cert");
+        bool session = !arguments.get("session-id").empty() || !arguments.get("session-file").empty();
+        if (file.empty() || session) return;
+        // Nothing is asked when the file needs nothing.
+        bool sealed = !arguments.switches.count("password") && !std::string_view(file).ends_with(".pem");
+        https_.show_certificate(file, sealed ? ask_password() : arguments.get("password"));
     }
 
     json::object call(const std::string& command, const json::object& body, int* status = nullptr) {
@@ -145,7 +152,9 @@ class Session {
         if (std::string key = arguments.get("api-key"); !key.empty()) body["api-key"] = key;
         if (std::string domain = arguments.get("domain"); !domain.empty()) body["domain"] = domain;
         if (arguments.flag("read-only")) body["read-only"] = true;
-        if (std::string password = arguments.get("password"); !password.empty()) {
+        // With a certificate it opens the file, and is nobody else's business.
+        if (std::string password = arguments.get("password");
+            !password.empty() && arguments.get("client-cert").empty()) {
             body["password"] = password;
         }
         return body;
@@ -156,6 +165,7 @@ class Session {
             body.erase("user");
             return local_login(body);
         }
+        if (!arguments_.get("client-cert").empty()) return call("login", body);
         if (!json::find(body, "user") && !json::find(body, "api-key")) {
             throw Error(Code::missing_parameters, "no login: give -s FILE, -u USER or -r true");
         }

@@ -1,0 +1,79 @@
+// mdsctl administrator: certificates with which administrators log in (IC-2).
+#include <fmt/core.h>
+
+#include "base/base64.hh"
+#include "base/text.hh"
+#include "draw.hh"
+#include "verbs.hh"
+
+namespace mds::ctl {
+namespace {
+
+std::string day(const json::object& certificate, const char* when) {
+    return json::get_string(json::get_object(certificate, when), "iso-8601").substr(0, 10);
+}
+
+int show(Client& client, const Options& options, const CertificateOrder& order) {
+    const json::object reply =
+        client.run("", "show-administrator-certificate", {{"admin-name", order.name}});
+    std::string pem = json::get_string(reply, "certificate");
+    if (!order.out_file.empty()) {
+        replace_file(order.out_file, pem, 0644);
+        return 0;
+    }
+    if (options.json) {
+        std::printf("%s\n", json::pretty(reply).c_str());
+        return 0;
+    }
+    std::string status = json::get_string(reply, "status");
+    std::printf("%s\n", wrapped(options, "Subject  ", safe(json::get_string(reply, "subject"))).c_str());
+    std::printf("Serial   %s\n", json::get_string(reply, "serial-number").c_str());
+    std::printf("Valid    %s to %s\n", day(reply, "valid-from").c_str(), day(reply, "valid-to").c_str());
+    std::printf("State    %s\n", state_text(options, status == "valid" ? "done" : "problem", status).c_str());
+    std::printf("%s", pem.c_str());
+    return status == "valid" ? 0 : 3;
+}
+
+}  // namespace
+
+int administrator_certificate(Client& client, const Options& options, const CertificateOrder& order) {
+    if (order.csr_file.empty() && order.p12_file.empty()) return show(client, options, order);
+    json::object body{{"admin-name", order.name}};
+    if (!order.csr_file.empty()) {
+        body["certificate-request"] = read_file(order.csr_file);
+    } else {
+        body["certificate-password"] = read_secret(order.password_file, "Password of the new file");
+    }
+    json::object reply = client.run("", "add-administrator-certificate", body);
+    std::string pem = json::get_string(reply, "certificate");
+    if (!order.p12_file.empty()) {
+        replace_file(order.p12_file, unbase64(json::get_string(reply, "p12")).value_or(""), 0600);
+        reply.erase("p12");
+    }
+    if (!order.out_file.empty()) replace_file(order.out_file, pem, 0644);
+    if (options.json) {
+        std::printf("%s\n", json::pretty(reply).c_str());
+        return 0;
+    }
+    if (!order.csr_file.empty() && order.out_file.empty()) std::printf("%s", pem.c_str());
+    if (options.quiet) return 0;
+    std::string where = order.p12_file.empty() ? order.out_file : order.p12_file;
+    std::fprintf(stderr, "%s\n",
+                 wrapped(options, symbol(options, "done") + " ",
+                         fmt::format("certificate of {} until {}{}", safe(order.name), day(reply, "valid-to"),
+                                     where.empty() ? "" : ", in " + safe(where))).c_str());
+    return 0;
+}
+
+int administrator_revoke(Client& client, const Options& options, const std::string& name) {
+    if (!confirm(options, "Revoke the certificate of " + safe(name) + "? It cannot log in with it any more.")) {
+        return 1;
+    }
+    client.run("", "delete-administrator-certificate", {{"admin-name", name}});
+    if (!options.quiet) {
+        std::printf("%s the certificate of %s is revoked\n", symbol(options, "done").c_str(), safe(name).c_str());
+    }
+    return 0;
+}
+
+}  // namespace mds::ctl
