@@ -47,10 +47,12 @@ class ApiError(RuntimeError):
 class Connection(http.client.HTTPSConnection):
     """HTTPS whose socket is opened inside a network namespace."""
 
-    def __init__(self, host, namespace=None, **more):
+    def __init__(self, host, namespace=None, certificate=None, **more):
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        if certificate:
+            context.load_cert_chain(*certificate)
         super().__init__(host, context=context, **more)
         self.namespace = namespace
 
@@ -64,8 +66,9 @@ class Connection(http.client.HTTPSConnection):
 class Api:
     """One session. `api = Api("10.77.0.11", namespace="rig-sw").login("admin", pw, "London")`."""
 
-    def __init__(self, host, namespace=None, port=443, timeout=30, version=None):
-        self.connection = Connection(host, namespace, port=port, timeout=timeout)
+    def __init__(self, host, namespace=None, port=443, timeout=30, version=None, certificate=None):
+        """`certificate`: files of a certificate and its key, shown to a server that asks."""
+        self.connection = Connection(host, namespace, certificate, port=port, timeout=timeout)
         self.prefix = "/web_api/" + (f"v{version}/" if version else "")
         self.sid, self.info = None, {}
 

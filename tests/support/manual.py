@@ -25,7 +25,7 @@ def ask(sessions):
     out["login"] = {"description": "Opens a session", "where": ["before a session"], "parameters": [
         {"name": name, "type": kind, "meaning": meaning, **({"required": True} if must else {})}
         for name, kind, meaning, must in [
-            ("user", "string", "administrator; with password", False),
+            ("user", "string", "administrator; with password; not needed with a client certificate", False),
             ("password", "string", "", False),
             ("api-key", "string", "in place of user and password", False),
             ("domain", "string", "name, uid or address of a Domain Server; System Data when absent",
