@@ -103,6 +103,9 @@ def test_a_member_is_welcome(site, pair):
     ({"names": "URI:mds://a.servers.7f3a.mds.internal/server/x,URI:mds://b"}, "exactly one URI"),
     ({"names": "URI:mds://*.servers.7f3a.mds.internal/server/" + str(uuid.UUID(int=5))}, "wildcard"),
     ({"deployment": "beef"}, "authority"),
+    # IC-2: what an administrator logs in with is none between servers, whatever its usages.
+    ({"kind": "administrator", "usage": "clientAuth"}, "both ends"),
+    ({"kind": "administrator"}, "expected a server"),
 ])
 def test_a_wrong_certificate_is_refused_with_the_reason(site, pair, options, word):
     london, tokyo = pair
