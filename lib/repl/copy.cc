@@ -249,6 +249,7 @@ void Replica::prove_copy() {
     };
     Receiving& r = *receiving_;
     r.proving = true;
+    int64_t begun = env_.mono_ms();
     auto prove = [path = env_.received_copy(r.offer->id), position = r.offer->position] {
         Outcome outcome;
         try {
@@ -261,16 +262,16 @@ void Replica::prove_copy() {
         }
         return outcome;
     };
-    compute<Outcome>(std::move(prove), [this, attempt = r.attempt](Outcome outcome) {
+    compute<Outcome>(std::move(prove), [this, begun, attempt = r.attempt](Outcome outcome) {
         if (!receiving_ || receiving_->attempt != attempt) return;
-        if (outcome.copy) return finish_copy(*outcome.copy);
+        if (outcome.copy) return finish_copy(*outcome.copy, begun);
         // Space is a matter of this server alone.
         if (!outcome.no_space) refused_copy_ = receiving_->offer->id;
         fail_copy("overwrite: " + outcome.problem);
     });
 }
 
-void Replica::finish_copy(const store::ProvenCopy& copy) {
+void Replica::finish_copy(const store::ProvenCopy& copy, int64_t read_at) {
     Receiving r = std::move(*receiving_);
     receiving_.reset();
     PeerState* from = find(r.from);
@@ -284,7 +285,7 @@ void Replica::finish_copy(const store::ProvenCopy& copy) {
         return;
     }
     failure_.clear();
-    mark_good();
+    mark_good(read_at);
     // Its indexes are made anew by the next check.
     if (!copy.whole()) {
         health_.good_at = 0;

@@ -35,8 +35,8 @@ bool Replica::verified() const {
            env_.mono_ms() - health_.good_at <= timing_.verify_ms + timing_.verify_ms / 4;
 }
 
-void Replica::mark_good() {
-    health_.good_at = env_.mono_ms();
+void Replica::mark_good(int64_t read_at) {
+    health_.good_at = read_at;
     health_.due_at = health_.good_at + timing_.verify_ms;
     health_.damage.clear();
     health_.attempts = 0;
@@ -69,8 +69,9 @@ void Replica::start_check() {
     auto waiting = std::make_shared<std::vector<Verified>>(std::move(health_.waiting));
     health_.waiting.clear();
     std::string path = db_.file();
+    int64_t begun = env_.mono_ms();
     compute<store::Verification>([path] { return store::verify(path); },
-                                 [this, path, waiting](store::Verification found) {
+                                 [this, path, waiting, begun](store::Verification found) {
                                      health_.checking = false;
                                      if (path != db_.file()) {
                                          // A full copy came meanwhile.
@@ -80,12 +81,12 @@ void Replica::start_check() {
                                          health_.due_at = env_.mono_ms();
                                          return;
                                      }
-                                     on_verified(found);
+                                     on_verified(found, begun);
                                      for (Verified& w : *waiting) w(found);
                                  });
 }
 
-void Replica::on_verified(store::Verification found) {
+void Replica::on_verified(store::Verification found, int64_t begun) {
     bool was_damaged = !health_.damage.empty();
     if (found.good()) {
         if (was_damaged) {
@@ -94,7 +95,7 @@ void Replica::on_verified(store::Verification found) {
         }
         // Else the others would say until the next idle beat that it is being verified.
         bool news = was_damaged || !verified();
-        mark_good();
+        mark_good(begun);
         if (!health_.waiting.empty()) health_.due_at = env_.mono_ms();
         health_.last = std::move(found);
         if (news) send_positions();

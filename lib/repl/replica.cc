@@ -28,7 +28,7 @@ void Replica::start() {
     // A founder whose database was damaged must not begin a second history of its Domain.
     if (!db_.has_history() && self_.founder && !db_.was_damaged()) {
         db_.create(self_.server, "setup");
-        mark_good();
+        mark_good(env_.mono_ms());
         set_role(Role::active, "first server of this Domain");
     } else if (self_.log_server || !db_.has_history() || db_.term().active != self_.server) {
         set_role(Role::standby, "Standby");

@@ -396,13 +396,14 @@ class Replica {
     /// Stores a piece that was unpacked and checked.
     void keep_chunk(uint32_t index, const std::string& bytes);
     void prove_copy();
-    void finish_copy(const store::ProvenCopy& copy);
+    void finish_copy(const store::ProvenCopy& copy, int64_t read_at);
     void fail_copy(const std::string& why);
     // repair.cc
     void progress_health();
     void start_check();
-    void on_verified(store::Verification found);
-    void mark_good();
+    void on_verified(store::Verification found, int64_t begun);
+    /// All of it was good when its reading began (mono ms): what came to harm behind the reader is not seen.
+    void mark_good(int64_t read_at);
     void repair(const store::Verification& found);
     /// The best peer to ask for what is damaged here; `damaged_too`: it may be damaged itself, at another
     /// place.
