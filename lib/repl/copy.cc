@@ -276,6 +276,7 @@ void Replica::finish_copy(const store::ProvenCopy& copy, int64_t read_at) {
     receiving_.reset();
     PeerState* from = find(r.from);
     std::string name = from ? from->peer.name : r.from.text();
+    const bool had_history = db_.has_history();
     try {
         // What only this server has is kept before it is overwritten (replication.md 9).
         db_.adopt(copy, [this](uint64_t common_rev) { env_.park(db_.tail(common_rev)); });
@@ -304,7 +305,9 @@ void Replica::finish_copy(const store::ProvenCopy& copy, int64_t read_at) {
     if (!r.order.is_nil()) {
         env_.send(r.from, Kind::full_sync_done, NoteMessage{r.order, 0, obeyed_cost_}.encode());
     }
-    adopt_term();
+    // Whose disk was lost may have been Active in this term and have published what the copy lacks: the
+    // same numbers would be given twice. Whoever had a history has never seen the term before.
+    if (had_history) adopt_term();
     send_positions();
     follow();
     env_.status_changed();
