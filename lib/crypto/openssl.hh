@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-// What lib/crypto, lib/pki, lib/enrol and lib/wire share about OpenSSL; nobody else includes this.
+// What lib/crypto, lib/pki, lib/enrol, lib/wire and mgmt_cli share about OpenSSL; nobody else includes this.
 namespace mds::crypto {
 
 /// Deleter for std::unique_ptr that calls a C free function.

@@ -45,12 +45,7 @@ int AuthorityStore::revoke_administrator(const std::string& uuid, const std::str
     require_authority();
     check_reason(reason);
     SQLite::Transaction transaction(*database_);
-    SQLite::Statement s(*database_, "INSERT OR IGNORE INTO revoked SELECT serial,authority,?2,?3 FROM issued "
-                                    "WHERE uuid=?1 AND kind='administrator' AND not_after>?2");
-    s.bind(1, uuid);
-    s.bind(2, wall_ms());
-    s.bind(3, reason.empty() ? "cessation-of-operation" : reason);
-    int revoked = s.exec();
+    int revoked = revoke_of(uuid, "administrator", reason);
     if (revoked > 0) count();
     transaction.commit();
     return revoked;

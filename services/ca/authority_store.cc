@@ -204,17 +204,22 @@ void AuthorityStore::revoke(const std::string& serial, const std::string& reason
     transaction.commit();
 }
 
+int AuthorityStore::revoke_of(const std::string& uuid, const std::string& kind, const std::string& reason) {
+    SQLite::Statement s(*database_, "INSERT OR IGNORE INTO revoked SELECT serial,authority,?2,?3 FROM "
+                                    "issued WHERE uuid=?1 AND (?4='' OR kind=?4) AND not_after>?2");
+    s.bind(1, uuid);
+    s.bind(2, wall_ms());
+    s.bind(3, reason.empty() ? "cessation-of-operation" : reason);
+    s.bind(4, kind);
+    return s.exec();
+}
+
 void AuthorityStore::revoke_server(const std::string& uuid, const std::string& reason) {
     require_authority();
     if (!Uid::parse(uuid)) throw Error(Code::invalid_parameter, uuid + " is not a uid");
     check_reason(reason);
     SQLite::Transaction transaction(*database_);
-    SQLite::Statement s(*database_, "INSERT OR IGNORE INTO revoked SELECT serial,authority,?2,?3 FROM "
-                                    "issued WHERE uuid=?1 AND not_after>?2");
-    s.bind(1, uuid);
-    s.bind(2, wall_ms());
-    s.bind(3, reason.empty() ? "cessation-of-operation" : reason);
-    s.exec();
+    revoke_of(uuid, "", reason);
     // Also a server that never had a certificate of ours gets none.
     SQLite::Statement barred(*database_, "INSERT OR IGNORE INTO barred VALUES(?,?)");
     barred.bind(1, uuid);

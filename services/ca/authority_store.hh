@@ -102,6 +102,8 @@ class AuthorityStore {
         int64_t epoch = 0, number = 1;
         std::string text() const { return std::to_string(epoch) + "-" + std::to_string(number); }
     };
+    /// Revokes what is in effect of somebody, of this kind ("" any); returns how many. In a transaction.
+    int revoke_of(const std::string& uuid, const std::string& kind, const std::string& reason);
     void record(const std::string& authority, const pki::Certificate& certificate, const Part& part,
                 const std::string& uuid, const std::string& kind);
     /// The part of the next certificate of an authority.

@@ -45,7 +45,6 @@ json::object told(const std::string& pem, const std::string& name, bool revoked)
             {"certificate", pem}};
 }
 
-
 }  // namespace
 
 bool by_certificate(const mgmt::View& administrator) {

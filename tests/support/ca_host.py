@@ -1,11 +1,15 @@
 """mds-ca on a private bus: an authority without the rest of its server."""
 
+import contextlib
 import json
 import re
 import subprocess
 import uuid
 
 import dbus
+import pytest
+
+from private_bus import PrivateBus
 
 CA, PATH = "org.openmds.Ca1", "/org/openmds/Ca1"
 
@@ -66,3 +70,18 @@ class Host:
         text = subprocess.run(["openssl", "crl", "-noout", "-crlnumber"], input=pem, check=True,
                               capture_output=True, text=True).stdout
         return int(re.search(r"0x([0-9A-Fa-f]+)", text)[1], 16)
+
+
+@contextlib.contextmanager
+def two_hosts(folder):
+    """Two hosts, each with a bus of its own; the first one is the authority of acme."""
+    with PrivateBus("one") as first, PrivateBus("two") as second:
+        one, two = Host(first, folder / "one"), Host(second, folder / "two")
+        one.ca.Initialize("acme")
+        yield one, two
+
+
+def refused(action, word):
+    """mds-ca refuses it, with this word."""
+    with pytest.raises(dbus.DBusException, match=word):
+        action()

@@ -15,6 +15,7 @@
 #include "base/error.hh"
 #include "base/ids.hh"
 #include "base/text.hh"
+#include "crypto/openssl.hh"
 
 namespace mds::cli {
 namespace asio = boost::asio;
@@ -106,15 +107,7 @@ Https::~Https() = default;
 
 namespace {
 
-template <auto Free>
-struct Deleter {
-    template <class T>
-    void operator()(T* pointer) const {
-        Free(pointer);
-    }
-};
-template <class T, auto Free>
-using Handle = std::unique_ptr<T, Deleter<Free>>;
+using crypto::Handle;
 using Bio = Handle<BIO, BIO_free_all>;
 
 Bio bio_of(const std::string& text) {

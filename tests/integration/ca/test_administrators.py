@@ -9,27 +9,19 @@ import dbus
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
-from ca_host import Host  # noqa: E402
+from ca_host import refused, two_hosts  # noqa: E402
 from personal import Workstation, openssl  # noqa: E402
-from private_bus import PrivateBus  # noqa: E402
 
 
 @pytest.fixture(name="hosts")
-def two_hosts(tmp_path):
-    with PrivateBus("one") as first, PrivateBus("two") as second:
-        one, two = Host(first, tmp_path / "one"), Host(second, tmp_path / "two")
-        one.ca.Initialize("acme")
-        yield one, two
+def two_of_them(tmp_path):
+    with two_hosts(tmp_path) as hosts:
+        yield hosts
 
 
 def issued(host, who=""):
     """Ca1.AdministratorCertificates."""
     return json.loads(host.ca.AdministratorCertificates(who))
-
-
-def refused(action, word):
-    with pytest.raises(dbus.DBusException, match=word):
-        action()
 
 
 def test_IC_2_one_certificate_of_an_administrator_is_in_effect(hosts, tmp_path):

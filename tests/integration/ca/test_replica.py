@@ -8,21 +8,14 @@ import dbus
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
-from ca_host import Host  # noqa: E402
+from ca_host import Host, refused, two_hosts  # noqa: E402
 from private_bus import PrivateBus  # noqa: E402
 
 
 @pytest.fixture(name="hosts")
-def two_hosts(tmp_path):
-    with PrivateBus("one") as first, PrivateBus("two") as second:
-        one, two = Host(first, tmp_path / "one"), Host(second, tmp_path / "two")
-        one.ca.Initialize("acme")
-        yield one, two
-
-
-def refused(action, word):
-    with pytest.raises(dbus.DBusException, match=word):
-        action()
+def two_of_them(tmp_path):
+    with two_hosts(tmp_path) as hosts:
+        yield hosts
 
 
 def test_a_replica_knows_everything_and_signs_nothing(hosts):
