@@ -255,9 +255,11 @@ class Replica {
         PositionMessage last;
         std::optional<store::Position> waiting_pull;
         SyncStatus shown = SyncStatus::unreachable;
+        std::string shown_state;    // "Ok" and so on, of `shown`
         int64_t shown_since = 0;
         int64_t last_good = 0;
-        int64_t behind_since = 0;
+        int64_t behind_since = 0;   // mono; one of the two lacks revision behind_rev since then, 0: none
+        uint64_t behind_rev = 0;
         int64_t pulled_at = 0;      // mono, when we last asked it
         bool copying = false;       // takes a full copy of this server
         bool foreign = false;       // its release writes messages that cannot be read here

@@ -169,7 +169,7 @@ PeerStatus Replica::judge(const PeerState& p) const {
         case SyncStatus::unreachable: s.sync_state = "Communication Error"; break;
         case SyncStatus::synchronized: s.sync_state = "Ok"; break;
         case SyncStatus::lagging: {
-            bool grace = p.behind_since && env_.mono_ms() - p.behind_since <= timing_.grace_ms;
+            bool grace = p.behind_since == 0 || env_.mono_ms() - p.behind_since <= timing_.grace_ms;
             s.sync_state = grace ? "Ok" : "Sync Error";
             break;
         }
@@ -188,14 +188,20 @@ void Replica::update_shown() {
     for (PeerState& p : peers_) {
         PeerStatus s = judge(p);
         if (s.status == SyncStatus::lagging) {
-            if (!p.behind_since) p.behind_since = env_.mono_ms();
+            // A server that is always the last publish behind is not late.
+            auto [low, high] = std::minmax({db_.position().rev, p.last.history.position.rev});
+            if (!p.behind_since || low >= p.behind_rev) {
+                p.behind_since = env_.mono_ms();
+                p.behind_rev = high;
+            }
         } else {
             p.behind_since = 0;
         }
         if (s.status == SyncStatus::synchronized) p.last_good = env_.wall_ms();
-        if (s.status == p.shown) continue;
+        if (s.status == p.shown && s.sync_state == p.shown_state) continue;
+        if (s.status != p.shown) p.shown_since = env_.wall_ms();
         p.shown = s.status;
-        p.shown_since = env_.wall_ms();
+        p.shown_state = s.sync_state;
         env_.status_changed();
     }
 }

@@ -306,7 +306,7 @@ json::object Grid::json() {
     std::map<std::string, std::vector<std::string>> not_well;
     for (const Service::DomainRow& d : rows) {
         json::array cells;
-        std::string worst = d.servers.size() > 1 ? "synchronized" : "single";
+        std::string worst = d.servers.size() > 1 ? "synchronized" : "single", problem;
         size_t actives = 0;
         Uid active = active_mds(d.uid);
         const json::object* seen = active.is_nil() ? nullptr : cell(active, d.uid);
@@ -317,6 +317,8 @@ json::object Grid::json() {
             const json::object* status = cell(*mds, d.uid);
             bool log = json::get_string(s, "type") == "log server";
             std::string state = "unknown", sync = "unreachable";
+            // What was just published is on its way; that is a status and no problem.
+            bool in_time = false;
             if (heard && status) state = json::get_string(*status, "role");
             if (heard && !status) state = "stopped";
             if (state == "active") ++actives;
@@ -329,13 +331,15 @@ json::object Grid::json() {
                 for (const json::value& p : json::get_array(*seen, "peers")) {
                     if (json::get_string(p.as_object(), "mds") == mds->text()) {
                         sync = json::get_string(p.as_object(), "sync-status");
+                        in_time = json::get_string(p.as_object(), "sync-state") == "Ok";
                     }
                 }
             } else if (heard && state != "stopped") {
                 sync = "no-active";
             }
-            if (sync != "synchronized" && worst != "unreachable" && d.servers.size() > 1) {
-                worst = sync;
+            if (sync != "synchronized" && d.servers.size() > 1) {
+                if (worst != "unreachable") worst = sync;
+                if (!in_time && problem != "unreachable") problem = sync;
             }
             json::object row{{"mds", mds->text()},
                              {"mds-name", json::get_string(s, "mds-name")},
@@ -352,9 +356,9 @@ json::object Grid::json() {
                 row["parked"] = json::get_int(*status, "parked");
             }
             cells.push_back(std::move(row));
-            if (std::string problem = service_.licence_problem(s); !problem.empty()) {
+            if (std::string licence = service_.licence_problem(s); !licence.empty()) {
                 notes.push_back(json::object{
-                    {"what", fmt::format("{}: {} of Domain {} on {}", problem, json::get_string(s, "name"),
+                    {"what", fmt::format("{}: {} of Domain {} on {}", licence, json::get_string(s, "name"),
                                          d.name, json::get_string(s, "mds-name"))},
                     {"why", "a Primary Domain Server needs a standard licence; it works all the same"},
                     {"since", json::get_int(json::get_object(s, "licence"), "attached")},
@@ -362,12 +366,12 @@ json::object Grid::json() {
                                                      json::get_string(s, "mds-name"))}}});
             }
         }
-        if (actives == 0) worst = "no-active";
-        if (actives > 1) worst = "collision";
-        if (worst != "synchronized" && worst != "single") {
-            std::string why = worst == "no-active"   ? "no server is Active"
-                              : worst == "collision" ? "more than one server is Active"
-                                                     : "a server is " + worst;
+        if (actives == 0) worst = problem = "no-active";
+        if (actives > 1) worst = problem = "collision";
+        if (!problem.empty()) {
+            std::string why = problem == "no-active"   ? "no server is Active"
+                              : problem == "collision" ? "more than one server is Active"
+                                                       : "a server is " + problem;
             not_well[why].push_back(d.name);
         }
         domains.push_back(json::object{{"name", d.name},

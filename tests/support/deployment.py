@@ -175,6 +175,23 @@ class Deployment:
         wait_until(good, timeout, f"{domain} to be synchronized (seen from {host})",
                    lambda: json.dumps(self.ha(host, domain), indent=1))
 
+    def wait_well(self, host, timeout=60):
+        """Waits until everything runs and every Domain is synchronized, as a host sees it."""
+        def good():
+            done = self.ctl(host, "--json status", check=False)
+            return done.returncode == 0 and all(d["sync"] in ("synchronized", "single")
+                                                for d in json.loads(done.stdout)["domains"])
+        def told():
+            out = self.ctl(host, "status", check=False).stdout
+            for domain in json.loads(self.ctl(host, "--json status", check=False).stdout)["domains"]:
+                if domain["sync"] in ("synchronized", "single"):
+                    continue
+                for name in self.wanted:
+                    shown = self[name].sh(f"timeout 10 mdsctl ha status '{domain['name']}'", check=False)
+                    out += f"\n{name}:\n{shown.stdout}{shown.stderr}"
+            return out
+        wait_until(good, timeout, f"all to be well as {host} sees it", told)
+
     def wait_role(self, host, domain, role, timeout=30):
         """Waits until this host's server of the Domain has a role."""
         wait_until(lambda: self.ha(host, domain).get("role") == role, timeout,

@@ -341,7 +341,7 @@ def test_IC_4_a_certificate_is_taken_while_the_primary_is_down_and_none_is_issue
     finally:
         four.power_back("london")
         tokyo.close()
-    wait_until(lambda: four.ctl("london", "--json status", check=False).returncode == 0, 60, "all to be well")
+    four.wait_well("london")
     root.connection.close()
 
 
@@ -361,7 +361,7 @@ def test_IC_2_SY_2_who_is_published_tentatively_gets_one_when_the_primary_has_or
     wait_asked(four)
     log_in(four, "london", kate.keep(shown["certificate"])).close()
     tokyo.close()
-    wait_until(lambda: four.ctl("london", "--json status", check=False).returncode == 0, 60, "all to be well")
+    four.wait_well("london")
 
 
 # Last: the clock of a server is moved.

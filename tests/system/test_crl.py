@@ -108,8 +108,7 @@ def test_LS_8_a_standby_serves_the_list_of_the_active_that_does_not_answer(ex1, 
                 ["date", "+%s"], capture_output=True, text=True, check=True).stdout
     finally:
         ex1.power_back("london")
-    wait_until(lambda: ex1.ctl("london", "--json status", check=False).returncode == 0, 60, "all to be well",
-               lambda: ex1.ctl("london", "status", check=False).stdout)
+    ex1.wait_well("london")
     assert list_of(ex1, "london", path) == of_the_active
 
 

@@ -453,9 +453,7 @@ def test_ST_2_ST_8_status_of_a_domain_lists_every_server(ex1, london):
 def test_ST_7_status_from_every_server_as_json_with_exit_codes(ex1):
     for name in ("london", "tokyo", "logs"):
         # Exit 3 while a server still hears of what the test before did; then 0.
-        wait_until(lambda name=name: ex1.ctl(name, "--json status", check=False).returncode == 0, 15,
-                   f"all to be well as {name} sees it",
-                   lambda name=name: ex1.ctl(name, "status", check=False).stdout)
+        ex1.wait_well(name, 15)
         assert ex1.ctl_json(name, "status")["deployment"] == "acme-msp"
 
 

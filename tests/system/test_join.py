@@ -126,8 +126,7 @@ def test_SM_5_SM_10_SM_11_SM_12_IC_1_PE_1_EX_7_a_fourth_server_joins_and_goes_ag
     paris.sh("mdsstop")
     wait_until(lambda: ex1.ctl("london", "-y server delete paris", check=False).returncode == 0, 30,
                "paris to be deleted")
-    wait_until(lambda: ex1.ctl("london", "--json status", check=False).returncode == 0, 60, "all to be well",
-               lambda: ex1.ctl("london", "status", check=False).stdout)
+    ex1.wait_well("london")
     # LS-9: what was revoked with the publish stands in the list that any other server gives.
     serials = {c["serial"].upper() for c in certificates(ex1, "london", "servers") if c["uuid"] == uid}
     assert len(serials) >= 2

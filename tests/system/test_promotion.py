@@ -36,7 +36,7 @@ def built(prefix, hosts, domains):
                    for i, city in enumerate(c for c in cities if c in hosts)]
         api.wait(api.call("add-domain", name=domain, servers=servers), timeout=90)
     api.close()
-    well(deployment, "london")
+    deployment.wait_well("london")
     wait_until(lambda: all(certificates(deployment, n, "root") == certificates(deployment, "london", "root")
                            for n in hosts if n in ("tokyo", "paris")), 30, "the authority everywhere")
     return deployment
@@ -52,12 +52,6 @@ def recorded(name, sh):
         RAN.add(f"{name}# {command}")
         return sh(command, **more)
     return run
-
-
-def well(deployment, name):
-    """Everything runs and is synchronized, as a host sees it."""
-    wait_until(lambda: deployment.ctl(name, "--json status", check=False).returncode == 0, 60,
-               "all to be well", lambda: deployment.ctl(name, "status", check=False).stdout)
 
 
 @pytest.fixture(name="four", scope="module")
@@ -118,13 +112,13 @@ def test_FR_2_RF_22_promotion_is_refused_while_the_primary_answers(four):
     fails(four, "london", "mdsctl -y promote", said=["is the Primary already"])
     fails(four, "logs", "mdsctl -y promote", said=["log server"])
     assert role(four, "tokyo") == "secondary"
-    well(four, "london")
+    four.wait_well("london")
 
 
 @pytest.fixture(name="orphans", scope="module")
 def primary_is_lost(four):
     """A publish that no other server receives, and then the Primary's plug. What the others trust."""
-    well(four, "london")
+    four.wait_well("london")
     api = four.api("london", "A")
     for name in ("tokyo", "paris", "logs"):
         four.rig.network.cut("london", name)
@@ -286,7 +280,7 @@ def test_FR_3_the_old_primary_is_readmitted_and_may_be_active_again(four):
         api.send("add-host", host(name, "192.0.2.12"))
         api.publish()
         api.close()
-    well(four, "tokyo")
+    four.wait_well("tokyo")
     # Like every server it changes the system data, which the new Primary decides.
     api = four.api("london")
     api.call("set-mds", name="paris", comments="by the old Primary")
@@ -309,7 +303,7 @@ def test_FR_3_the_old_primary_is_readmitted_and_may_be_active_again(four):
     fails(four, "tokyo", "mdsctl -y server delete paris", "RF-17", ["D", "promote another first"])
     for domain, name in (("D", "paris"), ("B", "london")):
         four.ctl("tokyo", f"ha set-active {domain} {name}")
-    well(four, "tokyo")
+    four.wait_well("tokyo")
 
 
 def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_5_DS_6_DS_7_the_old_primary_is_deleted_and_its_certificates_are_revoked(four):
@@ -323,7 +317,7 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_5_DS_6_DS_7_the_old_primary_is_deleted_and_
     # The machine is dead, and with it the only server of C: that goes with its Domain only (DS-6).
     fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C", "force-active"])
     four.power_back("london")
-    well(four, "tokyo")
+    four.wait_well("tokyo")
     four.ctl("tokyo", "-y domain delete C")
     fails(four, "tokyo", "mdsctl -y server delete london", "RF-30", ["mdsstop"])
     fails(four, "tokyo", "mdsctl -y server delete tokyo", "RF-26")
@@ -355,7 +349,7 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_5_DS_6_DS_7_the_old_primary_is_deleted_and_
     api.close()
     other.close()
     four.ctl("tokyo", "-y server delete london")
-    well(four, "paris")
+    four.wait_well("paris")
     assert "london" not in four.ctl("paris", "status").stdout
 
     def revoked():
@@ -367,7 +361,7 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_5_DS_6_DS_7_the_old_primary_is_deleted_and_
     wait_until(lambda: "it refused the certificate" in four.ctl("london", "status", check=False).stdout, 30,
                "London to be refused", lambda: four.ctl("london", "status", check=False).stdout)
     assert "london" not in four.ctl("paris", "status").stdout
-    well(four, "tokyo")
+    four.wait_well("tokyo")
 
 
 def test_DS_1_a_dead_server_holds_its_active_domains_until_others_do(four):
@@ -381,7 +375,7 @@ def test_DS_1_a_dead_server_holds_its_active_domains_until_others_do(four):
                "E to be Active on tokyo")
     assert "of D" in fails(four, "tokyo", "mdsctl -y server delete paris", "RF-16").stderr
     four.power_back("paris")
-    well(four, "tokyo")
+    four.wait_well("tokyo")
 
 
 def test_DS_8_a_log_server_is_deleted(four):
@@ -391,7 +385,7 @@ def test_DS_8_a_log_server_is_deleted(four):
                         if s["name"] == "logs"] == ["silent"], 30, "the log server to be missed")
     assert "A" in fails(four, "tokyo", "mdsctl server delete logs", code=9).stderr
     four.ctl("tokyo", "-y server delete logs")
-    well(four, "tokyo")
+    four.wait_well("tokyo")
     assert not any(c["type"] == "log server" for d in four.ctl_json("tokyo", "domain list")
                    for c in d["cells"])
     wait_until(lambda: all(c["revoked"] for c in certificates(four, "tokyo", "servers")

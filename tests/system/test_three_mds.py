@@ -79,8 +79,7 @@ def test_set_active_all_when_a_site_is_evacuated(three):
         assert re.search(rf"{domain} +{domain}-3 is Active", done.stdout), done.stdout
         three.wait_role("paris", domain, "active")
     three.wait_role("paris", "Global", "active")
-    wait_until(lambda: three.ctl("paris", "--json status", check=False).returncode == 0, 30,
-               "all to be well", lambda: three.ctl("paris", "status", check=False).stdout)
+    three.wait_well("paris", 30)
 
 
 def certificates(deployment, name, authority):
@@ -115,8 +114,7 @@ def test_IC_3_IC_4_every_server_knows_every_certificate_and_only_the_primary_sig
         assert [c["uuid"] for c in certificates(three, "paris", "servers") if "tokyo" in c["subject"]]
     finally:
         three.power_back("london")
-    wait_until(lambda: three.ctl("london", "--json status", check=False).returncode == 0, 60,
-               "all to be well", lambda: three.ctl("london", "status", check=False).stdout)
+    three.wait_well("london")
     # What is new comes too, without a hand.
     api = three.api("london")
     api.wait(api.call("add-domain", name="D", servers=[{
@@ -138,8 +136,7 @@ def certificate(deployment, name):
 
 def test_every_certificate_is_renewed_through_a_year_without_a_hand_on_it(three):
     clocks = [Clock(three[name]) for name in CITIES]
-    wait_until(lambda: three.ctl("paris", "--json status", check=False).returncode == 0, 60,
-               "all to be well", lambda: three.ctl("paris", "status", check=False).stdout)
+    three.wait_well("paris")
     serials = {name: {certificate(three, name)["serial"]} for name in CITIES}
     starts = {name: three[name].out("systemctl show -P ActiveEnterTimestampMonotonic mds-sync")
               for name in CITIES}

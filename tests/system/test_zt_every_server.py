@@ -127,7 +127,7 @@ def test_SY_2_RF_36_a_lock_is_seen_on_every_server(four):
     assert (meta["lock"], meta["locking-admin"]) == ("locked by other session", "admin"), meta
     # A server that comes back knows it too.
     four["paris"].sh("systemctl restart mds-core")
-    wait_until(lambda: four.ctl("paris", "status", check=False).returncode == 0, 30, "paris to be back")
+    four.wait_well("paris", 30)
     paris = four.api("paris")
     refused(lambda: paris.send("set-administrator", {"name": "by-tokyo", "comments": "no"}), "RF-36")
     paris.close()

@@ -115,6 +115,5 @@ def test_RS_8_a_log_server_is_connected_anew(synchronized):
     publish(ex1, "while-no-logs", "192.0.2.132")
     ex1["london"].sh("mdsctl trust connect logs", input=NEW_KEY + "\n")
     ex1.wait_synchronized("london", "London", 60)
-    wait_until(lambda: ex1.ctl("london", "--json status", check=False).returncode == 0, 60,
-               "all to be well", lambda: ex1.ctl("london", "status", check=False).stdout)
+    ex1.wait_well("london")
     assert json.loads(ex1.ctl("logs", "--json status", check=False).stdout)["role"] == "log-server"

@@ -28,12 +28,6 @@ def steps():
                 yield "do", line[5:-4]
 
 
-def well(deployment):
-    """Everything runs and is synchronized."""
-    wait_until(lambda: deployment.ctl("london", "--json status", check=False).returncode == 0, 60,
-               "all to be well", lambda: deployment.ctl("london", "status", check=False).stdout)
-
-
 def snapshot(deployment, take):
     """Switches all off, takes or restores a copy of every disk, and switches them on."""
     for name in deployment.wanted:
@@ -77,7 +71,7 @@ def test_every_command_of_the_high_availability_guide(ex1):
             assert done.returncode == code, f"{name}# {command}\n{done.stdout}{done.stderr}"
         ran += 1
     assert ran > 25
-    well(ex1)
+    ex1.wait_well("london")
 
 
 def test_AS_7_snapshots_of_all_servers_together_come_back_together(ex1):
@@ -89,7 +83,7 @@ def test_AS_7_snapshots_of_all_servers_together_come_back_together(ex1):
     ex1.wait_synchronized("london", "London")
     api.close()
     snapshot(ex1, take=True)
-    well(ex1)
+    ex1.wait_well("london")
     for domain, name in (("London", "london"), ("Tokyo", "tokyo")):
         api = ex1.api(name, domain)
         api.send("add-host", host("as7-after-it", "192.0.2.222", **{"ignore-warnings": True}))
@@ -98,7 +92,7 @@ def test_AS_7_snapshots_of_all_servers_together_come_back_together(ex1):
         api.close()
     snapshot(ex1, take=False)
     assert not any(os.path.exists(ex1[n].disk + ".set") for n in ex1.wanted)
-    well(ex1)
+    ex1.wait_well("london")
     for domain, servers in DOMAINS.items():
         for _, _, name, _ in servers:
             if name == "logs":

@@ -39,6 +39,11 @@ class Import(threading.Thread):
     def lines(self, task):
         return self.output.split(f"TASK [{task}]")[-1].split("TASK [")[0].splitlines()
 
+    def complaints(self):
+        """What failed, a line each."""
+        return "".join(line[:1500] + "\n" for line in self.output.splitlines()
+                       if line.startswith(("failed:", "fatal:")))
+
     def discarded(self):
         """Whether the playbook itself has discarded its session."""
         return DISCARDED in self.output
@@ -189,7 +194,7 @@ def test_power_cut_of_the_standby_during_an_import_of_10000(ex1, tmp_path):
     ex1["tokyo"].kill()
     job.join(200)
     # The import does not notice.
-    assert job.failed == 0 and job.told("Published") == 1, job.output[-2000:]
+    assert job.failed == 0 and job.told("Published") == 1, job.complaints() + job.output[-2000:]
     assert rules(ex1, "london", name) == BATCHES * RULES
     ex1.power_back("tokyo")
     ex1.wait_synchronized("london", "London", 60)

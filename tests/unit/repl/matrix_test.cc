@@ -117,6 +117,30 @@ TEST(Matrix, Row2_ActiveWithAStandbyThatIsBehind) {
     expect(line(net[0], net[1]), SyncStatus::synchronized, "");
 }
 
+TEST(Matrix, Row2_AStandbyThatIsAlwaysAPublishBehindIsNotLate) {
+    Net net(2);
+    net.run(1000);
+    // Every word of the Standby comes when the next publish has been made.
+    std::deque<Net::Message> held;
+    net.lose = [&](const Net::Message& m) {
+        if (m.to != net[0].mds) return false;
+        if (held.empty() || held.back().payload != m.payload) held.push_back(m);
+        return true;
+    };
+    int behind = 0;
+    for (int i = 0; i < 40; ++i) {
+        net[0].publish("n" + std::to_string(i));
+        for (const Net::Message& m : std::exchange(held, {})) {
+            net[0].replica->receive(m.from, m.kind, m.payload);
+        }
+        net.run(400);
+        PeerStatus s = line(net[0], net[1]);
+        behind += s.status == SyncStatus::lagging;
+        EXPECT_EQ(s.sync_state, "Ok") << s.reason << " after " << i;
+    }
+    EXPECT_GT(behind, 30);
+}
+
 TEST(Matrix, Row3_ACopyIsOnItsWay) {
     Net net(2);
     net[0].publish("large", 600'000);
