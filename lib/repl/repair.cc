@@ -125,6 +125,10 @@ void Replica::on_verified(store::Verification found, int64_t begun) {
     update_shown();
 }
 
+bool Replica::lacks_ours(const PeerState& p) const {
+    return compare(history(), p.last.history).relation == Relation::ahead;
+}
+
 Replica::PeerState* Replica::repair_source(bool damaged_too) {
     PeerState* best = nullptr;
     for (PeerState& p : peers_) {
@@ -189,7 +193,7 @@ void Replica::repair(const store::Verification& found) {
         std::set<Uid> without = std::exchange(health_.without, {});
         PeerState* whole = role_ == Role::active ? nullptr : repair_source(false);
         health_.without = std::move(without);
-        if (whole) return request_copy(*whole);
+        if (whole && !lacks_ours(*whole)) return request_copy(*whole);
     }
     ++health_.attempts;
     if ((!found.indexes.empty() && found.damaged_rows.empty()) ||
@@ -211,7 +215,7 @@ void Replica::repair(const store::Verification& found) {
         return;
     }
     if (!found.unreadable.empty() || health_.attempts > k_most_attempts) {
-        if (role_ != Role::active && source->last.damage.empty()) {
+        if (role_ != Role::active && source->last.damage.empty() && !lacks_ours(*source)) {
             env_.log(4, "the damage cannot be repaired piece by piece");
             request_copy(*source);
             return;
@@ -265,7 +269,7 @@ void Replica::on_marks(PeerState& p, std::string_view payload) {
     auto theirs = std::make_shared<MarksMessage>(MarksMessage::decode(payload));
     if (theirs->buckets.size() > k_most_buckets) {
         health_.asked = {};
-        if (role_ != Role::active) request_copy(p);
+        if (role_ != Role::active && !lacks_ours(p)) request_copy(p);
         return;
     }
     std::string path = db_.file();

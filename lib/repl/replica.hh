@@ -410,6 +410,8 @@ class Replica {
     /// The best peer to ask for what is damaged here; `damaged_too`: it may be damaged itself, at another
     /// place.
     PeerState* repair_source(bool damaged_too);
+    /// Whether a full copy of it would take revisions back that are here: damage is no reason for that.
+    bool lacks_ours(const PeerState& p) const;
     /// Drops the log up to the newest damaged record when nobody has that one whole. Returns whether it
     /// was done.
     bool give_up_records(const store::Verification& found);
