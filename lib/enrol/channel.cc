@@ -24,7 +24,6 @@ namespace {
 
 using Context = Handle<SSL_CTX, SSL_CTX_free>;
 constexpr std::string_view k_protocol = "\x0bmds-enrol/1";
-constexpr size_t k_head = 5;
 
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned in_size, void*) {
@@ -81,18 +80,6 @@ int connect_socket(const addrinfo& to, int64_t deadline) {
         if (error != 0) return -1;
     }
     return socket.release();
-}
-
-/// The mds::Error that a REFUSED frame stands for.
-[[noreturn]] void throw_refusal(const std::string& content) {
-    json::object o = json::parse_object(content);
-    Code code = code_from_word(json::get_string(o, "code"));
-    std::string message = json::get_string(o, "message", "The other end refused");
-    std::string next = json::get_string(o, "next");
-    if (int64_t tries = json::get_int(o, "tries-left", -1); tries >= 0) {
-        message += tries == 1 ? "; 1 try is left" : "; " + std::to_string(tries) + " tries are left";
-    }
-    throw Error(code, message).refusal(json::get_string(o, "refusal"), next);
 }
 
 }  // namespace
@@ -205,12 +192,7 @@ void Channel::wait(int result, const char* what) {
                                        (reason.empty() ? "" : ": " + reason));
 }
 
-void Channel::send(Frame kind, std::string_view content) {
-    uint32_t size = static_cast<uint32_t>(content.size() + 1);
-    std::string bytes;
-    for (int shift : {24, 16, 8, 0}) bytes += static_cast<char>(size >> shift & 0xff);
-    bytes += static_cast<char>(kind);
-    bytes += content;
+void Channel::write(std::string_view bytes) {
     for (;;) {
         openssl_reason();
         int result =
@@ -235,29 +217,6 @@ void Channel::read_exactly(char* to, size_t count) {
     }
 }
 
-std::string Channel::receive(Frame kind, size_t limit) {
-    char head[k_head];
-    read_exactly(head, sizeof head);
-    size_t size = 0;
-    for (int i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(head[i]);
-    auto got = static_cast<Frame>(head[4]);
-    if (size == 0 || size - 1 > limit || (got != kind && got != Frame::refused)) {
-        throw Error(Code::unreachable, "The other end does not keep to mds-enrol/1");
-    }
-    std::string content(size - 1, '\0');
-    read_exactly(content.data(), content.size());
-    if (got == Frame::refused) throw_refusal(content);
-    return content;
-}
-
-void Channel::refuse(const Refusal& refusal) noexcept {
-    try {
-        send(Frame::refused, refusal.to_json());
-    } catch (const std::exception&) {
-        // The other end learns it by the closed connection.
-    }
-}
-
 std::string Channel::binding() const {
     constexpr std::string_view k_label = "EXPORTER-Channel-Binding";
     std::string out(32, '\0');
@@ -268,11 +227,5 @@ std::string Channel::binding() const {
 }
 
 void Channel::extend(int64_t timeout_ms) { parts_->deadline = mono_ms() + timeout_ms; }
-
-json::object Refusal::to_json() const {
-    json::object o{{"code", code}, {"message", message}, {"refusal", id}, {"next", next}};
-    if (tries_left >= 0) o["tries-left"] = tries_left;
-    return o;
-}
 
 }  // namespace mds::enrol

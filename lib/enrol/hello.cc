@@ -14,15 +14,6 @@ namespace {
 
 constexpr int64_t k_clock_limit = 300'000;
 
-/// Names come from another machine: what a terminal or a log must not see is replaced.
-std::string clean(const std::string& text, size_t limit) {
-    std::string out = text.substr(0, limit);
-    for (char& c : out) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-    }
-    return out;
-}
-
 void judge_role(const Hello& mine, const Hello& theirs, const std::string& expected) {
     if (theirs.role == expected) return;
     if (theirs.role == "primary") {
@@ -53,14 +44,14 @@ Hello Hello::from_json(const json::object& o) {
         throw Error(Code::invalid_parameter, "The other end speaks another version of mds-enrol");
     }
     Hello h;
-    h.role = clean(json::get_string(o, "role"), 32);
-    h.name = clean(json::get_string(o, "name"), 128);
+    h.role = printable(json::get_string(o, "role"), 32);
+    h.name = printable(json::get_string(o, "name"), 128);
     h.uuid = json::get_string(o, "uuid");
-    h.version = clean(json::get_string(o, "version"), 64);
-    h.platform = clean(json::get_string(o, "platform"), 128);
+    h.version = printable(json::get_string(o, "version"), 64);
+    h.platform = printable(json::get_string(o, "platform"), 128);
     h.clock_ms = json::get_int(o, "clock");
-    h.deployment = clean(json::get_string(o, "deployment"), 64);
-    h.deployment_name = clean(json::get_string(o, "deployment-name"), 128);
+    h.deployment = printable(json::get_string(o, "deployment"), 64);
+    h.deployment_name = printable(json::get_string(o, "deployment-name"), 128);
     auto uid = Uid::parse(h.uuid);
     if (h.role.empty() || h.name.empty() || h.version.empty() || !uid || uid->text() != h.uuid) {
         throw Error(Code::invalid_parameter, "The other end does not say who it is");

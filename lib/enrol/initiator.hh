@@ -2,9 +2,11 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "enrol/credentials.hh"
 #include "enrol/hello.hh"
+#include "enrol/key.hh"
 
 namespace mds::enrol {
 
@@ -25,7 +27,12 @@ struct InitiatorParams {
     /// Has certificates issued for the two verified requests. Called only after both ends have
     /// proved that they know the key; on the thread of connect().
     std::function<Issued(const Requests&, const Hello& theirs)> issue;
+    /// How the key and a salt become the scalar: key_scalar(), but where a million conversations are
+    /// held with one key.
+    std::function<std::string(std::string_view key, std::string_view salt)> scalar = key_scalar;
 };
+
+class Line;
 
 struct InitiatorResult {
     Hello peer;
@@ -41,5 +48,7 @@ struct InitiatorResult {
 /// Throws mds::Error: ha_invalid with RF-02, RF-07 or RF-12, or for clock, name and deployment;
 /// login_failed for a wrong key, with the tries left; unreachable; timed_out.
 InitiatorResult connect(const InitiatorParams& params);
+/// The same on a line that is there.
+InitiatorResult connect(Line& line, const InitiatorParams& params);
 
 }  // namespace mds::enrol

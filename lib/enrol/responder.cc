@@ -24,14 +24,14 @@ struct Counted {
     Counted& operator=(const Counted&) = delete;
 };
 
-void refuse(Channel& channel, Code code, const std::string& message, int tries = -1,
+void refuse(Line& line, Code code, const std::string& message, int tries = -1,
             const std::string& next = "") {
     Refusal refusal;
     refusal.code = code_word(code);
     refusal.message = message;
     refusal.next = next;
     refusal.tries_left = tries;
-    channel.refuse(refusal);
+    line.refuse(refusal);
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ ServeResult Responder::serve(int socket, const std::string& peer) noexcept {
     ServeResult result;
     try {
         Counted counted(running_);
-        auto key = store_.key();
+        bool key = store_.key().has_value();
         if (!key || counted.mine > k_parallel) {
             close(socket);
             result.end = ServeResult::End::refused;
@@ -67,7 +67,7 @@ ServeResult Responder::serve(int socket, const std::string& peer) noexcept {
             return result;
         }
         Channel channel = Channel::accept(socket, params_.timeout_ms);
-        return exchange(channel, peer, *key);
+        return talk(channel, peer);
     } catch (const std::exception& e) {
         result.end = ServeResult::End::broken;
         result.text = peer + ": " + e.what();
@@ -75,14 +75,28 @@ ServeResult Responder::serve(int socket, const std::string& peer) noexcept {
     }
 }
 
-ServeResult Responder::exchange(Channel& channel, const std::string& peer,
+ServeResult Responder::talk(Line& line, const std::string& peer) noexcept {
+    ServeResult result;
+    try {
+        auto key = store_.key();
+        if (key) return exchange(line, peer, *key);
+        result.end = ServeResult::End::refused;
+        result.text = peer + ": no key is set";
+    } catch (const std::exception& e) {
+        result.end = ServeResult::End::broken;
+        result.text = peer + ": " + e.what();
+    }
+    return result;
+}
+
+ServeResult Responder::exchange(Line& line, const std::string& peer,
                                 const KeyStore::Key& key) {
     ServeResult result;
-    std::string hello_theirs = channel.receive(Frame::hello, k_small_frame);
+    std::string hello_theirs = line.receive(Frame::hello, k_small_frame);
     result.peer = Hello::from_json(json::parse_object(hello_theirs));
     if (int64_t wait = store_.wait_ms()) {
         std::string seconds = std::to_string((wait + 999) / 1000);
-        refuse(channel, Code::too_many_requests,
+        refuse(line, Code::too_many_requests,
                "A wrong activation key was tried a moment ago; try again in " + seconds + " s",
                static_cast<int>(store_.tries_left()));
         result.end = ServeResult::End::refused;
@@ -94,17 +108,17 @@ ServeResult Responder::exchange(Channel& channel, const std::string& peer,
     json::object said = mine.to_json();
     said["salt"] = hex(key.salt);
     std::string hello_mine = json::text(said);
-    channel.send(Frame::hello, hello_mine);
+    line.send(Frame::hello, hello_mine);
 
     crypto::Spake2 spake(crypto::Spake2::Side::b, k_initiator, k_responder, key.scalar);
-    spake.receive(channel.receive(Frame::share, k_small_frame),
-                  channel.binding() + crypto::sha256(hello_theirs + hello_mine));
-    channel.send(Frame::share, spake.share());
-    std::string confirmation = channel.receive(Frame::confirm, k_small_frame);
+    spake.receive(line.receive(Frame::share, k_small_frame),
+                  line.binding() + crypto::sha256(hello_theirs + hello_mine));
+    line.send(Frame::share, spake.share());
+    std::string confirmation = line.receive(Frame::confirm, k_small_frame);
     // The try is spent, durably, before the answer can be known: neither parallel connections nor
     // pulling the plug give a guess for free.
     if (!store_.take_try(key, peer)) {
-        refuse(channel, Code::too_many_requests, "No try is left for this activation key now", -1,
+        refuse(line, Code::too_many_requests, "No try is left for this activation key now", -1,
                "Set a new activation key");
         result.end = ServeResult::End::refused;
         result.text = peer + ": no try left";
@@ -113,7 +127,7 @@ ServeResult Responder::exchange(Channel& channel, const std::string& peer,
     if (!spake.confirm(confirmation)) {
         store_.wipe_if_over();
         unsigned left = store_.tries_left();
-        refuse(channel, Code::login_failed, "The activation keys do not match",
+        refuse(line, Code::login_failed, "The activation keys do not match",
                static_cast<int>(left),
                left ? "Check the key" : "Set a new activation key on " + mine.name);
         result.end = ServeResult::End::wrong_key;
@@ -121,20 +135,20 @@ ServeResult Responder::exchange(Channel& channel, const std::string& peer,
         return result;
     }
     store_.give_back(key);
-    channel.send(Frame::confirm, spake.confirmation());
-    store(channel, mine, result);
+    line.send(Frame::confirm, spake.confirmation());
+    store(line, mine, result);
     result.text = peer + ": " + result.text;
     return result;
 }
 
-void Responder::store(Channel& channel, const Hello& mine, ServeResult& result) {
+void Responder::store(Line& line, const Hello& mine, ServeResult& result) {
     std::lock_guard lock(installing_);
     Requests requests = credentials_.prepare(mine.name, mine.uuid);
     // Certificates are issued by another process over there: longer than a plain answer.
-    channel.extend(2 * params_.timeout_ms);
-    channel.send(Frame::csr, json::object{{"identity", requests.identity},
+    line.extend(2 * params_.timeout_ms);
+    line.send(Frame::csr, json::object{{"identity", requests.identity},
                                           {"sealing", requests.sealing}});
-    json::object o = json::parse_object(channel.receive(Frame::cert, k_large_frame));
+    json::object o = json::parse_object(line.receive(Frame::cert, k_large_frame));
     Issued issued;
     issued.identity_cert_pem = json::get_string(o, "identity");
     issued.sealing_cert_pem = json::get_string(o, "sealing");
@@ -152,13 +166,13 @@ void Responder::store(Channel& channel, const Hello& mine, ServeResult& result) 
         credentials_.install(issued);
         store_.set_enrolled(true);
     } catch (const Error& e) {
-        refuse(channel, e.code(), "The certificates were not accepted: " + e.message());
+        refuse(line, e.code(), "The certificates were not accepted: " + e.message());
         throw;
     }
     result.end = ServeResult::End::enrolled;
     result.deployment = issued.deployment_id;
     result.text = "enrolled in deployment " + issued.deployment_id;
-    channel.send(Frame::done, json::object{});
+    line.send(Frame::done, json::object{});
 }
 
 }  // namespace mds::enrol

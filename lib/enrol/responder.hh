@@ -12,7 +12,7 @@
 
 namespace mds::enrol {
 
-class Channel;
+class Line;
 
 /// How one connection to the responder ended.
 struct ServeResult {
@@ -62,10 +62,12 @@ class Responder {
 
     /// Serves one accepted connection to its end and closes it. Blocks; never throws.
     ServeResult serve(int socket, const std::string& peer_address) noexcept;
+    /// The same on a line that is there: the whole conversation with one initiator. Never throws.
+    ServeResult talk(Line& line, const std::string& peer_address) noexcept;
 
   private:
-    ServeResult exchange(Channel& channel, const std::string& peer, const KeyStore::Key& key);
-    void store(Channel& channel, const Hello& mine, ServeResult& result);
+    ServeResult exchange(Line& line, const std::string& peer, const KeyStore::Key& key);
+    void store(Line& line, const Hello& mine, ServeResult& result);
 
     Params params_;
     KeyStore store_;

@@ -15,7 +15,7 @@
 #include "base/text.hh"
 #include "enrol/initiator.hh"
 #include "enrol/responder.hh"
-#include "pki/issue.hh"
+#include "enrol_peer.hh"
 
 // Both ends of an enrolment on the loopback interface.
 namespace mds::test {
@@ -48,14 +48,10 @@ struct Listener {
 };
 
 inline const std::string k_key = "tokyo-key-42";
-inline const std::string k_uuid = "0190a000-0000-7000-8000-000000000001";
-inline const std::string k_deployment = "7f3a00000000abcd";
 
 struct Bench {
     Folder folder;
-    int64_t now = wall_ms();
-    pki::Issuer root = pki::Issuer::make_root(k_deployment, "acme-msp", now);
-    pki::Issuer servers = root.make_authority(pki::Kind::servers_ca, "servers", "", now);
+    Authority authority;
     enrol::Hello theirs{"secondary", "tokyo-mds-01", k_uuid, "0.1.0", "test", 0, "", ""};
     Listener listener;
     std::unique_ptr<enrol::Responder> responder;
@@ -73,19 +69,7 @@ struct Bench {
     }
     enrol::Issued issue(const enrol::Requests& requests, const enrol::Hello& peer) {
         ++issued;
-        pki::Subject subject{peer.name, peer.uuid, {}, {}, {}};
-        enrol::Issued out;
-        auto one = [&](pki::Kind kind, const std::string& csr) {
-            return servers.issue(kind, pki::Request::from_pem(csr), subject, now).pem();
-        };
-        out.identity_cert_pem = one(pki::Kind::server, requests.identity);
-        out.sealing_cert_pem = one(pki::Kind::sealing, requests.sealing);
-        out.chain_pem = servers.certificate().pem();
-        out.root_pem = root.certificate().pem();
-        out.deployment_id = k_deployment;
-        out.deployment_name = "acme-msp";
-        out.members_json = R"([{"name":"london-mds-01"}])";
-        return out;
+        return authority.issue(requests, peer);
     }
     enrol::InitiatorParams params() {
         enrol::InitiatorParams p;

@@ -75,7 +75,7 @@ TEST(Relay, AResponderThatDoesNotKnowTheKeyGetsNoCertificate) {
     EXPECT_EQ(b.issued, 0);
 }
 
-TEST(Relay, ReflectedMessagesAreRefused) {
+TEST(Relay, T_5_ReflectedMessagesAreRefused) {
     Bench b;
     test::Listener mirror;
     std::thread attacker([&] {
@@ -100,7 +100,7 @@ TEST(Relay, ReflectedMessagesAreRefused) {
     EXPECT_EQ(b.issued, 0);
 }
 
-TEST(Attack, BadSharesCostNoTryBecauseTheyTestNoKey) {
+TEST(Attack, T_5_BadSharesCostNoTryBecauseTheyTestNoKey) {
     Bench b;
     for (const std::string& share :
          {std::string(), std::string(1, '\0'), std::string(65, '\0'), "\x04" + std::string(64, '\1'),
@@ -115,7 +115,7 @@ TEST(Attack, BadSharesCostNoTryBecauseTheyTestNoKey) {
     EXPECT_EQ(b.responder->tries_left(), 5u);
 }
 
-TEST(Attack, FramesOutOfOrderOrTwiceEndTheConnection) {
+TEST(Attack, T_5_FramesOutOfOrderOrTwiceEndTheConnection) {
     Bench b;
     for (Frame first : {Frame::share, Frame::confirm, Frame::csr, Frame::cert, Frame::done,
                         static_cast<Frame>(0), static_cast<Frame>(99)}) {
@@ -135,7 +135,7 @@ TEST(Attack, FramesOutOfOrderOrTwiceEndTheConnection) {
     EXPECT_EQ(b.responder->tries_left(), 5u);
 }
 
-TEST(Attack, ParallelGuessesCountAllTheSame) {
+TEST(Attack, T_5_ParallelGuessesCountAllTheSame) {
     Bench b;
     std::string scalar = crypto::Spake2::scalar(std::string(40, 'g'));
     auto guess = [&] {
