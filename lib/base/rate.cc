@@ -1,22 +1,22 @@
-#include "rate.hh"
+#include "base/rate.hh"
 
 #include <arpa/inet.h>
 
 #include <algorithm>
 
-namespace mds::crl {
+namespace mds {
 namespace {
 
 constexpr int64_t k_forget_ms = 10'000;
 constexpr size_t k_network_bytes = 8;  // a /64
+
+}  // namespace
 
 std::string network_of(const std::string& address) {
     in6_addr raw;
     if (inet_pton(AF_INET6, address.c_str(), &raw) != 1) return address;
     return {reinterpret_cast<const char*>(&raw), k_network_bytes};
 }
-
-}  // namespace
 
 double Rate::now_has(const Left& left, int64_t now_ms) const {
     double gained = static_cast<double>(now_ms - left.at_ms) / 1000 * per_second_;
@@ -39,4 +39,4 @@ bool Rate::allow(const std::string& address, int64_t now_ms) {
     return true;
 }
 
-}  // namespace mds::crl
+}  // namespace mds

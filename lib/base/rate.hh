@@ -4,10 +4,13 @@
 #include <string>
 #include <unordered_map>
 
-namespace mds::crl {
+namespace mds {
 
-/// How often one address may ask: `per_second` on average, `burst` at once. The addresses of one IPv6 /64
-/// count as one.
+/// The address as limits count it: those of one IPv6 /64 are one.
+std::string network_of(const std::string& address);
+
+/// How often one address, or who else has a name, may ask: `per_second` on average, `burst` at once. The
+/// addresses of one IPv6 /64 count as one.
 class Rate {
   public:
     Rate(double per_second, double burst) : per_second_(per_second), burst_(burst) {}
@@ -30,4 +33,4 @@ class Rate {
     std::unordered_map<std::string, Left> left_;
 };
 
-}  // namespace mds::crl
+}  // namespace mds

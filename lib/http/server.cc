@@ -16,11 +16,14 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <type_traits>
 #include <vector>
 
+#include "base/clock.hh"
 #include "base/error.hh"
+#include "base/rate.hh"
 #include "log/log.hh"
 
 namespace mds::http {
@@ -86,6 +89,7 @@ struct Worker {
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     Impl(asio::io_context& io_context, int fd, const Limits& l, Handler h)
         : io(io_context), acceptor(io_context), limits(l), handler(std::move(h)) {
+        if (l.handshakes_per_second > 0) pace.emplace(l.handshakes_per_second, l.handshakes_per_second);
         for (int i = 0; i < std::max(1, l.threads); ++i) workers.push_back(std::make_unique<Worker>());
         sockaddr_storage address{};
         socklen_t size = sizeof address;
@@ -109,6 +113,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     std::atomic<size_t> open = 0;
     std::mutex addresses_lock;
     std::map<std::string, size_t> addresses;
+    std::optional<Rate> pace;
     std::atomic<uint64_t> served = 0;
     bool stopped = false;
 };
@@ -233,6 +238,9 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
         request.sid = std::string(message["X-chkp-sid"]);
         request.user_agent = std::string(message[bhttp::field::user_agent]);
         request.if_none_match = std::string(message[bhttp::field::if_none_match]);
+        request.host = std::string(message[bhttp::field::host]);
+        request.origin = std::string(message[bhttp::field::origin]);
+        request.fetch_site = std::string(message["Sec-Fetch-Site"]);
         head_ = message.method() == bhttp::verb::head;
         request.body = std::move(message.body());
         request.remote_address = remote_;
@@ -315,13 +323,14 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
     bool head_ = false;
 };
 
-void configure(asio::ssl::context& tls, const std::string& certificate, const std::string& key) {
+void configure(asio::ssl::context& tls, const std::string& certificate, const std::string& key,
+               bool tls_1_2) {
     boost::system::error_code error;
     tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
                     asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
                     asio::ssl::context::no_tlsv1_1 | asio::ssl::context::single_dh_use);
     SSL_CTX* context = tls.native_handle();
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_min_proto_version(context, tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
     SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
     SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384");
     // Sessions are resumed from the memory of this process alone: a ticket that the client carries
@@ -379,6 +388,10 @@ void Server::Impl::accept() {
 
 bool Server::Impl::enter(const std::string& address) {
     if (open >= limits.connections) return false;
+    if (pace) {
+        std::lock_guard lock(addresses_lock);
+        if (!pace->allow(address, mono_ms())) return false;
+    }
     if (limits.connections_per_address != 0) {
         std::lock_guard lock(addresses_lock);
         size_t& count = addresses[address];
@@ -419,7 +432,7 @@ void Server::ask_for_certificates(const std::string& authorities_pem) {
     // Another context and with it another memory of sessions: one that began before could be resumed without
     // the question.
     auto fresh = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
-    configure(*fresh, impl_->certificate, impl_->key);
+    configure(*fresh, impl_->certificate, impl_->key, impl_->limits.tls_1_2);
     if (!authorities_pem.empty()) ask(*fresh, authorities_pem);
     impl_->tls = std::move(fresh);
 }

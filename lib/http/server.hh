@@ -18,6 +18,8 @@ struct Request {
     /// DER of the certificate whose key the client proved to have in the handshake; empty = none. Who issued
     /// it, its dates and revocation are the handler's matter.
     std::string client_certificate;
+    /// What a browser says of the page that asks: Host, Origin, Sec-Fetch-Site.
+    std::string host, origin, fetch_site;
     std::string remote_address, local_address;
     uint16_t local_port = 0;
 };
@@ -42,12 +44,16 @@ struct Limits {
     size_t connections = 1000;
     /// Of one address; 0 = as many as there may be.
     size_t connections_per_address = 0;
+    /// New ones of one address (IPv6: /64) per second; those beyond are closed. 0 = as many as come.
+    int handshakes_per_second = 0;
+    /// TLS 1.2 too (ECDHE and AEAD suites), for clients that have no 1.3 (K-12).
+    bool tls_1_2 = false;
     /// Threads for TLS, handshakes and records, or for framing alone.
     int threads = 2;
 };
 
 /// The handler runs on the loop of `io`; TLS and framing on threads of the server's own.
-/// HTTP/1.1 with TLS 1.2 and 1.3, or plain; keep-alive, bodies with Content-Length; HEAD is answered as GET
+/// HTTP/1.1 with TLS 1.3 (and 1.2 where that is allowed), or plain; keep-alive, bodies with Content-Length; HEAD is answered as GET
 /// would be, without the body. Clients that handshake and
 /// leave are served quietly; one that dribbles holds nothing but its own connection. Every error is
 /// JSON {code, message}.

@@ -353,7 +353,7 @@ void WorkspaceImpl::drop_old() {
         work.sql("DELETE FROM task WHERE start_ms<? AND status<>'in progress'");
     tasks.bind(1, time - k_keep_tasks_ms);
     tasks.exec();
-    drop_old_audit(time);
+    audit.drop_old(time);
     parked.drop_old(time);
     // The log of revisions keeps what was published; these rows only answer show-session.
     auto old = work.sql(
@@ -414,6 +414,17 @@ json::object Workspace::open_session(const json::object& request) {
         }
     }
     int timeout = timeout_from(request);
+    // The local superuser has no account: he gets in when everybody else is too many.
+    auto account = Uid::parse(json::get_string(request, "user-uid"));
+    if (account && !account->is_nil()) {
+        auto mine = std::count_if(impl.sids.begin(), impl.sids.end(),
+                                  [&](const auto& one) { return one.second->user == user; });
+        if (static_cast<size_t>(mine) >= impl.settings.sessions_per_account) {
+            throw Error(Code::too_many_requests,
+                        "'" + user + "' has " + std::to_string(mine) + " sessions here.")
+                .refusal("", "log out of one, or wait until one ends");
+        }
+    }
     if (!session) {
         if (impl.sids.size() >= k_most_sessions) {
             throw Error(Code::too_many_requests, "Too many sessions are open.");

@@ -23,6 +23,8 @@ constexpr char k_domain_prefix[] = "org.openmds.Domain1.";
 constexpr int64_t k_wait_ms = 5000;
 // So long after its start it may not know every owner of sessions on this host.
 constexpr int64_t k_young_ms = 60'000;
+// Requests of one session at once, as seconds of its pace.
+constexpr int k_burst = 4;
 
 std::string quote(const std::string& text) {
     std::string out;
@@ -56,6 +58,12 @@ std::string tag_of(const std::string& bus_name) {
     return base64url({reinterpret_cast<const char*>(hash.data()), 6});
 }
 
+/// Sent by a browser for a page of another site (S-6). Other clients send neither header.
+bool is_cross_site(const http::Request& request) {
+    if (!request.fetch_site.empty()) return request.fetch_site != "same-origin" && request.fetch_site != "none";
+    return !request.origin.empty() && request.origin != "https://" + request.host;
+}
+
 std::string path_of(const std::string& owner) {
     return owner == k_core ? "/org/openmds/Core1" : "/org/openmds/Domain1";
 }
@@ -85,7 +93,11 @@ Path Path::parse(const std::string& target) {
     return path;
 }
 
-Router::Router(app::Daemon& daemon) : daemon_(daemon), started_ms_(mono_ms()) {}
+Router::Router(app::Daemon& daemon)
+    : daemon_(daemon),
+      requests_(daemon.config().get_int("Api.RequestsPerSecond"),
+                k_burst * daemon.config().get_int("Api.RequestsPerSecond")),
+      started_ms_(mono_ms()) {}
 
 void Router::start() {
     // Only names of this suite: on a busy host others come and go all the time.
@@ -174,6 +186,9 @@ void Router::handle(http::Request request, std::function<void(http::Response)> t
     if (request.method != "POST") {
         return then(error(405, "err_bad_url", "Commands are sent with POST"));
     }
+    if (is_cross_site(request)) {
+        return then(error(403, "err_forbidden", "A page of another site may not send commands"));
+    }
     if (path.command == "login") {
         return send(k_core, {std::move(request), std::move(path), std::move(then), 0}, [] {});
     }
@@ -182,6 +197,9 @@ void Router::handle(http::Request request, std::function<void(http::Response)> t
                           "Missing header: [X-chkp-sid]"));
     }
     std::string sid = request.sid;
+    if (!requests_.allow(sid, mono_ms())) {
+        return then(error(429, "err_too_many_requests", "Too many requests in a given amount of time"));
+    }
     if (tags_.find(sid.substr(0, 8)) == tags_.end()) {
         // After a start of the host its owner may not have appeared yet: "wrong session" would make the
         // client begin another one, and what is in this one would be left behind.

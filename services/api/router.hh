@@ -7,6 +7,7 @@
 #include <string>
 
 #include "app/daemon.hh"
+#include "base/rate.hh"
 #include "http/server.hh"
 
 namespace mds::api {
@@ -61,6 +62,8 @@ class Router {
         bool busy = false;
     };
     std::map<std::string, Lane> lanes_;
+    /// Requests of each session.
+    Rate requests_;
     /// Requests whose owner is restarting.
     std::deque<std::pair<std::string, Job>> waiting_;
     /// Requests of sessions whose owner was not seen since the start, while that is young.

@@ -38,6 +38,8 @@ Service::Service(app::Daemon& daemon)
     int fd = listening_socket(daemon.config(), port_);
     http::Limits limits;
     limits.body_bytes = static_cast<size_t>(daemon.config().get_int("Api.MaxBodyMiB")) << 20;
+    limits.handshakes_per_second = daemon.config().get_int("Api.HandshakesPerSecond");
+    limits.tls_1_2 = daemon.config().get_int("Api.Tls12") != 0;
     limits.idle_s = daemon.config().get_int("Api.IdleSeconds");
     server_ = std::make_unique<http::Server>(
         daemon.io(), fd, certificate_, key, limits,

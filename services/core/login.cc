@@ -108,11 +108,7 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
     }
     std::string password = json::get_string(body, "password");
     // Keys have no name to count by: their failures count together.
-    auto& failures = login_failures_[fold(login->user)];
-    if (mono_ms() - failures.first > 60'000) failures = {mono_ms(), 0};
-    if (failures.second >= daemon_.config().get_int("Api.LoginFailuresPerMinute")) {
-        throw Error(Code::too_many_requests, "Too many requests in a given amount of time");
-    }
+    login_guard_.admit(login->user, login->client_value("remote-address"));
     std::string hash;
     system().workspace().inspect([&](mgmt::Call& call) {
         auto view = api_key.empty() ? call.find("administrator", login->user) : owner_of_key(call, api_key);
@@ -128,7 +124,7 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
     login->new_password = json::get_string(body, "new-password");
     if (!api_key.empty()) login->by = "API key";
     // Hashing takes a tenth of a second: never on the loop. A key is random, its hash is quick.
-    daemon_.work([this, login, password, hash, with_key = !api_key.empty()] {
+    login_guard_.hash([this, login, password, hash, with_key = !api_key.empty()] {
         bool good = with_key ? !login->who.name.empty()
                              : crypto::verify_password(password, hash.empty() ? decoy_hash() : hash) &&
                                    !hash.empty();
@@ -137,7 +133,11 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
         }
         daemon_.post([this, login, good] {
             if (!good) login->problem = "wrong user or password";
-            if (!good || login->expires) ++login_failures_[fold(login->user)].second;
+            if (!good || login->expires) {
+                login_guard_.failed(login->user, login->client_value("remote-address"));
+            } else {
+                login_guard_.succeeded(login->user);
+            }
             admit(login);
         });
     });

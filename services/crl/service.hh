@@ -5,7 +5,7 @@
 #include "app/lone.hh"
 #include "http/server.hh"
 #include "pki/crl_folder.hh"
-#include "rate.hh"
+#include "base/rate.hh"
 
 namespace mds::crl {
 

@@ -1,8 +1,8 @@
-#include "rate.hh"
+#include "base/rate.hh"
 
 #include <gtest/gtest.h>
 
-namespace mds::crl {
+namespace mds {
 namespace {
 
 TEST(Rate, ABurstThenThePace) {
@@ -31,4 +31,4 @@ TEST(Rate, WhoIsQuietIsForgotten) {
 }
 
 }  // namespace
-}  // namespace mds::crl
+}  // namespace mds
