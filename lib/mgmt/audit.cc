@@ -1,6 +1,8 @@
 // The trail of what administrators do (management-api.md 12, show-logs type audit): one row of
-// work.db an action. Each server keeps its own.
+// work.db an action, chained (audit_chain.hh). Each server keeps its own.
 #include <map>
+#include <set>
+#include <utility>
 
 #include "log/log.hh"
 #include "mgmt/workspace_impl.hh"
@@ -8,8 +10,10 @@
 namespace mds::mgmt {
 namespace {
 
-/// How many rows are kept, and for how long.
-constexpr int64_t k_most_rows = 200'000, k_keep_ms = 400LL * 24 * 3'600'000;
+/// Rows that wait in memory for a disk that takes them; the journal has those beyond as well.
+constexpr size_t k_most_waiting = 1000;
+/// The other servers are told after so many records at the latest (S-14).
+constexpr int64_t k_checkpoint_records = 1000;
 
 /// Commands that are recorded, with what the row calls them, and the parameter that says on what.
 /// Changes of objects are private until they are published: the publish is recorded, and
@@ -73,27 +77,72 @@ std::string subject_of(const json::object& params, const Recorded& what) {
 
 }  // namespace
 
+void WorkspaceImpl::write_unrecorded() {
+    while (!unrecorded.empty()) {
+        audit.append(unrecorded.front().first, unrecorded.front().second, settings.domain.name);
+        unrecorded.pop_front();
+    }
+    audit_problem.clear();
+}
+
 void Workspace::record(const AuditRow& row) {
+    if (impl_->unrecorded.size() < k_most_waiting) impl_->unrecorded.emplace_back(row, impl_->now());
     try {
-        auto s = impl_->work.sql(
-            "INSERT INTO audit(time_ms,user,ip,application,operation,subject,status,message,"
-            "session,session_name,domain) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
-        s.bind(1, impl_->now());
-        s.bind(2, row.user);
-        s.bind(3, row.ip);
-        s.bind(4, row.application);
-        s.bind(5, row.operation);
-        s.bind(6, row.subject);
-        s.bind(7, row.good ? "Success" : "Failure");
-        s.bind(8, row.message);
-        s.bind(9, row.session.bytes.data(), 16);
-        s.bind(10, row.session_name);
-        s.bind(11, impl_->settings.domain.name);
-        s.exec();
+        impl_->write_unrecorded();
     } catch (const std::exception& error) {
         // What was done is done: the answer must say so.
-        log::error(std::string("audit trail: ") + error.what());
+        impl_->audit_problem = error.what();
+        log::error("audit trail: " + impl_->audit_problem,
+                   {{"MDS_USER", row.user}, {"MDS_OPERATION", row.operation}, {"MDS_SUBJECT", row.subject},
+                    {"MDS_RESULT", row.good ? "Success" : "Failure"}, {"MDS_REASON", row.message},
+                    {"MDS_ADDRESS", row.ip}});
     }
+}
+
+void WorkspaceImpl::require_audit(const Call& call, const CommandFlags& flags) {
+    // What gives up or only looks is no change; without a record of it nothing is hidden.
+    static const std::set<std::string> k_harmless = {"logout", "discard", "disconnect", "login-to-domain",
+                                                     "verify-policy"};
+    bool is_recorded = recorded(call.command()) && !k_harmless.count(call.command());
+    if (!is_recorded && !(flags.write && !unrecorded.empty())) return;
+    try {
+        write_unrecorded();
+        audit.probe();
+    } catch (const std::exception& error) {
+        audit_problem = error.what();
+        throw Error(Code::disk_full, "The audit trail of this server cannot be written (" + audit_problem +
+                                         "); nothing was changed. Reading works.")
+            .refusal("", "make room on the disk of " + settings.server_name + ", then try again");
+    }
+    audit_problem.clear();
+}
+
+void WorkspaceImpl::tick_audit() {
+    if (!unrecorded.empty()) {
+        try {
+            write_unrecorded();
+        } catch (const std::exception& error) {
+            audit_problem = error.what();
+        }
+    }
+    // That of the last time: since then it was flushed, and a power cut does not take it back.
+    AuditHead head = std::exchange(settled, audit.head());
+    if (head.chain.empty()) return;
+    if (head.id == checkpoint.id && head.chain == checkpoint.chain) return;
+    if (now() - checkpoint_at < settings.checkpoint_ms && head.id - checkpoint.id < k_checkpoint_records) return;
+    checkpoint = head;
+    checkpoint_at = now();
+    log::info("audit checkpoint", {{"MDS_DOMAIN", settings.domain.name},
+                                   {"MDS_AUDIT_CHAIN", head.chain},
+                                   {"MDS_AUDIT_RECORD", std::to_string(head.id)},
+                                   {"MDS_AUDIT_HASH", head.hash}});
+}
+
+std::string Workspace::audit_problem() const { return impl_->audit_problem; }
+const AuditHead& Workspace::audit_checkpoint() const { return impl_->checkpoint; }
+
+AuditReport Workspace::check_audit(std::vector<AuditWitness> seen) {
+    return impl_->audit.check(std::move(seen), impl_->now());
 }
 
 void WorkspaceImpl::record(const Session& session, const std::string& operation,
@@ -138,14 +187,6 @@ void WorkspaceImpl::record(const Call& call, const Session& who, const Reply& re
         message = std::to_string(count) + " changes";
     }
     record(who, what->operation, subject_of(call.params(), *what), message, good);
-}
-
-void WorkspaceImpl::drop_old_audit(int64_t time) {
-    auto s =
-        work.sql("DELETE FROM audit WHERE time_ms<?1 OR id<=(SELECT max(id) FROM audit)-?2");
-    s.bind(1, time - k_keep_ms);
-    s.bind(2, k_most_rows);
-    s.exec();
 }
 
 }  // namespace mds::mgmt

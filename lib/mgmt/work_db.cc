@@ -32,7 +32,12 @@ CREATE INDEX IF NOT EXISTS task_start ON task(start_ms);
 CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,
   user TEXT NOT NULL, ip TEXT NOT NULL, application TEXT NOT NULL, operation TEXT NOT NULL,
   subject TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, session BLOB,
-  session_name TEXT NOT NULL, domain TEXT NOT NULL);
+  session_name TEXT NOT NULL, domain TEXT NOT NULL, hash BLOB);
+CREATE TABLE IF NOT EXISTS audit_chain(one INTEGER PRIMARY KEY CHECK(one=1), chain BLOB NOT NULL,
+  base_id INTEGER NOT NULL, base_hash BLOB NOT NULL, probe INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS witness(mds TEXT NOT NULL, log TEXT NOT NULL, chain TEXT NOT NULL,
+  id INTEGER NOT NULL, hash TEXT NOT NULL, time_ms INTEGER NOT NULL, heard_ms INTEGER NOT NULL,
+  key BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(mds, log, chain, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS audit_time ON audit(time_ms);
 CREATE INDEX IF NOT EXISTS task_running ON task(start_ms) WHERE status='in progress';
 CREATE TABLE IF NOT EXISTS parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT,
@@ -72,6 +77,7 @@ WorkDb::WorkDb(const std::string& path)
     database_->exec(k_schema);
     add_column(*database_, "overlay", "base_doc");
     add_column(*database_, "parked", "origin");
+    add_column(*database_, "audit", "hash");
 }
 
 WorkDb::Use WorkDb::sql(const char* text) {

@@ -24,7 +24,8 @@ namespace mds::mgmt {
 ///   task(id BLOB PRIMARY KEY, ...)
 ///   audit(id INTEGER PRIMARY KEY, time_ms, user, ip, application, operation, subject, status,
 ///   ...):
-///          what administrators did, in order
+///          what administrators did, in order; with audit_chain: audit_chain.hh
+///   witness(mds, log, chain, id, ...): heads of the trails of other servers (witness.hh)
 ///   parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT, session_name TEXT,
 ///          time_ms INTEGER, handed_over INTEGER, origin TEXT, PRIMARY KEY(term_id, rev)):
 ///          parked.hh

@@ -21,6 +21,7 @@ WorkspaceImpl::WorkspaceImpl(Workspace& self_, store::PublicDb& db_, WorkDb& wor
       db(db_),
       work(work_),
       parked(work_),
+      audit(work_),
       settings(std::move(s)),
       hooks(std::move(h)),
       addresses(db_),
@@ -183,7 +184,7 @@ std::vector<std::string> Workspace::command_names() const {
     return out;
 }
 
-void WorkspaceImpl::check_allowed(const Call& call, const CommandFlags& flags) const {
+void WorkspaceImpl::check_allowed(const Call& call, const CommandFlags& flags) {
     bool system = settings.domain.type == "mds";
     if (flags.system_only && !system) refuse_system_only(settings.domain, call.command());
     if (flags.not_system && system) refuse_not_system(call.command());
@@ -205,6 +206,7 @@ void WorkspaceImpl::check_allowed(const Call& call, const CommandFlags& flags) c
         }
     }
     if (!flags.permission.empty()) call.require(flags.permission);
+    require_audit(call, flags);
 }
 
 void WorkspaceImpl::begin_write() {
@@ -307,6 +309,9 @@ void WorkspaceImpl::run(const std::shared_ptr<Call>& call, const Registered& wha
 
 namespace {
 
+/// Elements of an array in a request (security.md 7).
+constexpr size_t k_longest_array = 100'000;
+
 const Registered& find_command(const WorkspaceImpl& impl, const std::string& command) {
     auto found = impl.commands.find(command);
     if (found == impl.commands.end()) {
@@ -377,8 +382,9 @@ void Workspace::execute(const std::string& sid, const std::string& command,
         }
         check_version(version);
         what = &find_command(*impl_, command);
-        call = std::make_shared<Call>(*this, std::move(session), command, version,
-                                      json::parse_object(body), client);
+        json::object params = json::parse_object(body);
+        json::require_arrays_of(params, k_longest_array);
+        call = std::make_shared<Call>(*this, std::move(session), command, version, std::move(params), client);
     } catch (const Error& error) {
         then(error_reply(error));
         return;
@@ -503,6 +509,7 @@ void Workspace::tick() {
     int64_t now = impl_->now();
     impl_->drop_old();
     impl_->sweep();
+    impl_->tick_audit();
     impl_->purge_by_schedule();
     std::erase_if(impl_->ended, [&](const auto& e) { return e.second.forget_ms < now; });
 }

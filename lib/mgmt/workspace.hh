@@ -9,6 +9,7 @@
 
 #include "base/ids.hh"
 #include "json/json.hh"
+#include "mgmt/audit_chain.hh"
 #include "mgmt/call.hh"
 #include "mgmt/parked.hh"
 #include "mgmt/work_db.hh"
@@ -36,6 +37,10 @@ struct Settings {
     std::string server_name;
     /// The log of revisions is purged from its begin when it is larger, bytes; 0 = never.
     uint64_t log_bytes = 0;
+    /// Sessions of one administrator that are connected at a time.
+    size_t sessions_per_account = 16;
+    /// So often the head of the audit trail is told to the other servers, at most.
+    int64_t checkpoint_ms = 60'000;
 };
 
 /// A lock that a session of another server holds.
@@ -252,8 +257,16 @@ class Workspace {
     json::object render_task(const TaskInfo& task, model::Level level) const;
 
     // ---- audit.cc ----
-    /// Adds a row to the trail of this server; never throws. Commands record themselves.
+    /// Adds a row to the trail of this server; never throws. Commands record themselves. What cannot be
+    /// written is kept in memory and in the journal, and changes are refused until it is (S-15).
     void record(const AuditRow& row);
+    /// Why the trail cannot be written; empty when it can.
+    std::string audit_problem() const;
+    /// The head of the trail that the other servers are told: renewed by tick() after 60 s or 1000 records
+    /// (Settings::checkpoint_ms).
+    const AuditHead& audit_checkpoint() const;
+    /// AuditChain::check().
+    AuditReport check_audit(std::vector<AuditWitness> seen);
 
     // ---- global.cc ----
     /// In a Domain: {"policy","revision","session","time","by"} of the global policy that is assigned to

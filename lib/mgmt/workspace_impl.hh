@@ -86,7 +86,7 @@ struct WorkspaceImpl {
     // ---- workspace.cc: running commands ----
     void run(const std::shared_ptr<Call>& call, const Registered& what,
              std::function<void(Reply)> then);
-    void check_allowed(const Call& call, const CommandFlags& flags) const;
+    void check_allowed(const Call& call, const CommandFlags& flags);
     /// Runs `f`; all its changes to the session are taken back when it throws. Within another
     /// one it is a part of that.
     template <class F>
@@ -244,7 +244,11 @@ struct WorkspaceImpl {
     /// command may end the session, or go on in another one.
     std::shared_ptr<Session> asked_by(const Call& call) const;
     void record(const Call& call, const Session& who, const Reply& reply);
-    void drop_old_audit(int64_t time);
+    /// Writes what could not be written, in order; throws when it still cannot.
+    void write_unrecorded();
+    /// Throws when this command changes something and the trail cannot be written (S-15).
+    void require_audit(const Call& call, const CommandFlags& flags);
+    void tick_audit();
 
     // ---- commands_*.cc ----
     void register_object_commands();
@@ -276,6 +280,12 @@ struct WorkspaceImpl {
     store::PublicDb& db;
     WorkDb& work;
     Parked parked;
+    AuditChain audit;
+    /// Rows that the disk did not take, with their time; and why.
+    std::deque<std::pair<AuditRow, int64_t>> unrecorded;
+    std::string audit_problem;
+    AuditHead settled, checkpoint;
+    int64_t checkpoint_at = 0;
     Settings settings;
     Hooks hooks;
     AddressIndex addresses;

@@ -124,6 +124,8 @@ struct Server::Impl {
         s.owner_tag = owner_tag(options.bus_name);
         s.catalog = options.catalog;
         s.server_name = options.config.self.name;
+        s.sessions_per_account = static_cast<size_t>(daemon.config().get_int("Session.PerAccount"));
+        s.checkpoint_ms = int64_t{1000} * daemon.config().get_int("Audit.CheckpointSeconds");
         s.log_bytes = uint64_t{1 << 20} * static_cast<uint64_t>(daemon.config().get_int("Sync.LogMiB"));
         return s;
     }
@@ -309,6 +311,16 @@ struct Server::Impl {
         warm = true;
     }
 
+    /// The head of the audit trail goes to the other servers with the status.
+    void tell_audit() {
+        const mgmt::AuditHead& head = workspace.audit_checkpoint();
+        std::string now = head.chain + std::to_string(head.id) + workspace.audit_problem();
+        if (now == audit_told) return;
+        audit_told = now;
+        status_dirty = true;
+        soon();
+    }
+
     /// A server that nobody asks anything keeps no caches: there are hundreds on a host.
     void rest() {
         constexpr int64_t k_quiet_ms = 60'000;
@@ -342,6 +354,7 @@ struct Server::Impl {
     ServerObjects server_objects;
     repl::Role was = repl::Role::starting;
     bool status_dirty = true;
+    std::string audit_told;
     struct Unconfirmed {
         uint64_t rev = 0;
         Uid term;
@@ -380,6 +393,7 @@ void Server::start() {
         auto impl = weak.lock();
         if (!impl) return k_idle_upkeep_ms;
         impl->workspace.tick();
+        impl->tell_audit();
         if (auto flush = impl->work.flush()) impl->env.in_background(std::move(flush), [] {});
         impl->rest();
         return impl->workspace.idle() ? k_idle_upkeep_ms : k_upkeep_ms;
@@ -503,6 +517,8 @@ json::object Server::status() const {
                         {"term-cause", term.cause},
                         {"term-by", term.by},
                         {"term-since", term.time_ms},
+                        {"audit", impl_->workspace.audit_checkpoint().to_json()},
+                        {"audit-problem", impl_->workspace.audit_problem()},
                         {"sessions", std::move(sessions)},
                         {"peers", std::move(peers)}};
 }

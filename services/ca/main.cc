@@ -1,14 +1,14 @@
 // mds-ca: the authorities, without a network (docs/architecture.md).
-#include <sys/mman.h>
-#include <sys/prctl.h>
-
 #include "app/daemon.hh"
 #include "bus.hh"
+#include "crypto/secret.hh"
+#include "log/log.hh"
 
 int main(int argc, char** argv) {
-    // Keys stay out of dumps and, where the limit allows it, out of swap.
-    prctl(PR_SET_DUMPABLE, 0);
-    mlockall(MCL_CURRENT | MCL_FUTURE);
+    // Keys stay out of dumps and out of swap (K-20).
+    if (!mds::crypto::protect_process()) {
+        mds::log::warning("the memory of mds-ca cannot be locked (LimitMEMLOCK=): keys may get into swap");
+    }
     mds::app::Description description;
     description.word = "ca";
     description.summary = "Certificate authorities of the deployment; no network.";

@@ -195,7 +195,7 @@ void Service::register_administrator_commands() {
     admins.description = "Lets an administrator with too many failed logins try again at once";
     w.add_command("unlock-administrator", [this](mgmt::Call& call) {
         call.only({"name", "uid"});
-        login_failures_.erase(fold(call.object("administrator").name));
+        login_guard_.unlock(call.object("administrator").name);
         return json::object{{"message", "OK"}};
     }, admins);
 }

@@ -51,6 +51,7 @@ void Service::on_message(const Uid& mds, uint16_t kind, const std::string& paylo
             catch_up_authority(mds, message);
             catch_up_revocations(mds, message);
             catch_up_lists(mds, message);
+            witness(mds, message);
             grid_->heard(mds, std::move(message));
         } else if (kind == k_revocations) {
             auto sender = find_mds(mds.text());
@@ -106,6 +107,12 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
                             json::get_object(message, "request"), then);
         } else if (op == "assign-global") {
             take_global_assignment(message, then);
+        } else if (op == "audit-seen") {
+            auto of = Uid::parse(json::get_string(message, "mds"));
+            if (!of) throw Error(Code::invalid_parameter, "no server is named");
+            then(mgmt::ok_reply(audit_seen(*of)));
+        } else if (op == "audit-check") {
+            check_audit_here(json::get_object(message, "seen"), then);
         } else if (op == "backup") {
             backup_step(message, then);
         } else if (op == "former-authority") {

@@ -86,6 +86,7 @@ json::object Grid::beat(bool whole) {
     auto add = [&](const json::object& status) {
         json::object row = status;
         row.erase("sessions");
+        row.erase("audit");
         servers.push_back(std::move(row));
     };
     if (whole) {
@@ -302,6 +303,13 @@ json::object Grid::json() {
             {"why", fmt::format("{} of the five commands are missing", missing.size())},
             {"since", 0},
             {"next", std::move(next)}});
+    }
+    for (const std::string& what : service_.audit_problems()) {
+        problems.push_back(json::object{
+            {"what", what},
+            {"why", "changes are refused until it can be written again; reading works"},
+            {"since", 0},
+            {"next", json::array{"df -h /var/lib/mds"}}});
     }
     std::map<std::string, std::vector<std::string>> not_well;
     for (const Service::DomainRow& d : rows) {

@@ -28,7 +28,7 @@ std::unique_ptr<sdbus::IProxy> proxy_to(bus::Connection& connection, const char*
 Service::Service(app::Daemon& daemon)
     : lists_folder_(std::filesystem::path(daemon.state_folder()).parent_path().string() + "/crl"),
       daemon_(daemon), identity_(Identity::load(daemon.state_folder())),
-      grid_(std::make_unique<Grid>(*this)), started_ms_(mono_ms()) {
+      grid_(std::make_unique<Grid>(*this)), login_guard_(daemon.config()), started_ms_(mono_ms()) {
     std::filesystem::create_directories(daemon.state_folder());
     lists_version_ = lists_folder_.version();
     units_ = UnitControl::make(daemon.bus(), root() + "/servers");
@@ -316,13 +316,20 @@ void Service::heartbeat() {
     if (members_sent_.empty()) set_members();
     // Each beat tells what has changed; everything now and then, should a beat be lost.
     bool all_whole = ++beats_ % k_whole_beats == 0;
-    std::string whole, part = json::text(json::value(grid_->beat(false)));
+    std::string whole;
+    auto beat = [this](bool everything) {
+        json::object o = grid_->beat(everything);
+        o["audit"] = audit_heads(everything);
+        return json::text(json::value(std::move(o)));
+    };
+    std::string part = beat(false);
     for (const repl::Peer& p : system_->config().peers) {
         bool everything = tell_whole_.erase(p.mds) > 0 || all_whole;
-        if (everything && whole.empty()) whole = json::text(json::value(grid_->beat(true)));
+        if (everything && whole.empty()) whole = beat(true);
         system_->send(p.mds, k_heartbeat, everything ? whole : part);
     }
     grid_->told();
+    audit_news_.clear();
     check_watches();
     look_after_backup();
     int64_t now = mono_ms();

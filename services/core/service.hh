@@ -11,7 +11,9 @@
 #include "base/version.hh"
 #include "grid.hh"
 #include "identity.hh"
+#include "login_guard.hh"
 #include "pki/crl_folder.hh"
+#include "pki/signature.hh"
 #include "server/server.hh"
 #include "units.hh"
 
@@ -226,6 +228,26 @@ class Service {
     void promotion_is_done();
     void change_registry(mgmt::Call& call, Then then);
 
+    // audit.cc
+    /// What a heartbeat says of the audit trails here: {"key","heads":[{"log","chain","id","hash","time",
+    /// "signature"}]}; all of them, or those that are further than the last time.
+    json::object audit_heads(bool all);
+    /// Keeps what a member says of its trails (S-14).
+    void witness(const Uid& mds, const json::object& beat);
+    /// Problems of the trails here, for the status of the deployment.
+    std::vector<std::string> audit_problems();
+    void register_audit_commands();
+    /// {"seen":{log:[heads of a server]}} of what this server has witnessed.
+    json::object audit_seen(const Uid& mds);
+    /// Has every trail of this server read and compared.
+    void check_audit_here(const json::object& seen, Then then);
+    /// Worker: all servers, or one.
+    json::object verify_audit(const std::vector<MdsRow>& servers, const std::vector<MdsRow>& witnesses);
+    std::optional<pki::CheckpointKey> audit_key_;
+    /// Signed heads by trail.
+    std::map<std::string, json::object> audit_heads_;
+    std::set<std::string> audit_news_;
+
     // assignments.cc
     void register_assignment_commands();
     /// GA-1 to GA-5.
@@ -423,7 +445,7 @@ class Service {
         int64_t deadline;
     };
     std::map<std::string, Waiting> requests_;
-    std::map<std::string, std::pair<int64_t, int>> login_failures_;
+    LoginGuard login_guard_;
     /// Tasks that end when every server of a Domain is synchronized.
     struct Watch {
         Uid task;

@@ -73,6 +73,16 @@ std::string BusObject::Task(const std::string& id) {
     });
 }
 
+std::string BusObject::CheckAudit(const std::string& text) {
+    return bus::guarded([&] {
+        json::object request = json::parse_object(text);
+        return json::text(service_.server()
+                              .workspace()
+                              .check_audit(mgmt::witnesses_from(json::get_array(request, "seen")))
+                              .to_json());
+    });
+}
+
 void BusObject::Reload() {
     bus::guarded([&] { service_.reload(); });
 }

@@ -36,6 +36,7 @@ class BusObject final
     std::string OpenSession(const std::string& request) override;
     std::string EndSessions(const std::string& request) override;
     std::string HaAction(const std::string& request) override;
+    std::string CheckAudit(const std::string& request) override;
     std::string Task(const std::string& id) override;
     void Reload() override;
     std::string Domain() override;

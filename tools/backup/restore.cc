@@ -139,7 +139,10 @@ void keep_known(const std::string& restored) {
                 transaction.commit();
             }
             if (database.tableExists("audit") && attach(path, database)) {
-                database.exec("INSERT OR IGNORE INTO audit SELECT * FROM old.audit");
+                // Also what it saw of the trails of others, and how its own hangs together.
+                for (const char* table : {"audit", "audit_chain", "witness"}) {
+                    database.exec(fmt::format("INSERT OR IGNORE INTO {0} SELECT * FROM old.{0}", table));
+                }
             }
         } catch (const SQLite::Exception& e) {
             // Damaged, perhaps the reason for all this: the backup counts.

@@ -202,7 +202,9 @@ void Snapshot::take_audit(const std::string& copied, const std::string& path, co
         entries[name] = entry;
     }
     // The open trail itself is not in it; a restore keeps what the machine has.
-    database.exec("DELETE FROM audit");
+    for (const char* table : {"audit", "audit_chain", "witness"}) {
+        if (database.tableExists(table)) database.exec(std::string("DELETE FROM ") + table);
+    }
 }
 
 }  // namespace mds::backup

@@ -123,7 +123,10 @@ void Table::print_csv() const {
     auto line = [](const std::vector<std::string>& cells) {
         for (size_t i = 0; i < cells.size(); ++i) {
             std::string cell = cells[i];
-            // RFC 4180; a leading '=' would be a formula in a spreadsheet.
+            // RFC 4180; what a spreadsheet would take for a formula becomes text.
+            if (!cell.empty() && std::string_view("=+-@\t\r").find(cell[0]) != std::string_view::npos && cell != "-") {
+                cell.insert(0, 1, '\'');
+            }
             bool quote = cell.find_first_of(",\"\r\n") != std::string::npos;
             if (quote) {
                 for (size_t at = 0; (at = cell.find('"', at)) != std::string::npos; at += 2) {
@@ -140,9 +143,7 @@ void Table::print_csv() const {
 }
 
 std::string safe(const std::string& text) {
-    std::string out;
-    for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-    return out;
+    return printable(text);
 }
 
 std::string wrapped(const Options& options, const std::string& first, const std::string& text) {

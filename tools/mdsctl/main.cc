@@ -302,6 +302,13 @@ int main(int argc, char** argv) {
     put_back->add_option("FILE", file)->required();
     put_back->add_flag("--alone", alone, "only this server is restored; it follows the others then");
 
+    CLI::App* audit = app.add_subcommand("audit", "the audit trails");
+    audit->require_subcommand(1);
+    leaf(audit, "verify", "reads them and compares them with what the other servers have seen; exit 3 when "
+                          "one is not as it was written",
+         [&](Client& c) { return mds::ctl::audit_verify(c, o, name); })
+        ->add_option("SERVER", name, "only the trails of this server");
+
     CLI::App* task = app.add_subcommand("task", "tasks")->alias("tasks");
     task->require_subcommand(0, 1);
     task->callback([&] {

@@ -104,6 +104,9 @@ int backup_list(const Options& options, const std::string& directory);
 int backup_verify(const std::string& file);
 int backup_restore(const Options& options, const std::string& file, bool alone);
 
+/// Whether the audit trails of a server, or of all, are what was written. Exit 3 when one is not.
+int audit_verify(Client& client, const Options& options, const std::string& server);
+
 int task_list(Client& client, const Options& options, const std::string& domain);
 int task_show(Client& client, const Options& options, const std::string& domain,
               const std::string& id);
