@@ -20,6 +20,18 @@ ADDRESSES = {"london": "10.77.0.11", "tokyo": "10.77.0.12", "logs": "10.77.0.13"
              "paris": "10.77.0.14"}
 # The hosts of EX-1; Paris is for deployments of three Multi-Domain Servers.
 EX1 = {name: ADDRESSES[name] for name in ("london", "tokyo", "logs")}
+TEST_LIMITS_FILE = "/etc/mds/mds.conf.d/10-tests.conf"
+TEST_LIMITS = """[Api]
+LoginFailures=1000
+AddressFailures=1000
+LoginsPerMinute=1000000
+RequestsPerSecond=1000000
+HandshakesPerSecond=1000000
+[Session]
+PerAccount=1000
+[Audit]
+CheckpointSeconds=1
+"""
 # Addresses of the Domain Servers: London's on .2x, Tokyo's on .3x, the log servers' on .4x.
 DOMAINS = {
     "London": [("London-1", "10.77.0.21", "london", "management server"),
@@ -64,7 +76,11 @@ class Deployment:
 
     def install(self, names=None):
         """apt install of the package on the hosts, in parallel."""
-        self.rig.each([self[n] for n in names or self.wanted], lambda h: h.install(package()))
+        def one(host):
+            # Tests are one administrator at one address who does in a minute what people do in a week.
+            host.write_file(TEST_LIMITS_FILE, TEST_LIMITS)
+            host.install(package())
+        self.rig.each([self[n] for n in names or self.wanted], one)
 
     def answers(self, name, **more):
         """/etc/mds/setup.conf of a host."""

@@ -6,10 +6,11 @@ import json
 import pytest
 
 from rig import wait_until
+from secret_search import Recorder, forms_of_key, forms_of_text, in_command_lines, in_files, in_memory
 from test_ex1 import host, refused
 from test_three_mds import certificate, certificates
 
-NEW_KEY = "9TRW-4KQ2-XM7P-0DZA"
+NEW_KEY, THIRD_KEY = "9TRW-4KQ2-XM7P-0DZA", "B7XK-82QM-TR4W-ZP5N"
 WORDS = "Initialized but trust not established"
 
 
@@ -117,3 +118,37 @@ def test_RS_8_a_log_server_is_connected_anew(synchronized):
     ex1.wait_synchronized("london", "London", 60)
     ex1.wait_well("london")
     assert json.loads(ex1.ctl("logs", "--json status", check=False).stdout)["role"] == "log-server"
+
+
+def test_T_7_T_16_the_private_key_stays_and_the_activation_key_is_nowhere_after_use(synchronized):
+    """Disks, memory and cables of all servers, after an enrolment with a new key."""
+    ex1 = synchronized
+    typed = forms_of_text(THIRD_KEY)
+    ex1["logs"].sh("mdsctl -y trust reset", input=THIRD_KEY + "\n")
+    # While it waits, who has the key is mds-sic, and that in another form.
+    assert in_command_lines(ex1["logs"], typed) == []
+    assert in_files(ex1["logs"], typed) == []
+    with Recorder(ex1, "logs") as recording:
+        ex1["london"].sh("mdsctl trust connect logs", input=THIRD_KEY + "\n")
+        wait_until(lambda: state(ex1, "logs") == "trust established", 30, "the key to be deleted")
+        ex1.wait_synchronized("london", "London", 60)
+    wire = recording.payload()
+    assert b"mds-enrol/1" in wire and len(wire) > 10_000
+    assert not [name for name, form in typed.items() if form in wire or form in recording.bytes()]
+    for name in ("london", "tokyo", "logs"):
+        assert in_files(ex1[name], typed) == [], name
+        assert in_command_lines(ex1[name], typed) == [], name
+        assert in_memory(ex1[name], typed) == [], name
+    # The search finds what is there.
+    key = ex1["logs"].read_file("/var/lib/mds/trust/current/identity.key")
+    forms = forms_of_key(key)
+    assert ("/var/lib/mds/trust/current/identity.key", "base64") in \
+        [(p.replace(ex1["logs"].out("readlink /var/lib/mds/trust/current"), "current"), f)
+         for p, f in in_files(ex1["logs"], forms)]
+    assert "mds-sync" in [process for process, _ in in_memory(ex1["logs"], forms)]
+    for kind in ("identity", "sealing"):
+        forms = forms_of_key(ex1["logs"].read_file(f"/var/lib/mds/trust/current/{kind}.key"))
+        assert not [name for name, form in forms.items() if form in wire or form in recording.bytes()]
+        for name in ("london", "tokyo"):
+            assert in_files(ex1[name], forms) == [], (kind, name)
+            assert in_memory(ex1[name], forms) == [], (kind, name)
