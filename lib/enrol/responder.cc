@@ -5,6 +5,7 @@
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "base/ids.hh"
+#include "base/text.hh"
 #include "crypto/hash.hh"
 #include "crypto/spake2.hh"
 #include "enrol/channel.hh"
@@ -78,14 +79,18 @@ ServeResult Responder::serve(int socket, const std::string& peer) noexcept {
 ServeResult Responder::talk(Line& line, const std::string& peer) noexcept {
     ServeResult result;
     try {
-        auto key = store_.key();
-        if (key) return exchange(line, peer, *key);
-        result.end = ServeResult::End::refused;
-        result.text = peer + ": no key is set";
+        if (auto key = store_.key()) {
+            result = exchange(line, peer, *key);
+        } else {
+            result.end = ServeResult::End::refused;
+            result.text = peer + ": no key is set";
+        }
     } catch (const std::exception& e) {
         result.end = ServeResult::End::broken;
         result.text = peer + ": " + e.what();
     }
+    // With what the other end has sent in it, and it goes into the log.
+    result.text = printable(result.text);
     return result;
 }
 

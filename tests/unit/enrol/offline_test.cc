@@ -177,7 +177,9 @@ TEST(Offline, T_4_WhoReadsAlongInTheMiddleCannotTestTheTrueKeyLater) {
         guesser.join();
         EXPECT_EQ(confirms(own, guess, secret, own.binding_a), right);
         // The connection of a wrong guess tests no other key, also not the true one.
-        if (!right) EXPECT_FALSE(confirms(own, key.scalar, secret, own.binding_a));
+        if (!right) {
+            EXPECT_FALSE(confirms(own, key.scalar, secret, own.binding_a));
+        }
     }
     EXPECT_EQ(b.issued, 0);
 }
