@@ -165,7 +165,7 @@ def test_CS_1_RF_23_a_server_that_is_down_stops_it(four, orphans):
                "no-active", 30, "Paris to serve D")
 
 
-def test_PR_4_PR_6_RD_1_RD_4_RD_7_FR_1_one_command_puts_another_in_its_place(four, orphans):
+def test_T_8_PR_4_PR_6_RD_1_RD_4_RD_7_FR_1_one_command_puts_another_in_its_place(four, orphans):
     plan = {d["domain"]: (d["action"], d["server"])
             for d in four.ctl_json("tokyo", "promote --plan")["domains"]}
     assert plan["Global"] == ("take-over", "tokyo") and plan["B"] == ("take-over", "tokyo")
@@ -184,6 +184,12 @@ def test_PR_4_PR_6_RD_1_RD_4_RD_7_FR_1_one_command_puts_another_in_its_place(fou
         four.wait_role(name, domain, "active", 10)
     assert time.monotonic() - begin < 60
     assert role(four, "tokyo") == "primary"
+    # T-8: every link that can be up is, within 10 s of it, and nobody typed a key.
+    linked = time.monotonic()
+    rest = {"tokyo", "paris", "logs"}
+    wait_until(lambda: all({s["name"] for s in four.ctl_json(n, "server list") if s["state"] == "running"} >= rest
+                           for n in rest), 10, "all links of those that are left")
+    assert time.monotonic() - linked < 10
     wait_until(lambda: all([s["role"] for s in four.ctl_json(n, "server list") if s["name"] == "tokyo"]
                            == ["primary"] for n in ("tokyo", "paris", "logs")), 10, "all to know")
     # Everything is writable: Domains, the Global Domain, the system data.
@@ -230,7 +236,7 @@ def test_FP_1_the_promoted_server_is_restarted_and_is_the_primary(four):
     api.close()
 
 
-def test_FR_3_CA_10_the_old_primary_returns_hands_over_what_only_it_has_and_is_fenced(four):
+def test_T_8_FR_3_CA_10_the_old_primary_returns_hands_over_what_only_it_has_and_is_fenced(four):
     four.power_back("london")
     wait_until(lambda: role(four, "london") == "secondary", 30, "London to hear of it")
     holder = next(n for n in ("tokyo", "paris") if four.ha(n, "A").get("role") == "active")

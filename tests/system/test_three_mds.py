@@ -174,7 +174,7 @@ def test_every_certificate_is_renewed_through_a_year_without_a_hand_on_it(three)
     assert "is the first to end, on 20" in screen, screen
 
 
-def test_a_revoked_server_is_cut_off_everywhere_within_seconds(three):
+def test_T_13_a_revoked_server_is_cut_off_everywhere_within_seconds(three):
     serial = certificate(three, "paris")["serial"]
     three["london"].sh(f"busctl call org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1 Revoke ss "
                        f"{serial} key-compromise")
@@ -184,7 +184,7 @@ def test_a_revoked_server_is_cut_off_everywhere_within_seconds(three):
         row = three.peer(name, "B", "paris")
         return row.get("sync-status") == "trust-missing" and "revoked" in row["reason"]
     wait_until(lambda: cut("london") and cut("tokyo"), 20, "Paris to be cut off")
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 5 + 1  # mdsctl asks for the time it takes
     # The others go on with each other.
     assert three.peer("london", "B", "tokyo")["sync-status"] == "synchronized"
     # A list that is older is not taken back, whoever gives it.

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sqlite3
+import subprocess
 import tarfile
 import uuid
 
@@ -180,12 +181,99 @@ def altered(d, city, change):
     ("a way out", lambda n, d: [("../../etc/passwd", d)] if n.endswith("identity.json") else [(n, d)],
      "not listed"),
 ])
-def test_a_backup_that_was_altered_is_refused(kept, case, change, said):
+def test_T_33_a_backup_that_was_altered_is_refused(kept, case, change, said):
     file = altered(kept, "london", change)
     for command in (f"mdsctl backup verify {file}", f"mdsctl -y backup restore --alone {file}"):
         done = kept["london"].sh(command, check=False)
         assert done.returncode != 0 and said in done.stderr, (case, done)
     assert kept["london"].out("systemctl is-active mds-core.service").strip() == "active"
+
+
+def odd_entry(d, kind, **more):
+    """A copy of a backup whose identity.json is an entry of another kind, or has another size."""
+    raw, out = d["london"].path(d.files["london"]), d["london"].path("/root/altered.tar")
+    with tarfile.open(raw) as source, tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as target:
+        for member in source.getmembers():
+            if member.name.endswith("identity.json"):
+                member.type, member.size = kind, 0
+                for name, value in more.items():
+                    setattr(member, name, value)
+                target.addfile(member)
+            else:
+                target.addfile(member, source.extractfile(member) if member.isfile() else None)
+    return "/root/altered.tar"
+
+
+@pytest.mark.parametrize("kind,more", [
+    (tarfile.SYMTYPE, {"linkname": "/etc/shadow"}), (tarfile.SYMTYPE, {"linkname": "../../../../etc/shadow"}),
+    (tarfile.LNKTYPE, {"linkname": "/etc/shadow"}), (tarfile.LNKTYPE, {"linkname": "state/../../../etc/shadow"}),
+    (tarfile.CHRTYPE, {"devmajor": 1, "devminor": 1}), (tarfile.FIFOTYPE, {}), (tarfile.DIRTYPE, {})],
+    ids=["link", "link-up", "hard-link", "hard-link-up", "device", "fifo", "folder"])
+def test_T_33_entries_of_another_kind_than_listed_are_refused(kept, kind, more):
+    file = odd_entry(kept, kind, **more)
+    shadow = kept["london"].out("stat -c '%i %h %s %Y' /etc/shadow")
+    for command in (f"mdsctl backup verify {file}", f"mdsctl -y backup restore --alone {file}"):
+        done = kept["london"].sh(command, check=False)
+        assert done.returncode != 0 and "cannot be used" in done.stderr, done
+    assert kept["london"].out("stat -c '%i %h %s %Y' /etc/shadow") == shadow
+    assert kept["london"].out("systemctl is-active mds-core.service").strip() == "active"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.pem", "identity.json", "extra"])
+def test_T_33_ten_gigabytes_of_zeros_are_not_read(kept, name):
+    """An entry whose head says 10 GiB; the file of it is a hole."""
+    raw, out = kept["london"].path(kept.files["london"]), kept["london"].path("/root/altered.tar")
+    bomb = 10 << 30
+    with tarfile.open(raw) as source, open(out, "wb") as file:
+        for member in source.getmembers():
+            data = source.extractfile(member).read() if member.isfile() else b""
+            if member.name.endswith(name):
+                member.size = bomb
+                file.write(member.tobuf(tarfile.PAX_FORMAT))
+                file.truncate(file.tell() + bomb + 1024)
+                break
+            file.write(member.tobuf(tarfile.PAX_FORMAT) + data + b"\0" * (-len(data) % 512))
+        else:
+            member = tarfile.TarInfo("state/extra")
+            member.size = bomb
+            file.write(member.tobuf(tarfile.PAX_FORMAT))
+            file.truncate(file.tell() + bomb + 1024)
+    free = int(kept["london"].out("df --output=avail -k / | tail -1"))
+    for command in ("mdsctl backup verify", "mdsctl -y backup restore --alone"):
+        done = kept["london"].sh(f"ulimit -v 1500000; timeout 60 {command} /root/altered.tar", check=False)
+        assert done.returncode not in (0, 124) and "cannot be used" in done.stderr, (name, done)
+    assert int(kept["london"].out("df --output=avail -k / | tail -1")) > free - 200_000
+    assert not kept["london"].out("ls -d /var/lib/mds/restore-* 2>/dev/null || true")
+    kept["london"].sh("rm /root/altered.tar")
+
+
+def test_T_33_a_list_that_a_stranger_has_signed_is_refused(kept, tmp_path):
+    """With the whole chain of another authority, whose names are those of ours."""
+    def openssl(*words, **more):
+        return subprocess.run(["openssl", *words], cwd=tmp_path, check=True, capture_output=True, **more)
+    with tarfile.open(kept["london"].path(kept.files["london"])) as tar:
+        manifest = tar.extractfile("manifest.json").read()
+        ours = tar.extractfile("manifest.pem").read().decode().split("-----END CERTIFICATE-----")[0] + \
+            "-----END CERTIFICATE-----\n"
+    (tmp_path / "ours.pem").write_text(ours)
+    text = openssl("x509", "-in", "ours.pem", "-noout", "-ext", "subjectAltName").stdout.decode()
+    uri = text.split("URI:")[1].split()[0]
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key",
+            "-out", "ca.pem", "-subj", "/CN=Deployment Root", "-days", "30")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "own.key",
+            "-out", "own.csr", "-subj", "/CN=london")
+    (tmp_path / "ext").write_text(f"subjectAltName=URI:{uri}\nbasicConstraints=critical,CA:FALSE\n"
+                                  "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n")
+    openssl("x509", "-req", "-in", "own.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile",
+            "ext", "-out", "own.pem", "-days", "30")
+    (tmp_path / "m").write_bytes(manifest)
+    signature = openssl("dgst", "-sha256", "-sign", "own.key", "m").stdout
+    chain = (tmp_path / "own.pem").read_bytes() + (tmp_path / "ca.pem").read_bytes()
+    new = {"manifest.sig": signature, "manifest.pem": chain}
+    file = altered(kept, "london", lambda n, d: [(n, new.get(n, d))])
+    for command in (f"mdsctl backup verify {file}", f"mdsctl -y backup restore --alone {file}"):
+        done = kept["london"].sh(command, check=False)
+        assert done.returncode != 0 and "not one of this deployment" in done.stderr, done
 
 
 def test_BK_7_another_version_is_refused_RF_35(kept):
@@ -237,7 +325,7 @@ def test_BK_8_one_server_alone_is_behind_and_never_pushes_old_data(kept):
     kept.wait_synchronized("london", "London")
 
 
-def test_BK_1_all_servers_are_restored_together_and_come_up_synchronized(kept, tmp_path):
+def test_BK_1_T_13_all_servers_are_restored_together_and_come_up_synchronized(kept, tmp_path):
     fresh = json.loads(kept["london"].out("mdsctl --json backup create"))
     files = {row["server"]: row["file"] for row in fresh}
     # Revoked after the backup: that is not taken back by a restore (K-19, T-13).
