@@ -17,10 +17,6 @@ void sync_folder(const std::string& path);
 std::string trim(std::string_view text);
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
-/// `text` as one line that a terminal, a log and a bus message can take from a stranger: control
-/// characters (C0, DEL, C1, line and paragraph separators, marks that turn the direction of text) and
-/// bytes that are no UTF-8 become '?'. At most `limit` bytes, whole characters.
-std::string printable(std::string_view text, size_t limit = std::string::npos);
 /// The candidate nearest to `word` within two edits; empty when none is near ("did you mean").
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 

@@ -7,6 +7,7 @@
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "base/ids.hh"
+#include "base/printable.hh"
 #include "base/text.hh"
 
 namespace mds::enrol {

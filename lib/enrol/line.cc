@@ -1,7 +1,7 @@
 #include "enrol/line.hh"
 
 #include "base/error.hh"
-#include "base/text.hh"
+#include "base/printable.hh"
 
 namespace mds::enrol {
 namespace {

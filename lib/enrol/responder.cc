@@ -5,7 +5,7 @@
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "base/ids.hh"
-#include "base/text.hh"
+#include "base/printable.hh"
 #include "crypto/hash.hh"
 #include "crypto/spake2.hh"
 #include "enrol/channel.hh"

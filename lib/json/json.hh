@@ -17,9 +17,6 @@ value parse(std::string_view text);
 /// As parse(), and the document must be an object.
 object parse_object(std::string_view text);
 
-/// Throws Error(payload_too_large) when an array of the document has more than `most` elements.
-void require_arrays_of(const object& o, size_t most);
-
 /// Compact text in the order the members were inserted.
 std::string text(const value& v);
 /// Canonical text: members sorted by key bytes, no white space, numbers in shortest form, so that

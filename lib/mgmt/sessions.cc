@@ -204,6 +204,20 @@ void WorkspaceImpl::save(const Session& session) {
     s.exec();
 }
 
+namespace {
+
+/// As save(); when the disk takes nothing the session goes on in memory (S-15).
+void save_if_possible(WorkspaceImpl& impl, const Session& session) {
+    try {
+        impl.save(session);
+    } catch (const SQLite::Exception& error) {
+        log::error("a session is kept in memory only, until a restart: " + std::string(error.what()),
+                   {{"MDS_USER", session.user}});
+    }
+}
+
+}  // namespace
+
 void WorkspaceImpl::forget(const Session& session) {
     if (!session.transient) {
         auto s = work.sql("DELETE FROM session WHERE uid=?");
@@ -239,10 +253,8 @@ SessionPtr WorkspaceImpl::by_sid(const std::string& sid) {
     session->last_use_ms = time;
     if (time - session->saved_use_ms > k_use_precision_ms) {
         session->saved_use_ms = time;
-        auto s = work.sql("UPDATE session SET last_use_ms=? WHERE uid=?");
-        s.bind(1, time);
-        s.bind(2, session->uid.bytes.data(), 16);
-        s.exec();
+        // A full disk is no reason not to read.
+        save_if_possible(*this, *session);
     }
     return session;
 }
@@ -328,7 +340,7 @@ void WorkspaceImpl::disconnect(Session& session, bool expired) {
         forget(session);
         return;
     }
-    save(session);
+    save_if_possible(*this, session);
     // Nobody reads it now: back to the disk.
     if (!session.publishing) session.overlay.reset();
 }
@@ -454,7 +466,7 @@ json::object Workspace::open_session(const json::object& request) {
     std::string sid = impl.new_sid(*session);
     impl.sessions[session->uid] = session;
     impl.sids[session->sid_hash] = session;
-    impl.save(*session);
+    save_if_possible(impl, *session);
     // S-13: how it was proved who it is.
     std::string by = json::get_string(request, "authentication");
     std::string how = by.empty() ? "" : "by " + by;

@@ -6,6 +6,7 @@
 
 #include "base/clock.hh"
 #include "base/text.hh"
+#include "json/limits.hh"
 #include "log/log.hh"
 #include "mgmt/workspace_impl.hh"
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/printable.hh"
 #include "base/text.hh"
 #include "enrol/initiator.hh"
 #include "enrol/responder.hh"

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/clock.hh"
+#include "base/printable.hh"
 #include "base/text.hh"
 
 namespace mds::ctl {

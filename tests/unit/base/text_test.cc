@@ -1,4 +1,4 @@
-#include "base/text.hh"
+#include "base/printable.hh"
 
 #include <gtest/gtest.h>
 
