@@ -98,7 +98,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     }
     void accept();
     /// Counts a connection; false: it is one too many.
-    bool enter(const std::string& address);
+    /// `here`: it comes from this machine, which has no pace to keep.
+    bool enter(const std::string& address, bool here);
     void leave(const std::string& address);
 
     asio::io_context& io;
@@ -374,7 +375,8 @@ void Server::Impl::accept() {
         if (!error) {
             boost::system::error_code gone;
             std::string remote = text_of(socket.remote_endpoint(gone).address());
-            if (!gone && self->enter(remote)) {
+            bool here = socket.remote_endpoint(gone).address() == socket.local_endpoint(gone).address();
+            if (!gone && self->enter(remote, here)) {
                 if (self->tls) {
                     std::make_shared<Connection<Tls>>(self, std::move(socket), remote)->start();
                 } else {
@@ -386,9 +388,9 @@ void Server::Impl::accept() {
     });
 }
 
-bool Server::Impl::enter(const std::string& address) {
+bool Server::Impl::enter(const std::string& address, bool here) {
     if (open >= limits.connections) return false;
-    if (pace) {
+    if (pace && !here) {
         std::lock_guard lock(addresses_lock);
         if (!pace->allow(address, mono_ms())) return false;
     }

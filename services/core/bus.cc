@@ -12,7 +12,7 @@ const char k_interface[] = "org.openmds.Core1";
 
 /// The polkit action of a management API command.
 std::string action_of(const std::string& domain, const std::string& command) {
-    if (command.rfind("show-", 0) == 0 || command == "where-used" || command == "verify-audit") return "org.openmds.status.read";
+    if (command.rfind("show-", 0) == 0 || command == "where-used") return "org.openmds.status.read";
     if (command.find("ha-") != std::string::npos || command == "make-server-active") {
         return "org.openmds.ha.manage";
     }

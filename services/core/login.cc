@@ -4,7 +4,9 @@
 #include "administrators.hh"
 #include "base/base64.hh"
 #include "base/clock.hh"
+#include "base/ids.hh"
 #include "base/text.hh"
+#include "crypto/hash.hh"
 #include "crypto/password.hh"
 #include "log/log.hh"
 #include "permissions.hh"
@@ -63,6 +65,8 @@ struct Service::Login {
     Then then;
     /// As named in the request; may be empty.
     std::string user;
+    /// Whose failures are counted with this one.
+    std::string account;
     Known who;
     /// Why it fails, for the journal and the trail; the client never learns it (S-4).
     std::string problem;
@@ -107,8 +111,10 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
         }
     }
     std::string password = json::get_string(body, "password");
-    // Keys have no name to count by: their failures count together.
-    login_guard_.admit(login->user, login->client_value("remote-address"));
+    // A key has no name: it counts by itself, so that wrong ones of others lock nobody out.
+    login->account = api_key.empty() ? login->user : "api-key " + hex(crypto::sha256(api_key)).substr(0, 16);
+    std::string address = login->client_value("remote-address");
+    login_guard_.admit(login->account, address);
     std::string hash;
     system().workspace().inspect([&](mgmt::Call& call) {
         auto view = api_key.empty() ? call.find("administrator", login->user) : owner_of_key(call, api_key);
@@ -124,19 +130,19 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
     login->new_password = json::get_string(body, "new-password");
     if (!api_key.empty()) login->by = "API key";
     // Hashing takes a tenth of a second: never on the loop. A key is random, its hash is quick.
-    login_guard_.hash([this, login, password, hash, with_key = !api_key.empty()] {
+    login_guard_.hash([this, login, address, password, hash, with_key = !api_key.empty()] {
         bool good = with_key ? !login->who.name.empty()
                              : crypto::verify_password(password, hash.empty() ? decoy_hash() : hash) &&
                                    !hash.empty();
         if (good && !login->new_password.empty()) {
             login->new_hash = crypto::hash_password(login->new_password);
         }
-        daemon_.post([this, login, good] {
+        daemon_.post([this, login, address, good] {
             if (!good) login->problem = "wrong user or password";
             if (!good || login->expires) {
-                login_guard_.failed(login->user, login->client_value("remote-address"));
+                login_guard_.failed(login->account, address);
             } else {
-                login_guard_.succeeded(login->user);
+                login_guard_.succeeded(login->account);
             }
             admit(login);
         });

@@ -9,6 +9,7 @@ import re
 import sqlite3
 import subprocess
 import tarfile
+import time
 import uuid
 
 import pytest
@@ -361,7 +362,107 @@ def test_BK_1_T_13_all_servers_are_restored_together_and_come_up_synchronized(ke
     publish(kept, "london", "goes-on")
     kept.wait_synchronized("london", "London")
     assert there(kept, "tokyo", "goes-on")
+    # A restore is no tampering: the trails go on as the others have seen them.
+    done = kept.ctl("london", "audit verify", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert kept["london"].out("ls -d /var/lib/mds/before-*").strip()
+
+
+def forget_since(kept, since_ms):
+    """Takes what the others have witnessed since then out of their files: what a trail told that was tampered
+    with is evidence for ever."""
+    for city in ("tokyo", "logs"):
+        kept[city].sh("systemctl stop mds-core.service")
+        with contextlib.closing(sqlite3.connect(kept[city].path("/var/lib/mds/system/work.db"))) as database:
+            database.execute("DELETE FROM witness WHERE heard_ms>=?", (since_ms,))
+            database.commit()
+        kept[city].sh("chown mds:mds /var/lib/mds/system/work.db*; systemctl start mds-core.service")
+    wait_until(lambda: kept.ctl("tokyo", "--json status", check=False).returncode == 0, 60, "all to be well",
+               lambda: kept.ctl("tokyo", "status", check=False).stdout)
+
+
+def tampered(kept, act):
+    """Stops London's server of Domain London, changes its work.db by a function, starts it; puts back what
+    was there at the end. What `mdsctl audit verify` on Tokyo says meanwhile: (exit code, text)."""
+    london, unit = kept["london"], "mds-domain@London-1.service"
+    folder = london.out("readlink -f /var/lib/mds/servers/London-1")
+    london.sh(f"systemctl stop {unit}; rm -rf /root/kept; mkdir /root/kept; cp -p {folder}/work.db* /root/kept/")
+    path, since = london.path(f"{folder}/work.db"), int(time.time() * 1000)
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            act(database)
+            database.commit()
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        london.sh(f"chown mds:mds {folder}/work.db*; systemctl start {unit}")
+        kept.wait_role("london", "London", "active")
+        done = kept.ctl("tokyo", "audit verify london", check=False)
+        return done.returncode, done.stdout + done.stderr
+    finally:
+        london.sh(f"systemctl stop {unit}; rm -f {folder}/work.db*; cp -p /root/kept/work.db* {folder}/; "
+                  f"systemctl start {unit}")
+        kept.wait_role("london", "London", "active")
+        forget_since(kept, since)
+
+
+def fill(kept, count):
+    """Records in Domain London's trail on London, all seen by the others."""
+    for _ in range(count):
+        kept.api("london", "London").close()
+    wait_until(lambda: kept.ctl("tokyo", "audit verify london", check=False).returncode == 0, 30,
+               "a trail that is as written", lambda: str(kept.ctl("tokyo", "audit verify", check=False)))
+
+    def seen():
+        rows = kept.ctl_json("tokyo", "audit verify london")["servers"]
+        (log,) = [g for g in rows[0]["logs"] if g["log"] == "London"]
+        return log
+    last = seen()["last"]
+    wait_until(lambda: witnessed(kept, "tokyo", "London") >= last, 20, "the others to have seen it")
+    return last
+
+
+def witnessed(kept, city, domain):
+    """The newest record of London's trail of a Domain that a city has witnessed."""
+    uid = next(d["uid"] for d in kept.ctl_json("london", "domain list") if d["name"] == domain)
+    mds = next(s["uid"] for s in kept.ctl_json("london", "server list") if s["name"] == "london")
+    # A copy: the service has the file for itself.
+    kept[city].sh("rm -rf /root/look; mkdir /root/look; cp /var/lib/mds/system/work.db* /root/look/")
+    with contextlib.closing(sqlite3.connect(kept[city].path("/root/look/work.db"))) as database:
+        (newest,) = database.execute("SELECT max(id) FROM witness WHERE mds=? AND log=?", (mds, uid)).fetchone()
+    return newest or 0
+
+
+def test_T_30_what_was_done_to_a_trail_is_found_and_its_place_is_named(kept):
+    last = fill(kept, 6)
+    at = last - 5
+    code, text = tampered(kept, lambda d: d.execute("UPDATE audit SET user='nobody' WHERE id=?", (at,)))
+    assert code == 3 and re.search(rf"London: record {at} is not", text), text
+    # The end is cut off: only the others know it.
+    code, text = tampered(kept, lambda d: d.execute("DELETE FROM audit WHERE id>?", (at,)))
+    assert code == 3 and re.search(rf"records {at + 1} to \d+.*(tokyo|logs) has seen", text.replace("\n  ", " ")), text
+    # Another file in its place.
+
+    def replace(d):
+        d.execute("DELETE FROM audit")
+        d.execute("DELETE FROM audit_chain")
+    code, text = tampered(kept, replace)
+    assert code == 3 and "another trail" in text, text
+    # The whole deployment's trails are as written, and the command says who has seen them.
+    done = kept.ctl("london", "audit verify")
+    assert "as written" in done.stdout and done.returncode == 0, done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    # An older file, with which the server went on.
+    fill(kept, 1)
+    london, unit = kept["london"], "mds-domain@London-1.service"
+    folder = london.out("readlink -f /var/lib/mds/servers/London-1")
+    london.sh(f"systemctl stop {unit}; rm -rf /root/older; mkdir /root/older; cp -p {folder}/work.db* /root/older/; "
+              f"systemctl start {unit}")
+    kept.wait_role("london", "London", "active")
+    before = fill(kept, 3)
+    london.sh(f"systemctl stop {unit}; rm -f {folder}/work.db*; cp -p /root/older/work.db* {folder}/; "
+              f"systemctl start {unit}")
+    kept.wait_role("london", "London", "active")
+    done = kept.ctl("tokyo", "audit verify london", check=False)
+    assert done.returncode == 3 and f"to {before}" in (done.stdout + done.stderr).replace("\n  ", " "), done
 
 
 def test_the_backup_document_holds_only_commands_that_ran_here(kept):
