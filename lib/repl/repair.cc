@@ -179,6 +179,21 @@ bool Replica::give_up_records(const store::Verification& found) {
     return true;
 }
 
+bool Replica::repair_from_log() {
+    try {
+        size_t rows = db_.repair_from_log();
+        if (rows == 0) return false;
+        env_.log(5, fmt::format("{} object{} made anew from the log to repair the database", rows,
+                                rows == 1 ? "" : "s"));
+    } catch (const std::exception& e) {
+        env_.log(4, std::string("the log here does not repair the damage: ") + e.what());
+        return false;
+    }
+    env_.content_changed({}, true);
+    health_.due_at = env_.mono_ms();
+    return true;
+}
+
 void Replica::repair(const store::Verification& found) {
     bool only_records = found.content && found.damaged_rows.empty() && found.indexes.empty() &&
                         found.unreadable.empty() && !found.damaged_records.empty();
@@ -211,6 +226,7 @@ void Replica::repair(const store::Verification& found) {
         }
     }
     if (!source) {
+        if (!only_records && found.unreadable.empty() && repair_from_log()) return;
         health_.attempts = std::min(health_.attempts, 1);  // waiting for a peer is no attempt
         return;
     }
@@ -354,7 +370,11 @@ void Replica::on_found(PeerState& p, std::string_view payload) {
     if (records < health_.last.damaged_records.size()) health_.without.insert(p.peer.mds);
     // It had nothing of it: the next one is asked after a pause.
     health_.due_at = env_.mono_ms() + (rows + records ? 0 : 5 * timing_.repeat_ms);
-    if (rows + records == 0) return;
+    if (rows + records == 0) {
+        // What nobody else has, because it was changed there since.
+        if (!health_.last.content || !health_.last.damaged_rows.empty()) repair_from_log();
+        return;
+    }
     env_.content_changed({}, true);
     // Whether it is whole again is seen by reading it, not believed.
     progress_health();

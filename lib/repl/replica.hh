@@ -407,6 +407,8 @@ class Replica {
     /// All of it was good when its reading began (mono ms): what came to harm behind the reader is not seen.
     void mark_good(int64_t read_at);
     void repair(const store::Verification& found);
+    /// Returns whether this server's own log mended anything.
+    bool repair_from_log();
     /// The best peer to ask for what is damaged here; `damaged_too`: it may be damaged itself, at another
     /// place.
     PeerState* repair_source(bool damaged_too);

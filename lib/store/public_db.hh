@@ -248,7 +248,7 @@ class PublicDb {
     /// when it does not keep it (tail()).
     void adopt(const ProvenCopy& copy, const std::function<void(uint64_t common_rev)>& keep = {});
 
-    // ---- damage (replication.md 6; verify.cc) ----
+    // ---- damage (replication.md 6; verify.cc, repair.cc) ----
 
     /// Rows with their content and revision, for a replica that lost them; a row that is damaged here
     /// is left out. Uids that are not here come back as removals.
@@ -261,6 +261,9 @@ class PublicDb {
     /// is the one that the chain demands. Position, digest and chain stay as they are: verify()
     /// tells whether the content fits them again. Returns how many of the records were taken.
     size_t repair(const Repair& repair, uint64_t seen);
+    /// Makes rows that are missing or damaged anew from the log here, as far back as that is whole. Returns how
+    /// many; verify() tells whether the content is what it should be then.
+    size_t repair_from_log();
     /// Drops the records up to `up_to` on this server alone; the newest always stays. For a record that
     /// no server has whole any more: from now on nobody can go back beyond it anyway.
     void forget_records(uint64_t up_to);

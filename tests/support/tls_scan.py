@@ -16,7 +16,7 @@ def only_what_k_12_lists(deployment, address, port):
     protocols = {f"{p.get('type')} {p.get('version')}" for p in test.iter("protocol") if p.get("enabled") == "1"}
     assert protocols == {"tls 1.3"}, done.stdout
     assert {c.get("cipher") for c in test.iter("cipher")} == SUITES, done.stdout
-    assert {g.get("name") for g in test.iter("group")} == GROUPS, done.stdout
+    assert {g.get("name").split()[0] for g in test.iter("group")} == GROUPS, done.stdout
     for flaw in test.iter("heartbleed"):
         assert flaw.get("vulnerable") == "0", done.stdout
     for word in ("renegotiation", "compression"):

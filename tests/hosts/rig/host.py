@@ -73,6 +73,8 @@ class Host:
         return f"""set -u
 {join}
 export {environment}
+# As PID 1 of a machine has it, which may raise every limit of its services.
+ulimit -l unlimited
 # The disk is mounted in a mount namespace of the host's own: no other host can hold a copy of it.
 exec unshare -m --propagation private /bin/bash -c '
 set -e

@@ -262,6 +262,29 @@ TEST_F(Verify, WhatIsMissingIsToldFromWhatWasDeletedByTheLog) {
     EXPECT_EQ(db->get(late)->name, "late");
 }
 
+TEST_F(Verify, WhatTheLogHereSaysIsMadeAnewFromIt) {
+    Change gone{Change::Op::remove, uids[5], "host", "network", "host-5", ""};
+    db->publish({Uid::make(), "", "anna", "", {gone}}, {});
+    publish_host("host-6-newer", uids[6]);
+    EXPECT_EQ(db->repair_from_log(), 0u) << "nothing is damaged";
+    test::tamper(db->file(), "DELETE FROM object WHERE name IN ('host-6-newer','host-7')");
+    damage("host-100");
+    test::tamper(db->file(), "UPDATE object SET hash=zeroblob(32) WHERE name='host-200'");
+    ASSERT_FALSE(check().good());
+    EXPECT_EQ(db->repair_from_log(), 4u);
+    EXPECT_TRUE(check().good()) << check().text();
+    EXPECT_FALSE(db->get(uids[5]));
+    EXPECT_EQ(db->get(uids[6])->name, "host-6-newer");
+    // Not what is older than the log, nor what was before a record that is damaged.
+    db->forget_records(30);
+    test::tamper(db->file(), "DELETE FROM object WHERE name IN ('host-8','host-210','host-290')");
+    test::tamper(db->file(), "UPDATE revision SET payload=payload||x'00' WHERE rev=50");
+    EXPECT_EQ(db->repair_from_log(), 1u);
+    EXPECT_FALSE(check().good());
+    EXPECT_TRUE(db->get(uids[290]));
+    EXPECT_FALSE(db->get(uids[210]));
+}
+
 TEST_F(Verify, WhatIsAMatterOfPositionsIsNotTaken) {
     // Published here and not there yet: the other one's older row must not come back.
     publish_host("newer", uids[3]);
