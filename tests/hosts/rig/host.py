@@ -53,7 +53,8 @@ class Host:
     def _boot_script(self):
         s, image = self.state, self.rig.image
         nspawn = (
-            f"systemd-nspawn --quiet --machine={self.rig.prefix}-{self.name} --directory={s}/root "
+            # Limits of a machine, not of this one's containers: mds-ca locks its memory.
+            f"systemd-nspawn --quiet --rlimit=MEMLOCK=infinity --machine={self.rig.prefix}-{self.name} --directory={s}/root "
             "--boot --register=no --keep-unit --settings=no --link-journal=no --resolv-conf=off "
             f"--timezone=off --hostname={self.name} "
             f"--network-namespace-path=/run/netns/{self.rig.network.namespace(self.name)} "
@@ -73,8 +74,6 @@ class Host:
         return f"""set -u
 {join}
 export {environment}
-# As PID 1 of a machine has it, which may raise every limit of its services.
-ulimit -l unlimited
 # The disk is mounted in a mount namespace of the host's own: no other host can hold a copy of it.
 exec unshare -m --propagation private /bin/bash -c '
 set -e
