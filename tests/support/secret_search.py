@@ -18,20 +18,21 @@ def forms_of_key(pem):
     """The forms in which a private key may lie about: {name: bytes}. Of an EC key in PEM."""
     def openssl(*words):
         return subprocess.run(["openssl", *words], input=pem.encode(), check=True, capture_output=True).stdout
-    der = openssl("pkey", "-outform", "DER")
     text = openssl("pkey", "-noout", "-text").decode()
     number = bytes.fromhex(re.search(r"priv:\n([\s0-9a-f:]+)", text).group(1).replace(":", "").replace(" ", "")
                            .replace("\n", "")).lstrip(b"\0")
-    body = base64.b64encode(der)
-    at = der.index(number)
-    # The part of the PEM text that holds nothing but the number: of whole groups of three bytes.
-    begin = -(-at // 3) * 3
-    inner = base64.b64encode(der[begin:begin + (len(number) - 3) // 3 * 3])
-    assert inner in body
-    lines = b"\n".join(body[i:i + 64] for i in range(0, len(body), 64))
-    middle = lines[lines.index(b"\n") - 10:][:64] if b"\n" in lines else lines
-    return {"number": number, "number as in memory": number[::-1], "hex": number.hex().encode(),
-            "HEX": number.hex().upper().encode(), "base64": inner, "PEM": middle}
+    forms = {"number": number, "number as in memory": number[::-1], "hex": number.hex().encode(),
+             "HEX": number.hex().upper().encode()}
+    for name, der in (("PKCS8", openssl("pkcs8", "-topk8", "-nocrypt", "-outform", "DER")),
+                      ("SEC1", openssl("ec", "-outform", "DER"))):
+        at = der.index(number)
+        # The part of the base64 that holds nothing but the number, up to or from where PEM breaks a line.
+        first, last = -(-at // 3) * 4, (at + len(number)) // 3 * 4
+        piece = max((base64.b64encode(der)[max(first, line):min(last, line + 64)]
+                     for line in range(0, last, 64)), key=len)
+        assert len(piece) >= 20, name
+        forms[name] = piece
+    return forms
 
 
 def forms_of_text(text):

@@ -9,6 +9,7 @@ import re
 import sqlite3
 import subprocess
 import tarfile
+import tempfile
 import time
 import uuid
 
@@ -115,7 +116,7 @@ def test_BK_6_open_logs_are_not_in_it_and_none_without_logs(kept):
 def test_BK_2_BK_3_while_it_runs_nothing_is_published_or_created_RF_33(kept):
     # A server that is slow to keep its moment holds it long enough to be seen.
     kept["tokyo"].sh("mkdir -p /run/systemd/system/mds-backup.service.d && printf "
-                     "'[Service]\\nExecStartPre=/bin/sleep 6\\n' > "
+                     "'[Service]\\nExecPaths=/usr/bin/sleep\\nExecStartPre=/usr/bin/sleep 6\\n' > "
                      "/run/systemd/system/mds-backup.service.d/slow.conf && systemctl daemon-reload")
     try:
         kept["london"].sh("nohup mdsctl --json backup create > /root/running 2>&1 &")
@@ -368,17 +369,35 @@ def test_BK_1_T_13_all_servers_are_restored_together_and_come_up_synchronized(ke
     assert kept["london"].out("ls -d /var/lib/mds/before-*").strip()
 
 
+@contextlib.contextmanager
+def taken_out(host, folder, back=False):
+    """A connection to a copy of the work.db in a folder of a host; `back`: what it is in the end is put there.
+    SQLite itself resolves the links by which this machine sees the files of a host, and finds others."""
+    with tempfile.TemporaryDirectory() as here:
+        for name in ("work.db", "work.db-wal"):
+            with contextlib.suppress(FileNotFoundError), open(host.path(f"{folder}/{name}"), "rb") as file, \
+                    open(f"{here}/{name}", "wb") as copy:
+                copy.write(file.read())
+        with contextlib.closing(sqlite3.connect(f"{here}/work.db")) as database:
+            yield database
+            database.commit()
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if back:
+            # Into the same file: owner and mode stay.
+            with open(f"{here}/work.db", "rb") as changed, open(host.path(f"{folder}/work.db"), "wb") as file:
+                file.write(changed.read())
+            host.sh(f"rm -f {folder}/work.db-*")
+
+
 def forget_since(kept, since_ms):
     """Takes what the others have witnessed since then out of their files: what a trail told that was tampered
     with is evidence for ever."""
     for city in ("tokyo", "logs"):
         kept[city].sh("systemctl stop mds-core.service")
-        with contextlib.closing(sqlite3.connect(kept[city].path("/var/lib/mds/system/work.db"))) as database:
+        with taken_out(kept[city], "/var/lib/mds/system", back=True) as database:
             database.execute("DELETE FROM witness WHERE heard_ms>=?", (since_ms,))
-            database.commit()
-        kept[city].sh("chown mds:mds /var/lib/mds/system/work.db*; systemctl start mds-core.service")
-    wait_until(lambda: kept.ctl("tokyo", "--json status", check=False).returncode == 0, 60, "all to be well",
-               lambda: kept.ctl("tokyo", "status", check=False).stdout)
+        kept[city].sh("systemctl start mds-core.service")
+    kept.wait_well("tokyo")
 
 
 def tampered(kept, act):
@@ -387,13 +406,11 @@ def tampered(kept, act):
     london, unit = kept["london"], "mds-domain@London-1.service"
     folder = london.out("readlink -f /var/lib/mds/servers/London-1")
     london.sh(f"systemctl stop {unit}; rm -rf /root/kept; mkdir /root/kept; cp -p {folder}/work.db* /root/kept/")
-    path, since = london.path(f"{folder}/work.db"), int(time.time() * 1000)
+    since = int(time.time() * 1000)
     try:
-        with contextlib.closing(sqlite3.connect(path)) as database:
+        with taken_out(london, folder, back=True) as database:
             act(database)
-            database.commit()
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        london.sh(f"chown mds:mds {folder}/work.db*; systemctl start {unit}")
+        london.sh(f"systemctl start {unit}")
         kept.wait_role("london", "London", "active")
         done = kept.ctl("tokyo", "audit verify london", check=False)
         return done.returncode, done.stdout + done.stderr
@@ -426,7 +443,7 @@ def witnessed(kept, city, domain):
     mds = next(s["uid"] for s in kept.ctl_json("london", "server list") if s["name"] == "london")
     # A copy: the service has the file for itself.
     kept[city].sh("rm -rf /root/look; mkdir /root/look; cp /var/lib/mds/system/work.db* /root/look/")
-    with contextlib.closing(sqlite3.connect(kept[city].path("/root/look/work.db"))) as database:
+    with taken_out(kept[city], "/root/look") as database:
         (newest,) = database.execute("SELECT max(id) FROM witness WHERE mds=? AND log=?", (mds, uid)).fetchone()
     return newest or 0
 
@@ -438,7 +455,7 @@ def test_T_30_what_was_done_to_a_trail_is_found_and_its_place_is_named(kept):
     assert code == 3 and re.search(rf"London: record {at} is not", text), text
     # The end is cut off: only the others know it.
     code, text = tampered(kept, lambda d: d.execute("DELETE FROM audit WHERE id>?", (at,)))
-    assert code == 3 and re.search(rf"records {at + 1} to \d+.*(tokyo|logs) has seen", text.replace("\n  ", " ")), text
+    assert code == 3 and re.search(rf"records ({at + 1}|{at + 2}) to \d+.*(tokyo|logs) has seen", text.replace("\n  ", " ")), text
     # Another file in its place.
 
     def replace(d):

@@ -12,7 +12,7 @@ int audit_verify(Client& client, const Options& options, const std::string& serv
     json::object reply = client.run("", "verify-audit", request);
     bool well = true;
     std::vector<std::string> found;
-    Table table({"SERVER", "TRAIL", "RECORDS", "WITNESSED", "RESULT"});
+    Table table({"SERVER", "TRAIL", "RECORDS", "CHECKPOINTS", "RESULT"});
     for (const json::value& v : json::get_array(reply, "servers")) {
         const json::object& row = v.as_object();
         std::string name = safe(json::get_string(row, "server"));
