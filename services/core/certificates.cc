@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/clock.hh"
 #include "blocking_bus.hh"
@@ -53,7 +54,10 @@ void Service::check_certificate() {
         *sync_, "org.openmds.Sync1", "Certificate", [this](const std::string* value) {
             if (!value) return;
             certificate_ = json::parse_object(*value);
-            if (certificate_.empty() || wall_ms() < due(certificate_, identity_->uid)) return;
+            if (certificate_.empty()) return;
+            // Made while the clock of the Primary was ahead: nobody takes it.
+            bool early = wall_ms() < json::get_int(certificate_, "not-before");
+            if (!early && wall_ms() < due(certificate_, identity_->uid)) return;
             if (mono_ms() >= renew_after_) renew_certificate();
         });
 }
@@ -61,8 +65,9 @@ void Service::check_certificate() {
 void Service::renew_certificate() {
     renew_after_ = mono_ms() + k_again_ms;
     std::string name = identity_->name, uid = identity_->uid.text();
-    log::info("renewing the certificate of this server, which ends on " +
-              rfc3339(json::get_int(certificate_, "not-after")));
+    log::info(fmt::format("renewing the certificate of this server, which is valid from {} to {}",
+                          rfc3339(json::get_int(certificate_, "not-before")),
+                          rfc3339(json::get_int(certificate_, "not-after"))));
     daemon_.work([this, name, uid] {
         auto failed = [this](const std::string& why) {
             daemon_.post([this, why] {
@@ -128,6 +133,13 @@ void Service::sign_for(const Uid& mds, const json::object& message, Then then) {
     require_primary("Renewing a certificate");
     auto row = find_mds(mds.text());
     if (!row) throw Error(Code::forbidden, "only members renew their certificates");
+    if (int64_t ahead = grid_->clock_ahead()) {
+        // The others would not take what is signed now, and nobody could say so to this server then.
+        throw Error(Code::ha_invalid, fmt::format("the clock of {} is {} s {} those of all servers that it hears",
+                                                  identity_->name, std::abs(ahead) / 1000,
+                                                  ahead > 0 ? "ahead of" : "behind"))
+            .refusal("", "correct the clocks");
+    }
     std::string identity = json::get_string(message, "identity"),
                 sealing = json::get_string(message, "sealing");
     answer_from_worker(std::move(then), [row = *row, identity, sealing] {

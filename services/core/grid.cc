@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
 
 #include "base/clock.hh"
 #include "base/text.hh"
@@ -13,6 +15,8 @@ namespace {
 
 // A server that was not heard for this long is silent; its cells lose their state at once (P2).
 constexpr int64_t k_silent_ms = 5000;
+/// Clocks that differ by more than certificates and their readers forgive (as at an enrolment).
+constexpr int64_t k_same_clock_ms = 300'000;
 /// A certificate that ends so soon should have been renewed two months ago (K-13).
 constexpr int64_t k_certificate_alarm_ms = 7LL * 24 * 3'600'000;
 
@@ -65,6 +69,7 @@ void Grid::heard(const Uid& mds, json::object beat) {
     Remote& remote = remote_[mds];
     remote.heard_mono = mono_ms();
     remote.heard_wall = wall_ms();
+    remote.clock = json::get_int(beat, "clock");
     remote.version = json::get_string(beat, "version", "?");
     remote.certificate_until = json::get_int(json::get_object(beat, "certificate"), "not-after");
     remote.renewal_problem = json::get_string(beat, "renewal-problem");
@@ -140,6 +145,16 @@ bool Grid::silent(const Uid& mds) const {
     auto it = remote_.find(mds);
     return it == remote_.end() || it->second.heard_mono == 0 ||
            mono_ms() - it->second.heard_mono > k_silent_ms;
+}
+
+int64_t Grid::clock_ahead() const {
+    std::optional<int64_t> nearest;
+    for (const auto& [mds, remote] : remote_) {
+        if (silent(mds) || remote.clock == 0) continue;
+        int64_t ahead = wall_ms() - (remote.clock + mono_ms() - remote.heard_mono);
+        if (!nearest || std::abs(ahead) < std::abs(*nearest)) nearest = ahead;
+    }
+    return nearest && std::abs(*nearest) > k_same_clock_ms ? *nearest : 0;
 }
 
 bool hears_server(const json::object& status, const Uid& mds) {

@@ -33,6 +33,9 @@ class Grid {
     /// The changes were told to everybody.
     void told();
     /// Whether another server was heard lately; its age in ms (-1 never).
+    /// By how many ms this server's clock is ahead of the nearest clock of those that are heard; 0 when one of
+    /// them says the same time, or nobody is heard.
+    int64_t clock_ahead() const;
     bool silent(const Uid& mds) const;
     /// No Domain Server of a server that answers hears one on this server any more.
     bool domain_servers_miss(const Uid& mds) const;
@@ -65,6 +68,8 @@ class Grid {
         int64_t certificate_until = 0;
         uint64_t revision = 0;
         int64_t heard_mono = 0, heard_wall = 0;
+        /// Its clock when it was heard, wall ms.
+        int64_t clock = 0;
         std::string link_state, link_reason;
         uint32_t round_trip_us = 0;
     };

@@ -134,6 +134,34 @@ def certificate(deployment, name):
     return json.loads(json.loads(text.split(" ", 1)[1]))
 
 
+def test_a_clock_of_the_primary_that_jumps_and_comes_back_leaves_no_certificate_of_another_time(three):
+    clocks = [Clock(three[name]) for name in CITIES]
+    three.wait_well("paris")
+    serial = certificate(three, "london")["serial"]
+    # While it hears others whose clocks differ it signs nothing.
+    clocks[0].set(400 * 86400)
+    wait_until(lambda: "ahead of those of all servers" in three["london"].out("journalctl -u mds-core -o cat"), 30,
+               "London to see that its clock differs")
+    clocks[0].set(0)
+    three.wait_well("paris")
+    assert certificate(three, "london")["serial"] == serial
+    # Alone it cannot know; when its clock is right again it sees what it has.
+    for city in ("tokyo", "paris"):
+        three.rig.cut("london", city)
+    try:
+        wait_until(lambda: "does not answer" in three.ctl("london", "status", check=False).stdout, 30, "London to be alone")
+        clocks[0].set(400 * 86400)
+        wait_until(lambda: certificate(three, "london")["serial"] != serial, 60, "a certificate of that time")
+        assert certificate(three, "london")["not-before"] > (time.time() + 300 * 86400) * 1000
+        clocks[0].set(0)
+        wait_until(lambda: certificate(three, "london")["not-before"] < time.time() * 1000, 60,
+                   "a certificate of this time")
+    finally:
+        three.rig.heal()
+    three.wait_well("london")
+    three.wait_well("paris")
+
+
 def test_every_certificate_is_renewed_through_a_year_without_a_hand_on_it(three):
     clocks = [Clock(three[name]) for name in CITIES]
     three.wait_well("paris")
