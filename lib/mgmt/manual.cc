@@ -82,6 +82,7 @@ constexpr Parameter k_parameters[] = {
     {"new-state", "string", "active or standby"},
     {"number-of-sessions-to-preserve", "integer", "how many of the newest stay"},
     {"objects", "list", "[{type, list: [parameters of one object]}]"},
+    {"one-time-code", "string", "6 digits of the app, or a recovery code; else behind the password"},
     {"offset", "integer", "items that are skipped"},
     {"order", "list", "[{ASC: field}] or [{DESC: field}]; by name when absent"},
     {"package", "string", "policy package by name or uid"},

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS audit_chain(one INTEGER PRIMARY KEY CHECK(one=1), cha
 CREATE TABLE IF NOT EXISTS witness(mds TEXT NOT NULL, log TEXT NOT NULL, chain TEXT NOT NULL,
   id INTEGER NOT NULL, hash TEXT NOT NULL, time_ms INTEGER NOT NULL, heard_ms INTEGER NOT NULL,
   key BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(mds, log, chain, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS used_code(administrator TEXT PRIMARY KEY, step INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS audit_time ON audit(time_ms);
 CREATE INDEX IF NOT EXISTS task_running ON task(start_ms) WHERE status='in progress';
 CREATE TABLE IF NOT EXISTS parked(term_id BLOB, rev INTEGER, record BLOB, undo BLOB, author TEXT,

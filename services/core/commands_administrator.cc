@@ -173,6 +173,7 @@ void Service::register_administrator_commands() {
         return json::object{{"message", "OK"}};
     }, admins);
     register_certificate_commands();
+    register_second_factor_commands();
     admins.description = "Deletes an administrator; running sessions end with the publish";
     w.add_command("delete-administrator", [&w](mgmt::Call& call) {
         call.only({"uid", "name"});

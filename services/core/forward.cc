@@ -107,6 +107,9 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
                             json::get_object(message, "request"), then);
         } else if (op == "assign-global") {
             take_global_assignment(message, then);
+        } else if (op == "code-used") {
+            code_used_elsewhere(message);
+            then(mgmt::ok_reply(json::object{{"message", "OK"}}));
         } else if (op == "audit-seen") {
             auto of = Uid::parse(json::get_string(message, "mds"));
             if (!of) throw Error(Code::invalid_parameter, "no server is named");

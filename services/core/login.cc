@@ -10,6 +10,7 @@
 #include "crypto/password.hh"
 #include "log/log.hh"
 #include "permissions.hh"
+#include "second_factor.hh"
 #include "service.hh"
 
 namespace mds::core {
@@ -39,7 +40,7 @@ json::object session_request(const json::object& body, const std::string& user,
                              const std::map<std::string, std::string>& client) {
     json::object request;
     for (const char* key :
-         {"read-only", "continue-last-session", "enter-last-published-session", "session-name",
+         {"read-only", "continue-last-session", "enter-last-published-session", "one-time-code", "session-name",
           "session-description", "session-comments", "session-timeout"}) {
         if (const json::value* v = json::find(body, key)) request[key] = *v;
     }
@@ -71,9 +72,12 @@ struct Service::Login {
     /// Why it fails, for the journal and the trail; the client never learns it (S-4).
     std::string problem;
     bool expires = false, must_change = false;
+    /// Has one-time codes; and what was given as one.
+    bool second_factor = false;
+    std::string code;
     std::string new_password, new_hash;
-    /// How it was proved: "password", "API key", "certificate".
-    const char* by = "password";
+    /// How it was proved: "password", "password and one-time code", "API key", "certificate".
+    std::string by = "password";
 
     std::string client_value(const char* key) const {
         auto it = client.find(key);
@@ -86,7 +90,7 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
     for (const auto& member : body) {
         static const std::set<std::string> k_known = {
             "user", "password", "api-key", "domain", "read-only", "continue-last-session",
-            "enter-last-published-session", "session-name", "session-description",
+            "enter-last-published-session", "one-time-code", "session-name", "session-description",
             "session-comments", "session-timeout", "new-password"};
         if (!k_known.count(std::string(member.key()))) {
             throw Error(Code::invalid_parameter_name,
@@ -125,8 +129,14 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
         if (json::get_string(view->document, "authentication-method") == "check point password") {
             hash = json::get_string(json::get_object(view->document, "credentials"),
                                     "password-hash");
+            login->second_factor = SecondFactor::of(view->document).has_value();
         }
     });
+    if (login->second_factor) {
+        GivenCode given = GivenCode::split(password, json::get_string(body, "one-time-code"));
+        password = given.password;
+        login->code = given.code;
+    }
     login->new_password = json::get_string(body, "new-password");
     if (!api_key.empty()) login->by = "API key";
     // Hashing takes a tenth of a second: never on the loop. A key is random, its hash is quick.
@@ -139,14 +149,33 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
         }
         daemon_.post([this, login, address, good] {
             if (!good) login->problem = "wrong user or password";
-            if (!good || login->expires) {
+            if (good && login->second_factor && !login->expires) use_code(login);
+            if (!login->problem.empty() || login->expires) {
                 login_guard_.failed(login->account, address);
             } else {
                 login_guard_.succeeded(login->account);
             }
-            admit(login);
+            // A code that was used stays used, whatever happens to this machine.
+            auto flush = login->second_factor && login->problem.empty() ? system().workspace().work().flush()
+                                                                        : std::function<void()>();
+            if (!flush) return admit(login);
+            daemon_.work([this, login, flush] {
+                flush();
+                daemon_.post([this, login] { admit(login); });
+            });
         });
     });
+}
+
+void Service::use_code(const std::shared_ptr<Login>& login) {
+    try {
+        login->by = check_code(login->who.uid, login->code);
+        if (login->by.empty()) login->problem = login->code.empty() ? "no one-time code" : "wrong or used one-time code";
+    } catch (const Error& e) {
+        login->problem = e.message();
+    } catch (const std::exception& e) {
+        login->problem = e.what();
+    }
 }
 
 void Service::login_by_certificate(const std::shared_ptr<Login>& login, std::string der) {
@@ -198,7 +227,7 @@ void Service::admit(const std::shared_ptr<Login>& login) {
         system().workspace().record(row);
         return then(mgmt::error_reply(login_failed()));
     }
-    bool with_certificate = login->by == std::string_view("certificate");
+    bool with_certificate = login->by == "certificate";
     if (!with_certificate && (login->must_change || !login->new_password.empty())) {
         mgmt::Reply refused = mgmt::guarded([&] {
             change_password(who.uid, login->new_password, login->new_hash);

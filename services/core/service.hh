@@ -339,6 +339,14 @@ class Service {
     void admit(const std::shared_ptr<Login>& login);
     /// Finds out who shows this certificate (DER).
     void login_by_certificate(const std::shared_ptr<Login>& login, std::string der);
+    /// The password was right: checks the one-time code.
+    void use_code(const std::shared_ptr<Login>& login);
+    // second_factor.cc
+    void register_second_factor_commands();
+    /// Uses a one-time code or a recovery code up, on every server: how it was proved who it is; empty: it is
+    /// wrong or was used.
+    std::string check_code(const Uid& administrator, const std::string& code);
+    void code_used_elsewhere(const json::object& message);
     // personal_certificates.cc
     void register_certificate_commands();
     /// Makes what mds-ca has issued to administrators what the system data says (IC-2): on the Primary issues

@@ -1,4 +1,4 @@
-// mdsctl administrator: certificates with which administrators log in (IC-2).
+// mdsctl administrator: certificates with which administrators log in (IC-2), one-time codes (S-3).
 #include <fmt/core.h>
 
 #include "base/base64.hh"
@@ -62,6 +62,53 @@ int administrator_certificate(Client& client, const Options& options, const Cert
                  wrapped(options, symbol(options, "done") + " ",
                          fmt::format("certificate of {} until {}{}", safe(order.name), day(reply, "valid-to"),
                                      where.empty() ? "" : ", in " + safe(where))).c_str());
+    return 0;
+}
+
+int administrator_codes(Client& client, const Options& options, const CodesOrder& order) {
+    const json::object who{{"admin-name", order.name}};
+    if (order.off) {
+        if (!confirm(options, "Take the one-time codes of " + safe(order.name) +
+                                  " away? The password alone is enough then.")) {
+            return 1;
+        }
+        client.run("", "delete-administrator-totp", who);
+        if (!options.quiet) {
+            std::printf("%s %s logs in with the password alone\n", symbol(options, "done").c_str(),
+                        safe(order.name).c_str());
+        }
+        return 0;
+    }
+    if (order.fresh && !confirm(options, "Make new one-time codes for " + safe(order.name) +
+                                             "? Those of before, if there are any, end at once.")) {
+        return 1;
+    }
+    const json::object reply =
+        client.run("", order.fresh ? "add-administrator-totp" : "show-administrator-totp", who);
+    if (options.json) {
+        std::printf("%s\n", json::pretty(reply).c_str());
+        return 0;
+    }
+    if (!order.fresh) {
+        std::printf("%s\n", json::get_bool(reply, "enabled")
+                                ? fmt::format("{} logs in with one-time codes; {} of 10 recovery codes are left",
+                                              safe(order.name), json::get_int(reply, "recovery-codes-left")).c_str()
+                                : (safe(order.name) + " logs in with the password alone").c_str());
+        return 0;
+    }
+    // Only here and now: nothing but hashes of the recovery codes is kept.
+    std::printf("Secret    %s\n", json::get_string(reply, "secret").c_str());
+    std::printf("%s\n", wrapped(options, "For apps  ", json::get_string(reply, "uri")).c_str());
+    std::printf("Recovery codes, each good once instead of a one-time code:\n");
+    for (const json::value& code : json::get_array(reply, "recovery-codes")) {
+        std::printf("  %s\n", std::string(code.as_string()).c_str());
+    }
+    if (!options.quiet) {
+        std::fprintf(stderr, "%s\n",
+                     wrapped(options, symbol(options, "done") + " ",
+                             safe(order.name) + " logs in with one-time codes from now on: as one-time-code, or "
+                                                "behind the password. None of this is shown again").c_str());
+    }
     return 0;
 }
 

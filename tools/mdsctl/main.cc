@@ -167,7 +167,7 @@ int main(int argc, char** argv) {
         ->add_option("SERVER", name)->required();
 
     mds::ctl::CertificateOrder certificate;
-    CLI::App* administrator = app.add_subcommand("administrator", "certificates of administrators");
+    CLI::App* administrator = app.add_subcommand("administrator", "certificates and one-time codes of administrators");
     administrator->require_subcommand(1);
     CLI::App* personal = leaf(administrator, "certificate",
                               "shows the certificate with which an administrator logs in, or issues one",
@@ -184,6 +184,13 @@ int main(int argc, char** argv) {
     leaf(administrator, "revoke", "revokes the certificate of an administrator at once",
          [&](Client& c) { return administrator_revoke(c, o, name); })
         ->add_option("NAME", name)->required();
+    mds::ctl::CodesOrder codes;
+    CLI::App* totp = leaf(administrator, "totp",
+                          "shows whether an administrator logs in with one-time codes, or makes new ones",
+                          [&](Client& c) { return administrator_codes(c, o, codes); });
+    totp->add_option("NAME", codes.name)->required();
+    auto* off = totp->add_flag("--off", codes.off, "the password alone is enough again");
+    totp->add_flag("--new", codes.fresh, "a new secret and ten recovery codes, shown once")->excludes(off);
 
     std::string licence_type;
     CLI::App* licence = app.add_subcommand("licence", "licence records of Domain Servers")->alias("license");

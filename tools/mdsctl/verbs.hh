@@ -46,6 +46,12 @@ struct CertificateOrder {
 };
 /// Issues a certificate with which an administrator logs in, or shows the present one (IC-2).
 int administrator_certificate(Client& client, const Options& options, const CertificateOrder& order);
+struct CodesOrder {
+    std::string name;
+    bool fresh = false, off = false;
+};
+/// Shows whether an administrator has one-time codes (S-3), makes new ones or takes them away.
+int administrator_codes(Client& client, const Options& options, const CodesOrder& order);
 int administrator_revoke(Client& client, const Options& options, const std::string& name);
 
 /// The licence records of Domain Servers (RD-9).
