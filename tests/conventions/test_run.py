@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -59,3 +61,11 @@ def test_nothing_that_ran_is_an_error_and_the_last_line_is_the_sum(tmp_path):
                            "unit"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.fullmatch(r"0 passed, 0 failed", done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("storey", ["integration", "system", "fuzz"])
+def test_every_test_of_a_storey_is_found(storey):
+    """A file that cannot be imported would be known after the storeys before it have run."""
+    done = subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider",
+                           f"tests/{storey}"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]

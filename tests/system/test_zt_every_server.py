@@ -7,7 +7,7 @@ import pytest
 from deployment import PASSWORD
 from rig import wait_until
 from test_ex1 import refused
-from test_promotion import built, lost, well
+from test_promotion import built, lost
 
 MDSS = ["london", "tokyo", "paris"]
 # What is committed also comes by way of the log server.
@@ -96,7 +96,7 @@ def test_SY_1_EX_3_system_data_is_changed_on_each_server_and_is_on_all(four):
     for api in apis.values():
         api.close()
     wait_one_state(four)
-    well(four, "paris")
+    four.wait_well("paris")
 
 
 def test_SY_1_RF_13_a_session_is_approved_on_a_secondary_and_what_the_primary_keeps_is_refused_there(four):
@@ -223,7 +223,7 @@ def test_SY_2_a_partition_with_conflicts_on_all_sides_heals_to_one_state_and_los
     for api in (london, tokyo, paris):
         api.close()
     wait_one_state(four)
-    well(four, "london")
+    four.wait_well("london")
 
 
 def test_a_power_cut_forgets_nothing_that_was_published_without_the_primary(four):

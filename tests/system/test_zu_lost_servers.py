@@ -8,7 +8,7 @@ import pytest
 from api import ApiError
 from rig import wait_until
 from test_ex1 import refused
-from test_promotion import built, fails, lost, role, well
+from test_promotion import built, fails, lost, role
 
 
 def hosts_of(api):
@@ -54,7 +54,7 @@ def two_hosts():
     deployment.ctl("london", "domain assign-global A")
     deployment.ctl("london", "licence attach A london standard")
     deployment.ctl("london", "licence attach A tokyo ha")
-    well(deployment, "london")
+    deployment.wait_well("london")
     yield deployment
     deployment.down()
 
@@ -216,7 +216,7 @@ def test_PR_5_PR_8_the_old_primary_is_deleted_when_nothing_uses_it(promoted):
     assert role(promoted, "tokyo") == "primary"
     wait_until(lambda: promoted.ctl("tokyo", "-y server delete london", check=False).returncode == 0, 10,
                "the deletion", lambda: promoted.ctl("tokyo", "-y server delete london", check=False).stderr)
-    well(promoted, "tokyo")
+    promoted.wait_well("tokyo")
     api = promoted.api("tokyo", "Global")
 
     def gone():
