@@ -147,11 +147,13 @@ bool Grid::silent(const Uid& mds) const {
            mono_ms() - it->second.heard_mono > k_silent_ms;
 }
 
+int64_t Grid::clock_of(const Remote& remote) { return remote.clock + mono_ms() - remote.heard_mono; }
+
 int64_t Grid::clock_ahead() const {
     std::optional<int64_t> nearest;
     for (const auto& [mds, remote] : remote_) {
         if (silent(mds) || remote.clock == 0) continue;
-        int64_t ahead = wall_ms() - (remote.clock + mono_ms() - remote.heard_mono);
+        int64_t ahead = wall_ms() - clock_of(remote);
         if (!nearest || std::abs(ahead) < std::abs(*nearest)) nearest = ahead;
     }
     return nearest && std::abs(*nearest) > k_same_clock_ms ? *nearest : 0;
@@ -253,6 +255,16 @@ json::object Grid::json() {
                                        {"renewal-problem", renewal},
                                        {"active", counts[m.uid].first},
                                        {"standby", counts[m.uid].second}});
+        int64_t ahead = self || quiet || remote_[m.uid].clock == 0 ? 0 : clock_of(remote_[m.uid]) - wall_ms();
+        if (std::abs(ahead) > k_same_clock_ms) {
+            problems.push_back(json::object{
+                {"what", fmt::format("the clock of {} is {} s {} the one here", m.name, std::abs(ahead) / 1000,
+                                     ahead > 0 ? "ahead of" : "behind")},
+                {"why", "certificates go by the clocks: none is made while they differ, and in the end connections "
+                        "are refused"},
+                {"since", 0},
+                {"next", json::array{"timedatectl  on " + m.name + " and here"}}});
+        }
         if (until != 0 && until - wall_ms() < k_certificate_alarm_ms) {
             problems.push_back(json::object{
                 {"what", fmt::format("the certificate of {} {} on {}", m.name,

@@ -73,6 +73,8 @@ class Grid {
         std::string link_state, link_reason;
         uint32_t round_trip_us = 0;
     };
+    /// What its clock shows now, wall ms.
+    static int64_t clock_of(const Remote& remote);
     json::object domain_row(const json::object& domain, json::array& problems);
     Service& service_;
     Host own_;

@@ -144,6 +144,22 @@ TEST_F(PublicDbTest, HW_4_AnAlteredRecordIsRefusedAndNothingChanges) {
     EXPECT_EQ(replica->position().digest, db.position().digest);
 }
 
+TEST_F(PublicDbTest, ARecordAfterAnotherOneOfThatNumberIsRefusedAlsoWhenTheContentIsTheSame) {
+    PublicDb db(folder.path);
+    create(db);
+    auto replica = replica_of(db);
+    Change same = host("same");
+    publish(db, {same});
+    publish(*replica, {same});
+    ASSERT_EQ(db.position().digest, replica->position().digest);
+    ASSERT_NE(db.position().hash, replica->position().hash);
+    publish(db, {host("next")});
+    Position before = replica->position();
+    EXPECT_THROW(replica->apply(db.records(db.position().rev, 1 << 20)), Error);
+    EXPECT_EQ(replica->position().hash, before.hash);
+    EXPECT_FALSE(replica->find("network", "next"));
+}
+
 TEST_F(PublicDbTest, HW_4_ADamagedCopyIsRefusedAndTheOldStateStays) {
     PublicDb db(folder.path);
     create(db);
