@@ -5,9 +5,9 @@
 #include "log/log.hh"
 
 int main(int argc, char** argv) {
-    // Keys stay out of dumps and out of swap (K-20).
+    // Keys stay out of dumps and out of swap (K-20); its unit keeps it out of swap too.
     if (!mds::crypto::protect_process()) {
-        mds::log::warning("the memory of mds-ca cannot be locked (LimitMEMLOCK=): keys may get into swap");
+        mds::log::notice("the memory of mds-ca cannot be locked: MemorySwapMax= alone keeps its keys out of swap");
     }
     mds::app::Description description;
     description.word = "ca";

@@ -181,7 +181,8 @@ def test_IC_2_the_p12_is_for_mgmt_cli_and_the_key_is_nowhere_else(four, root, pe
     other.keep(host.out("cat /var/tmp/erin.pem"))
     wait_until(lambda: refusal(four, "tokyo", erin), 5, "the earlier one to be refused")
     log_in(four, "tokyo", other).close()
-    screen = four.ctl("tokyo", "administrator certificate erin").stdout
+    # Its administrator has it at once; the copy of the authority there, which shows it, a moment later.
+    screen = wait_until(lambda: four.ctl("tokyo", "administrator certificate erin", check=False).stdout, 10, "Tokyo")
     assert "valid" in screen and all(len(line) <= 80 for line in screen.splitlines()), screen
     host.write_file("/var/tmp/password", PASSWORD + "\n", 0o600)
     host.sh("mdsctl administrator certificate erin --p12 /var/tmp/new.p12 --password-file /var/tmp/password")
@@ -238,10 +239,9 @@ def test_IC_2_clients_without_certificates_notice_nothing(four, root, people, tm
         api = visit(four, name, stranger).login("admin", PASSWORD)
         assert alive(api)
         api.close()
-    # TLS 1.2 too, and a client that leaves after the handshake.
-    for version in ("-tls1_2", "-tls1_3"):
-        text = four["london"].out(f"openssl s_client {version} -connect 127.0.0.1:443 </dev/null 2>&1")
-        assert "Acceptable client certificate CA names" in text
+    # A client that leaves after the handshake.
+    text = four["london"].out("openssl s_client -connect 127.0.0.1:443 </dev/null 2>&1")
+    assert "Acceptable client certificate CA names" in text
     assert json.loads(four["london"].out(
         f"MGMT_CLI_PASSWORD={PASSWORD} mgmt_cli show hosts -u admin -d A -f json"))["total"] >= 0
 
