@@ -114,6 +114,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     std::atomic<size_t> open = 0;
     std::mutex addresses_lock;
     std::map<std::string, size_t> addresses;
+    /// Only of accept(), on the loop.
     std::optional<Rate> pace;
     std::atomic<uint64_t> served = 0;
     bool stopped = false;
@@ -373,9 +374,10 @@ void Server::Impl::accept() {
                                                                  tcp::socket socket) {
         if (self->stopped) return;
         if (!error) {
-            boost::system::error_code gone;
-            std::string remote = text_of(socket.remote_endpoint(gone).address());
-            bool here = socket.remote_endpoint(gone).address() == socket.local_endpoint(gone).address();
+            boost::system::error_code gone, unknown;
+            asio::ip::address from = socket.remote_endpoint(gone).address();
+            std::string remote = text_of(from);
+            bool here = from == socket.local_endpoint(unknown).address();
             if (!gone && self->enter(remote, here)) {
                 if (self->tls) {
                     std::make_shared<Connection<Tls>>(self, std::move(socket), remote)->start();
@@ -390,10 +392,7 @@ void Server::Impl::accept() {
 
 bool Server::Impl::enter(const std::string& address, bool here) {
     if (open >= limits.connections) return false;
-    if (pace && !here) {
-        std::lock_guard lock(addresses_lock);
-        if (!pace->allow(address, mono_ms())) return false;
-    }
+    if (pace && !here && !pace->allow(address, mono_ms())) return false;
     if (limits.connections_per_address != 0) {
         std::lock_guard lock(addresses_lock);
         size_t& count = addresses[address];

@@ -159,6 +159,8 @@ struct PublicDb::Impl {
     void write_schema(uint32_t version);
     Hash chain_hash(const Revision& record) { return chain_hash_of(hasher, record); }
     std::string describe(const Uid& uid);
+    /// Does `act`, which puts rows and records back, in one transaction; the digest stays what it was.
+    void mend(const std::function<void()>& act);
     void replace_row(const Image& image);
     /// The changes of the revisions after `after`, newest first. False when the log does not have all of
     /// them; some have been told then.

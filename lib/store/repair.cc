@@ -80,11 +80,26 @@ bool PublicDb::Impl::last_changes(uint64_t after, const std::function<void(const
     return true;
 }
 
+void PublicDb::Impl::mend(const std::function<void()>& act) {
+    make_way();
+    // What put_row adds to the digest is not new: the sum of the undamaged rows stays what it was.
+    struct AsItWas {
+        Impl& db;
+        Digest digest;
+        ~AsItWas() {
+            db.digest = digest;
+            db.more.clear();
+        }
+    } as_it_was{*this, digest};
+    SQLite::Transaction transaction(*live->database, SQLite::TransactionBehavior::IMMEDIATE);
+    act();
+    transaction.commit();
+    counts.reset();
+}
+
 size_t PublicDb::repair_from_log() {
     Impl& db = *impl_;
-    db.make_way();
     size_t mended = 0;
-    Digest digest = db.digest;
     auto is_whole_here = [&](const Image& newest) {
         Use s(db.sql("SELECT type,scope,name,doc,rev,hash FROM object WHERE uid=?"));
         bind_blob(*s, 1, newest.change.uid.raw());
@@ -95,8 +110,7 @@ size_t PublicDb::repair_from_log() {
         return static_cast<uint64_t>(s->getColumn(4).getInt64()) != newest.rev ||
                db.row_hash(here) == hash_from(blob(*s, 5));
     };
-    try {
-        SQLite::Transaction transaction(*db.live->database, SQLite::TransactionBehavior::IMMEDIATE);
+    db.mend([&] {
         shrink();
         std::set<Uid> seen;
         // As far back as the log is whole: what is newer than that is known to be the newest.
@@ -106,27 +120,14 @@ size_t PublicDb::repair_from_log() {
             db.replace_row(newest);
             ++mended;
         });
-        transaction.commit();
-    } catch (...) {
-        db.digest = digest;
-        db.more.clear();
-        throw;
-    }
-    db.digest = digest;
-    db.more.clear();
-    db.counts.reset();
+    });
     return mended;
 }
 
 size_t PublicDb::repair(const Repair& repair, uint64_t seen) {
     Impl& db = *impl_;
-    db.make_way();
     size_t taken = 0;
-    // What put_row adds to the digest is not new: the sum of the undamaged rows stays what it was.
-    Digest digest = db.digest;
-    try {
-        SQLite::Transaction transaction(*db.live->database,
-                                        SQLite::TransactionBehavior::IMMEDIATE);
+    db.mend([&] {
         // The pages in memory may be from before the damage; only the file counts.
         shrink();
         if (repair.indexes) db.rebuild_indexes();
@@ -191,15 +192,7 @@ size_t PublicDb::repair(const Repair& repair, uint64_t seen) {
             s->exec();
             db.insert_revision(mine);
         }
-        transaction.commit();
-    } catch (...) {
-        db.digest = digest;
-        db.more.clear();
-        throw;
-    }
-    db.digest = digest;
-    db.more.clear();
-    db.counts.reset();
+    });
     return taken;
 }
 

@@ -21,6 +21,8 @@ mgmt::View named_administrator(mgmt::Call& call);
 std::optional<mgmt::View> owner_of_key(mgmt::Call& call, const std::string& key);
 /// Throws Error(invalid_parameter) naming the parameter when the password is too short.
 void check_password(const std::string& parameter, const std::string& password);
+/// Puts an administrator with one of the credentials replaced.
+void put_credential(mgmt::Call& call, const mgmt::View& administrator, const char* what, json::value value);
 /// The credentials of an administrator's document with one of them ("password-hash", "api-keys")
 /// replaced; the others stay.
 json::object credentials_with(const json::object& administrator, const char* what,

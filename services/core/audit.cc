@@ -66,8 +66,8 @@ json::object Service::audit_heads(bool all) {
     };
     look(k_system_log, json::object{{"audit", system_->workspace().audit_checkpoint().to_json()}});
     for (const std::string& server : placed_) {
-        json::value status = grid_->local(server);
-        if (status.is_object()) look(json::get_string(status.as_object(), "domain-uid"), status.as_object());
+        const json::object* status = grid_->local(server);
+        if (status) look(json::get_string(*status, "domain-uid"), *status);
     }
     json::array heads;
     for (const auto& [log, head] : audit_heads_) {

@@ -48,6 +48,12 @@ json::object credentials_with(const json::object& administrator, const char* wha
     return out;
 }
 
+void put_credential(mgmt::Call& call, const mgmt::View& administrator, const char* what, json::value value) {
+    json::object document = administrator.document;
+    document["credentials"] = credentials_with(document, what, std::move(value));
+    call.put("administrator", administrator.uid, std::move(document));
+}
+
 void Service::end_sessions_without_rights() {
     std::map<std::string, std::string> now;
     system_->workspace().inspect([&](mgmt::Call& call) {
@@ -137,13 +143,8 @@ void Service::register_administrator_commands() {
             });
         }, admins);
     }
-    auto put_keys = [](mgmt::Call& call, const mgmt::View& view, json::array keys) {
-        json::object document = view.document;
-        document["credentials"] = credentials_with(document, "api-keys", std::move(keys));
-        call.put("administrator", view.uid, std::move(document));
-    };
     admins.description = "A key with which a program logs in; shown once, valid after publish";
-    w.add_command("add-api-key", [put_keys](mgmt::Call& call) {
+    w.add_command("add-api-key", [](mgmt::Call& call) {
         call.only({"admin-uid", "admin-name"});
         mgmt::View view = named_administrator(call);
         if (json::get_string(view.document, "authentication-method") != "api key") {
@@ -154,11 +155,11 @@ void Service::register_administrator_commands() {
         std::string key = base64url(random_bytes(32));
         json::array keys = api_keys(view);
         keys.push_back(json::value(key_hash(key)));
-        put_keys(call, view, std::move(keys));
+        put_credential(call, view, "api-keys", std::move(keys));
         return json::object{{"api-key", key}};
     }, admins);
     admins.description = "Makes an API key invalid";
-    w.add_command("delete-api-key", [put_keys](mgmt::Call& call) {
+    w.add_command("delete-api-key", [](mgmt::Call& call) {
         call.only({"admin-uid", "admin-name", "api-key"});
         mgmt::View view = named_administrator(call);
         std::string hash = key_hash(call.text("api-key"));
@@ -169,7 +170,7 @@ void Service::register_administrator_commands() {
         if (rest.size() == keys.size()) {
             throw Error(Code::object_not_found, "Requested object [api-key] not found");
         }
-        put_keys(call, view, std::move(rest));
+        put_credential(call, view, "api-keys", std::move(rest));
         return json::object{{"message", "OK"}};
     }, admins);
     register_certificate_commands();

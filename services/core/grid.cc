@@ -60,9 +60,9 @@ void Grid::local(const std::string& server, json::value status) {
     changed_.insert(*domain);
 }
 
-json::value Grid::local(const std::string& server) const {
+const json::object* Grid::local(const std::string& server) const {
     auto it = domains_.find(server);
-    return it == domains_.end() ? json::value(nullptr) : json::value(own_.cells.at(it->second));
+    return it == domains_.end() ? nullptr : &own_.cells.at(it->second);
 }
 
 void Grid::heard(const Uid& mds, json::object beat) {
@@ -233,6 +233,7 @@ json::object Grid::json() {
         std::string renewal = service_.renewal_problem();
         int64_t until = json::get_int(service_.certificate(), "not-after");
         uint32_t round_trip = 0;
+        int64_t ahead = 0;
         if (!self) {
             auto it = remote_.find(m.uid);
             version = it == remote_.end() ? "?" : it->second.version;
@@ -240,6 +241,7 @@ json::object Grid::json() {
             renewal = it == remote_.end() ? "" : it->second.renewal_problem;
             if (quiet) reason = link_reason(m.uid);
             else if (it != remote_.end()) round_trip = it->second.round_trip_us;
+            if (!quiet && it->second.clock != 0) ahead = clock_of(it->second) - wall_ms();
         }
         servers.push_back(json::object{{"uid", m.uid.text()},
                                        {"name", m.name},
@@ -255,7 +257,6 @@ json::object Grid::json() {
                                        {"renewal-problem", renewal},
                                        {"active", counts[m.uid].first},
                                        {"standby", counts[m.uid].second}});
-        int64_t ahead = self || quiet || remote_[m.uid].clock == 0 ? 0 : clock_of(remote_[m.uid]) - wall_ms();
         if (std::abs(ahead) > k_same_clock_ms) {
             problems.push_back(json::object{
                 {"what", fmt::format("the clock of {} is {} s {} the one here", m.name, std::abs(ahead) / 1000,

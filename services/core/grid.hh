@@ -22,7 +22,7 @@ class Grid {
 
     /// Status JSON of a Domain Server on this host; null when it is not there.
     void local(const std::string& server, json::value status);
-    json::value local(const std::string& server) const;
+    const json::object* local(const std::string& server) const;
     /// Heartbeat of another server: beat() of its grid.
     void heard(const Uid& mds, json::object beat);
     /// What this server tells the others every second: itself, and its Domain Servers whose status

@@ -45,12 +45,6 @@ std::string percent_encoded(const std::string& text) {
     return out;
 }
 
-void put_factor(mgmt::Call& call, const mgmt::View& administrator, json::value factor) {
-    json::object document = administrator.document;
-    document["credentials"] = credentials_with(document, "totp", std::move(factor));
-    call.put("administrator", administrator.uid, std::move(document));
-}
-
 }  // namespace
 
 std::optional<SecondFactor> SecondFactor::of(const json::object& administrator) {
@@ -113,7 +107,7 @@ std::string Service::check_code(const Uid& administrator, const std::string& cod
         auto view = call.get(administrator);
         auto now = view ? SecondFactor::of(view->document) : std::nullopt;
         if (!now || !now->take_recovery(code)) throw Error(Code::login_failed, "the recovery code was used");
-        put_factor(call, *view, now->to_json());
+        put_credential(call, *view, "totp", now->to_json());
     });
     return "password and recovery code";
 }
@@ -151,7 +145,7 @@ void Service::register_second_factor_commands() {
             factor.recovery.push_back(json::value(recovery_hash(code)));
             shown.push_back(json::value(code));
         }
-        put_factor(call, view, factor.to_json());
+        put_credential(call, view, "totp", factor.to_json());
         std::string issuer = percent_encoded(identity_->deployment_name);
         return json::object{{"secret", factor.secret},
                             {"uri", fmt::format("otpauth://totp/{}:{}?secret={}&issuer={}", issuer,
@@ -165,7 +159,7 @@ void Service::register_second_factor_commands() {
         if (!SecondFactor::of(view.document)) {
             throw Error(Code::object_not_found, "The administrator '" + view.name + "' has no one-time codes");
         }
-        put_factor(call, view, nullptr);
+        put_credential(call, view, "totp", nullptr);
         return json::object{{"message", "OK"}};
     }, admins);
     admins.write = false;

@@ -175,8 +175,11 @@ json::object Service::setup(const json::object& answers,
     step("First administrator " + json::get_string(answers, "administrator", "admin"));
     // Ready means that one can log in to Global too.
     for (int64_t end = mono_ms() + 20'000; mono_ms() < end;) {
-        json::value status = daemon_.on_loop([this] { return grid_->local("Global"); });
-        if (status.is_object() && json::get_string(status.as_object(), "role") == "active") break;
+        std::string role = daemon_.on_loop([this] {
+            const json::object* status = grid_->local("Global");
+            return status ? json::get_string(*status, "role") : std::string();
+        });
+        if (role == "active") break;
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     step("Global Domain is Active");
