@@ -66,6 +66,7 @@ bool Replica::serves(uint64_t wanted_rev) const {
 
 void Replica::on_copy_request(PeerState& p, std::string_view payload) {
     if (!db_.has_history()) return;
+    NoteMessage wish = NoteMessage::decode(payload);
     Uid mds = p.peer.mds;
     if (!health_.damage.empty()) {
         // What is damaged here would take the place of what is whole there, perhaps of the only one.
@@ -78,7 +79,6 @@ void Replica::on_copy_request(PeerState& p, std::string_view payload) {
         p.pace = {};
         env_.copy_begins(p.peer, p.last.history.terms.empty());
     }
-    NoteMessage wish = NoteMessage::decode(payload);
     if (serving_ && serving_->id == wish.id) {
         // It came whole and was not what it should be: then it is not here either.
         stop_serving();

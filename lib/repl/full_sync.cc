@@ -60,6 +60,8 @@ void Replica::on_full_sync(PeerState& p, std::string_view payload) {
         // The answer was lost, or whoever asked was restarted.
         env_.send(p.peer.mds, Kind::full_sync_done,
                   NoteMessage{order.id, 0, obeyed_cost_}.encode());
+    } else if (p.last.role != Role::active || active_peer() != &p.peer) {
+        refuse(p.peer.mds, p.peer.name, Kind::full_sync, "it is not the Active server");
     } else {
         request_copy(p, order.id, order.text);
     }

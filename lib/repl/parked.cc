@@ -94,6 +94,9 @@ void Replica::on_parked_put(PeerState& p, std::string_view payload) {
     // Only the Active of the sender's own line keeps it; whoever is not says nothing and is asked
     // again, or no longer.
     if (role_ != Role::active || collision_) return;
+    if (p.peer.log_server) {
+        return refuse(p.peer.mds, p.peer.name, Kind::parked_put, "a log server publishes nothing");
+    }
     ParkedPut put = ParkedPut::decode(payload);
     ParkedOk ok{put.term_id, put.rev, false, 0, ""};
     Arriving& a = arriving_[p.peer.mds];

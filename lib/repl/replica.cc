@@ -14,6 +14,10 @@ constexpr size_t k_delta_bytes = 4 << 20;
 // A peer whose host is connected but which is not heard is called every second for this long.
 constexpr int64_t k_calling_ms = 60'000;
 
+// What is refused of a sender again and again is told of this often, and so many reasons of it.
+constexpr int64_t k_refused_again_ms = 600'000;
+constexpr size_t k_refused_reasons = 30;
+
 }  // namespace
 
 Replica::Replica(store::PublicDb& db, Env& env, Identity self, std::vector<Peer> peers,
@@ -351,7 +355,10 @@ void Replica::committed() {
 
 void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
     PeerState* p = find(mds);
-    if (!p) return;
+    if (!p) {
+        if (kind != Kind::gone) refuse(mds, mds.text(), kind, "it has no server of this Domain");
+        return;
+    }
     try {
         switch (kind) {
             case Kind::gone: gone(*p); break;
@@ -374,6 +381,7 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             }
             case Kind::delta: on_delta(*p, payload); break;
             case Kind::refused: {
+                if (records_from_ != mds) return refuse(mds, p->peer.name, kind, "nothing was asked there");
                 NoteMessage note = NoteMessage::decode(payload);
                 // The answer to a pull of long ago is no reason for a copy now.
                 if (note.number != 0 && note.number != db_.position().rev) break;
@@ -429,13 +437,43 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             p->foreign = true;
             env_.status_changed();
         }
-        env_.log(4, fmt::format("message {} of {}: {}", static_cast<int>(kind), p->peer.name,
-                                e.message()));
+        refuse(mds, p->peer.name, kind, e.message());
     }
+}
+
+void Replica::refuse(const Uid& mds, const std::string& name, Kind kind, const std::string& why) {
+    int64_t now = env_.mono_ms();
+    Refused& of = refused_[mds];
+    if (of.told.empty() || now - of.since >= k_refused_again_ms) of = {now, {}};
+    std::string text = fmt::format("message {} of {} was refused: {}", static_cast<int>(kind), name, why);
+    if (of.told.size() >= k_refused_reasons || !of.told.insert(text).second) return;
+    if (of.told.size() == k_refused_reasons) text += "; what else it sends is not told for ten minutes";
+    env_.log(4, text);
+}
+
+std::string Replica::not_believed(const PeerState& p, const PositionMessage& m) const {
+    if (m.history.terms.empty()) return "";
+    const store::Term& last = m.history.terms.back();
+    if (p.peer.log_server && (m.role == Role::active || last.active == p.peer.server)) {
+        return "it says that it is Active; a log server never is";
+    }
+    // Every start of an Active begins a term, so all of the present one was published by this process.
+    bool own = role_ == Role::active && last.id == db_.term().id && last.active == self_.server;
+    if (own && compare(history(), m.history).relation == Relation::behind) {
+        return fmt::format("it says that it has revision {} of this server's own term; the last one here "
+                           "is {}", m.history.position.rev, db_.position().rev);
+    }
+    return "";
 }
 
 void Replica::on_position(PeerState& p, std::string_view payload) {
     PositionMessage m = PositionMessage::decode(payload);
+    if (std::string why = not_believed(p, m); !why.empty()) {
+        if (p.refused != why) env_.status_changed();
+        p.refused = why;
+        return refuse(p.peer.mds, p.peer.name, Kind::position, why);
+    }
+    p.refused.clear();
     if (p.heard_at && m.server != p.last.server) p.waiting_pull.reset();
     p.last = std::move(m);
     p.foreign = false;
@@ -508,7 +546,7 @@ void Replica::follow() {
         bool useful = c.relation == Relation::behind ||
                       (c.relation == Relation::same && p.last.role == Role::active);
         if (!copy && !useful) continue;
-        if (copy && p.last.log_server) continue;
+        if (copy && p.peer.log_server) continue;
         // Whose task the first synchronization is does not depend on who was heard first (IS-3).
         bool early = now - started_at_ < timing_.startup_ms;
         if (copy && early && p.last.role != Role::active) continue;
@@ -526,11 +564,20 @@ void Replica::follow() {
         return;
     }
     if (best->pulled_at && now - best->pulled_at < timing_.repeat_ms) return;
-    best->pulled_at = now;
-    env_.send(best->peer.mds, Kind::pull, PullMessage{db_.position()}.encode());
+    send_pull(*best);
+}
+
+void Replica::send_pull(PeerState& p) {
+    p.pulled_at = env_.mono_ms();
+    records_from_ = p.peer.mds;
+    env_.send(p.peer.mds, Kind::pull, PullMessage{db_.position()}.encode());
 }
 
 void Replica::on_delta(PeerState& p, std::string_view payload) {
+    // Read only when it was asked for: records carry no signature of who published them.
+    if (records_from_ != p.peer.mds) {
+        return refuse(p.peer.mds, p.peer.name, Kind::delta, "records were not asked for there");
+    }
     heard(p);
     if (role_ == Role::active || receiving_) return;
     DeltaMessage m = DeltaMessage::decode(payload);
@@ -558,9 +605,7 @@ void Replica::on_delta(PeerState& p, std::string_view payload) {
         // Before the pull, which names a position and not its terms.
         send_positions();
     }
-    if (role_ != Role::active) {
-        env_.send(p.peer.mds, Kind::pull, PullMessage{db_.position()}.encode());
-    }
+    if (role_ != Role::active) send_pull(p);
     progress_pending();
     update_shown();
     env_.status_changed();

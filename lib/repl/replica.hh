@@ -263,6 +263,7 @@ class Replica {
         int64_t pulled_at = 0;      // mono, when we last asked it
         bool copying = false;       // takes a full copy of this server
         bool foreign = false;       // its release writes messages that cannot be read here
+        std::string refused;        // why what it last said of itself is not believed; empty: it is
         Pace pace;                  // of that copy
     };
     struct Receiving {
@@ -353,6 +354,11 @@ class Replica {
     void serve_pull(PeerState& p);
     void on_delta(PeerState& p, std::string_view payload);
     void on_position(PeerState& p, std::string_view payload);
+    /// What no server of its kind says of itself (T-9), or nothing.
+    std::string not_believed(const PeerState& p, const PositionMessage& m) const;
+    /// A message that is not taken: each reason is told once in ten minutes, and not many of a sender.
+    void refuse(const Uid& mds, const std::string& name, Kind kind, const std::string& why);
+    void send_pull(PeerState& p);
     void adopt_term();
     /// The one server that may begin the next term without force: the Active, or, when nobody is, the
     /// one that was before. So two set-active at two places can never both succeed.
@@ -458,6 +464,14 @@ class Replica {
     std::string parked_problem_;
     int64_t parked_again_at_ = 0;
     std::map<Uid, Arriving> arriving_;
+    /// The server that was asked for records last: nobody else's are taken.
+    Uid records_from_;
+    /// What was told of a sender's refused messages, since when (mono).
+    struct Refused {
+        int64_t since = 0;
+        std::set<std::string> told;
+    };
+    std::map<Uid, Refused> refused_;
     Health health_;
     /// Work in the background outlives a replica that was taken away meanwhile.
     std::shared_ptr<int> alive_ = std::make_shared<int>();

@@ -9,7 +9,7 @@ namespace mds::repl {
 const Peer* Replica::active_peer() const {
     const PeerState* best = nullptr;
     for (const PeerState& p : peers_) {
-        if (p.last.role != Role::active || p.last.log_server || !p.heard_at) continue;
+        if (p.last.role != Role::active || !p.heard_at) continue;
         // What one said that is gone since counts only as long as nobody has begun a newer term.
         if (!reachable(p) && p.last.history.position.term_no < db_.term().no) continue;
         if (!best || p.last.history.position.term_no > best->last.history.position.term_no) {
@@ -280,6 +280,8 @@ void Replica::progress_pending() {
         finish_pending(Error(Code::ha_invalid, "the Active server did not hand over in time"));
     } else if (now - pending_.asked_at >= timing_.repeat_ms) {
         pending_.asked_at = now;
+        // The record of the change comes from there without another question.
+        records_from_ = pending_.target;
         env_.send(pending_.target, Kind::handover, NoteMessage{Uid{}, 0, pending_.by}.encode());
     }
 }

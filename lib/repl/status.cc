@@ -69,9 +69,9 @@ PeerStatus Replica::judge(const PeerState& p) const {
         std::string last = p.contact_wall
                                ? "last contact " + rfc3339(p.contact_wall)
                                : std::string("no contact since this server started");
-        std::string why = p.link_state == "connected"
-                              ? "the Domain Server there does not answer"
-                              : p.link_reason;
+        std::string why = !p.refused.empty()             ? "what it sends is refused: " + p.refused
+                          : p.link_state == "connected" ? "the Domain Server there does not answer"
+                                                        : p.link_reason;
         is(SyncStatus::unreachable,
            fmt::format("not synchronized, no connection with peer: {} ({}){}{}", p.peer.mds_name,
                        p.peer.address, why.empty() ? "" : ", " + why, ", " + last),

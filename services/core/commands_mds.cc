@@ -57,6 +57,17 @@ json::object Service::render_mds(mgmt::Call& call, const mgmt::View& view) {
     return out;
 }
 
+void Service::refuse_second_primary(const std::string& server_type) {
+    if (fold(server_type).find("primary") == std::string::npos) return;
+    std::string primary = "this one";
+    for (const MdsRow& row : all_mdss()) {
+        if (row.role == "primary") primary = row.name;
+    }
+    throw Error(Code::validation_failed, "Invalid parameter for [server-type]. A deployment has one Primary, " +
+                                             primary + "; every other server is a Secondary or a log server")
+        .refusal("RF-01", "server-type multi-domain server; when " + primary + " is lost: mdsctl promote --plan");
+}
+
 void Service::add_mds(mgmt::Call& call, Then then) {
     require_no_backup();
     require_primary("Adding a Multi-Domain Server");
@@ -64,6 +75,7 @@ void Service::add_mds(mgmt::Call& call, Then then) {
     std::string type = call.text_or("server-type", "multi-domain server");
     std::string key = call.text_or("one-time-password", "");
     std::string address = call.text_or("ip-address", call.text_or("ipv4-address", ""));
+    refuse_second_primary(type);
     if (type != "multi-domain server" && type != "multi-domain log server") {
         throw Error(Code::invalid_parameter,
                     "Invalid parameter for [server-type]. The value must be multi-domain server or "
@@ -310,6 +322,7 @@ void Service::register_mds_commands() {
     change.description = "Changes an object of the type mds; with one-time-password alone, connects a "
                          "server whose trust was reset";
     w.add_async_command("set-mds", [this](mgmt::Call& call, Then then) {
+        refuse_second_primary(call.text_or("server-type", ""));
         if (json::find(call.params(), "one-time-password")) return connect_mds(call, then);
         system_->require_writable();
         if (call.read_only()) {

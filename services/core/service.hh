@@ -120,6 +120,8 @@ class Service {
     // commands_*.cc
     void register_commands();
     void add_mds(mgmt::Call& call, Then then);
+    /// RF-01: which server is the Primary is no matter of its object.
+    void refuse_second_primary(const std::string& server_type);
     /// RS-5: enrols a member anew, whose old certificates are revoked then.
     void connect_mds(mgmt::Call& call, Then then);
     /// Worker: revokes what was issued to a server before the certificate with this serial.

@@ -11,7 +11,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = f"{ROOT}/build/fuzz"
-NAMES = ["json", "request", "filter", "http", "payload", "enrol"]
+NAMES = ["json", "request", "filter", "http", "payload", "enrol", "sync"]
 SECONDS = int(os.environ.get("MDS_FUZZ_SECONDS", "60"))
 
 
