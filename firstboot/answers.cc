@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/error.hh"
+#include "base/roles.hh"
 #include "base/text.hh"
 
 namespace mds::firstboot {
@@ -368,12 +369,11 @@ void Answers::resolve_role() {
     if (classic_roles_.size() > 1 && given.empty()) given = classic_roles_;
     std::string source = has("role") ? values_["role"].source : "Server.Role";
     if (given.empty()) {
-        problem(source, "exactly one role is needed: primary, secondary or log-server; none is given",
-                "RF-03");
+        problem(source, one_role_needed(given), "RF-03");
         return;
     }
     if (given.size() > 1) {
-        problem(source, "exactly one role is needed; given: " + join(given, ", "), "RF-03");
+        problem(source, one_role_needed(given), "RF-03");
         values_.erase("role");
         return;
     }
@@ -471,9 +471,7 @@ void Answers::resolve_joining(bool elsewhere) {
         std::string wrong = check_value("activation_key", get("activation_key"), *this);
         if (!wrong.empty()) problem(values_["activation_key"].source, wrong, "RF-32");
     } else if (!given) {
-        problem("Trust.ActivationKeyFile",
-                "a " + role_title(get("role")) + " needs an activation key: activation key required",
-                "RF-04");
+        problem("Trust.ActivationKeyFile", key_needed(get("role")), "RF-04");
     }
 }
 

@@ -102,8 +102,6 @@ class Answers {
 std::string check_value(const std::string& id, const std::string& text, const Answers& others);
 /// The default of a question on this host; empty when there is none.
 std::string default_value(const Question& question, const HostFacts& host, const Answers& others);
-/// "Primary Multi-Domain Server".
-std::string role_title(const std::string& role);
 /// yescrypt, cost 7.
 std::string hash_password(const std::string& password);
 bool verify_password(const std::string& password, const std::string& hash);

@@ -9,6 +9,7 @@
 
 #include "base/clock.hh"
 #include "base/error.hh"
+#include "base/roles.hh"
 #include "base/text.hh"
 #include "bus/connection.hh"
 #include "json/json.hh"

@@ -3,6 +3,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/roles.hh"
 #include "base/text.hh"
 
 namespace mds::firstboot {

@@ -11,6 +11,7 @@
 #include "answers.hh"
 #include "apply.hh"
 #include "base/error.hh"
+#include "base/roles.hh"
 #include "base/text.hh"
 #include "base/version.hh"
 #include "face_plain.hh"
@@ -78,7 +79,7 @@ int check(const Options& options) {
         return print_problems(answers, (options.check + " cannot be used.").c_str());
     }
     std::printf("%s: complete, for a %s.\n", options.check.c_str(),
-                role_title(answers.get("role")).c_str());
+                mds::role_title(answers.get("role")).c_str());
     return k_done;
 }
 
@@ -133,7 +134,7 @@ void write_issue() {
 
 /// Already set up: the same answers change nothing, others are refused. -1: go on.
 int again(const Options& options, Answers& answers, const Done& done) {
-    std::string title = role_title(done.answers.at("role"));
+    std::string title = mds::role_title(done.answers.at("role"));
     title = title.substr(0, title.find(" Multi-Domain S"));
     if (!answers.problems().empty()) return print_problems(answers, "Nothing was changed.");
     answers.resolve(host_facts(), false);

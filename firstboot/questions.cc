@@ -24,10 +24,4 @@ const Question* find_question(const std::string& name) {
     return nullptr;
 }
 
-std::string role_title(const std::string& role) {
-    if (role == "primary") return "Primary Multi-Domain Server";
-    if (role == "secondary") return "Secondary Multi-Domain Server";
-    return "Multi-Domain Log Server";
-}
-
 }  // namespace mds::firstboot

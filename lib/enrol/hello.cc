@@ -8,6 +8,7 @@
 #include "base/error.hh"
 #include "base/ids.hh"
 #include "base/printable.hh"
+#include "base/roles.hh"
 #include "base/text.hh"
 
 namespace mds::enrol {
@@ -22,13 +23,13 @@ void judge_role(const Hello& mine, const Hello& theirs, const std::string& expec
                                      ? ""
                                      : " (deployment " + theirs.deployment_name + ")";
         throw Error(Code::ha_invalid, theirs.name + " was set up as Primary" + deployment +
-                                          "; expected " + role_text(expected) +
+                                          "; expected " + role_title(expected) +
                                           ", a deployment has one Primary (" + mine.name + ")")
             .refusal("RF-02", "On " + theirs.name + " run: mds-setup --change-role " + expected);
     }
-    throw Error(Code::ha_invalid, theirs.name + " was set up as " + role_text(theirs.role) +
-                                      ", expected " + role_text(expected))
-        .refusal("RF-07", "Add it as " + role_text(theirs.role) + ", or on " + theirs.name +
+    throw Error(Code::ha_invalid, theirs.name + " was set up as " + role_title(theirs.role) +
+                                      ", expected " + role_title(expected))
+        .refusal("RF-07", "Add it as " + role_title(theirs.role) + ", or on " + theirs.name +
                               " run: mds-setup --change-role " + expected);
 }
 
@@ -74,13 +75,6 @@ std::string this_platform() {
     utsname names{};
     if (uname(&names) == 0) system += std::string(", ") + names.machine;
     return system;
-}
-
-std::string role_text(const std::string& role) {
-    if (role == "primary") return "Primary Multi-Domain Server";
-    if (role == "secondary") return "Secondary Multi-Domain Server";
-    if (role == "log-server") return "Multi-Domain Log Server";
-    return role;
 }
 
 void judge(const Hello& mine, const Hello& theirs, const std::string& expected_name,

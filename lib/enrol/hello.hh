@@ -30,9 +30,6 @@ struct Hello {
 /// "Debian GNU/Linux 12 (bookworm), x86_64": what Hello.platform says on this machine.
 std::string this_platform();
 
-/// "Secondary Multi-Domain Server" and so on: the role for people.
-std::string role_text(const std::string& role);
-
 /// Whether the initiator may take this responder, judged by what both say (RF-02, RF-07, RF-12,
 /// clock, member of another deployment). Throws the refusal.
 void judge(const Hello& mine, const Hello& theirs, const std::string& expected_name,

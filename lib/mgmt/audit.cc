@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/printable.hh"
 #include "log/log.hh"
 #include "mgmt/workspace_impl.hh"
 
@@ -15,15 +16,20 @@ constexpr size_t k_most_waiting = 1000;
 /// The other servers are told after so many records at the latest (S-14).
 constexpr int64_t k_checkpoint_records = 1000;
 
-/// Commands that are recorded, with what the row calls them, and the parameter that says on what.
+/// Commands that are recorded, with what the row calls them, and the parameters that say on what.
 /// Changes of objects are private until they are published: the publish is recorded, and
 /// show-changes tells what was in it.
 struct Recorded {
     const char* operation;
+    /// The first of these that is given; with `all`, every one.
     std::vector<const char*> subject;
+    bool all = false;
+    /// Not empty: only with this parameter it acts at once; without it, it edits an object.
+    std::string_view only_with = {};
 };
 
-const Recorded* recorded(const std::string& command) {
+/// How a call is recorded; nothing when it only looks, plans, or edits objects.
+const Recorded* recorded(const std::string& command, const json::object& params) {
     static const std::map<std::string, Recorded> k_commands = {
         {"logout", {"Log out", {}}},
         {"publish", {"Publish", {"uid"}}},
@@ -46,8 +52,17 @@ const Recorded* recorded(const std::string& command) {
         {"export", {"Export", {}}},
         {"login-to-domain", {"Log in to Domain", {"domain"}}},
         {"add-mds", {"Add server", {"name"}}},
+        {"set-mds", {"Establish trust", {"name", "uid"}, false, "one-time-password"}},
         {"delete-mds", {"Delete server", {"name", "uid"}}},
+        {"reset-trust", {"Reset trust of this server", {}}},
+        {"promote-mds", {"Promote to Primary", {"domains"}}},
+        {"readmit-mds", {"Readmit server", {"name", "uid"}}},
+        {"promote-domain-server", {"Promote Domain Server", {"domain"}}},
+        {"set-registry", {"Set registry value", {"path", "name"}, true}},
+        {"set-licence", {"Set licence", {"domain", "server", "type"}, true}},
+        {"backup-mds", {"Back up servers", {}}},
         {"add-domain", {"Add Domain", {"name"}}},
+        {"set-domain", {"Change Domain Servers", {"name", "uid"}, false, "servers"}},
         {"delete-domain", {"Delete Domain", {"name", "uid"}}},
         {"assign-global-assignment", {"Assign global policy", {"dependent-domains"}}},
         {"unlock-administrator", {"Unlock administrator", {"name"}}},
@@ -55,6 +70,9 @@ const Recorded* recorded(const std::string& command) {
         {"delete-api-key", {"Delete API key", {"admin-name", "admin-uid"}}},
         {"add-administrator-certificate", {"Issue certificate", {"admin-name", "admin-uid"}}},
         {"delete-administrator-certificate", {"Revoke certificate", {"admin-name", "admin-uid"}}},
+        {"add-administrator-totp", {"Issue one-time codes", {"admin-name", "admin-uid"}}},
+        {"delete-administrator-totp", {"End one-time codes", {"admin-name", "admin-uid"}}},
+        {"domain-ha-action", {"Change High Availability", {"action", "domain", "target"}, true}},
         {"set-ha-state", {"Set High Availability state", {"new-state"}}},
         {"ha-full-sync", {"Full synchronization", {"name", "uid"}}},
         {"make-server-active", {"Make server active", {}}},
@@ -63,16 +81,24 @@ const Recorded* recorded(const std::string& command) {
         {"backup-domain", {"Back up Domain", {"domain"}}},
         {"restore-domain", {"Restore Domain", {"domain-name", "file-path"}}}};
     auto found = k_commands.find(command);
-    return found == k_commands.end() ? nullptr : &found->second;
+    if (found == k_commands.end()) return nullptr;
+    const Recorded& what = found->second;
+    if (!what.only_with.empty() && !json::find(params, what.only_with)) return nullptr;
+    const json::value* plan = json::find(params, "plan");
+    return plan && plan->is_bool() && plan->as_bool() ? nullptr : &what;
 }
 
 std::string subject_of(const json::object& params, const Recorded& what) {
+    std::string out;
     for (const char* name : what.subject) {
         const json::value* v = json::find(params, name);
         if (!v || v->is_null()) continue;
-        return v->is_string() ? std::string(v->as_string()) : json::text(*v);
+        std::string text = v->is_string() ? std::string(v->as_string()) : json::text(*v);
+        if (!what.all) return text;
+        if (!out.empty() && !text.empty()) out += ' ';
+        out += text;
     }
-    return "";
+    return out;
 }
 
 }  // namespace
@@ -103,7 +129,7 @@ void WorkspaceImpl::require_audit(const Call& call, const CommandFlags& flags) {
     // What gives up or only looks is no change; without a record of it nothing is hidden.
     static const std::set<std::string> k_harmless = {"logout", "discard", "disconnect", "login-to-domain",
                                                      "verify-policy"};
-    bool is_recorded = recorded(call.command()) && !k_harmless.count(call.command());
+    bool is_recorded = recorded(call.command(), call.params()) && !k_harmless.count(call.command());
     if (!is_recorded && !(flags.write && !unrecorded.empty())) return;
     try {
         write_unrecorded();
@@ -161,7 +187,7 @@ void WorkspaceImpl::record(const Session& session, const std::string& operation,
 }
 
 std::shared_ptr<Session> WorkspaceImpl::asked_by(const Call& call) const {
-    if (!recorded(call.command())) return nullptr;
+    if (!recorded(call.command(), call.params())) return nullptr;
     auto who = std::make_shared<Session>();
     who->uid = call.session_->uid;
     who->user = call.session_->user;
@@ -170,7 +196,7 @@ std::shared_ptr<Session> WorkspaceImpl::asked_by(const Call& call) const {
 }
 
 void WorkspaceImpl::record(const Call& call, const Session& who, const Reply& reply) {
-    const Recorded* what = recorded(call.command());
+    const Recorded* what = recorded(call.command(), call.params());
     bool good = reply.status == 200;
     // A publish that succeeds is recorded with its revision where it is made.
     if (!what || (good && call.command() == "publish")) return;
@@ -186,6 +212,10 @@ void WorkspaceImpl::record(const Call& call, const Session& who, const Reply& re
         int64_t count = json::get_int(json::parse_object(reply.body), "number-of-discarded-changes", 0);
         message = std::to_string(count) + " changes";
     }
+    std::string reason = call.reason();
+    // The one command of the API that takes it by itself.
+    if (call.command() == "promote-mds") reason = printable(json::get_string(call.params(), "reason"), 500);
+    if (!reason.empty()) message += (message.empty() ? "reason: " : "; reason: ") + reason;
     record(who, what->operation, subject_of(call.params(), *what), message, good);
 }
 

@@ -60,6 +60,9 @@ class Call {
     const std::string& command() const { return command_; }
     const std::string& version() const { return version_; }
     const json::object& params() const;
+    /// Why somebody does it, in his words, for the audit record; empty when he did not say.
+    const std::string& reason() const { return reason_; }
+    void give_reason(std::string text) { reason_ = std::move(text); }
     /// {"ip": ..., "application": ..., "host": ...} as mds-api gives it.
     const std::map<std::string, std::string>& client() const { return client_; }
 
@@ -140,7 +143,7 @@ class Call {
     bool asking_ = false;
     Workspace& workspace_;
     std::shared_ptr<Session> session_;
-    std::string command_, version_;
+    std::string command_, version_, reason_;
     json::object params_;
     std::map<std::string, std::string> client_;
 };

@@ -44,14 +44,12 @@ json::object delete_object(Call& call, const model::Type& type) {
 }
 
 json::object show_object_of(Call& call, const model::Type& type) {
-    call.require_area(type, false);
     call.only(identifiers(type, {"uid", "name"}));
     model::Level level = call.level(model::Level::standard);
     return call.render(call.object(type.name), level);
 }
 
 json::object show_list(WorkspaceImpl& impl, Call& call, const model::Type& type) {
-    call.require_area(type, false);
     call.only({"limit", "offset", "order", "filter"});
     PageRequest request;
     request.types = {&type};
@@ -72,6 +70,7 @@ json::object equals(WorkspaceImpl& impl, Call& call) {
     call.only({"type", "params"});
     std::string type_name = call.text("type");
     const model::Type& type = impl.catalog().require(type_name);
+    call.require_area(type, false);
     const json::value* given = json::find(call.params(), "params");
     static const json::object k_empty;
     const json::object& params = given && given->is_object() ? given->as_object() : k_empty;

@@ -140,8 +140,7 @@ json::object set_package(WorkspaceImpl& impl, Call& call) {
     });
 }
 
-json::object show_package(WorkspaceImpl& impl, Call& call) {
-    call.require_area(*impl.catalog().find("package"), false);
+json::object show_package(WorkspaceImpl&, Call& call) {
     call.only({"uid", "name"});
     return package_reply(call, call.object("package"));
 }

@@ -199,12 +199,23 @@ void Workspace::release_recovered() {
 
 json::object Workspace::open_work() const {
     json::array open, running;
+    // Every heartbeat carries it: of those that nobody is connected to, one row a user.
+    std::map<std::pair<std::string, bool>, uint64_t> left;
     for (const auto& [uid, session] : impl_->sessions) {
-        if (session->changes == 0 && !session->connected()) continue;
+        if (!session->connected()) {
+            if (session->changes > 0) left[{session->user, session->untouched()}] += session->changes;
+            continue;
+        }
         open.push_back(json::object{{"user", session->user},
                                     {"changes", session->changes},
-                                    {"connected", session->connected()},
+                                    {"connected", true},
                                     {"recovered", session->untouched()}});
+    }
+    for (const auto& [whose, changes] : left) {
+        open.push_back(json::object{{"user", whose.first},
+                                    {"changes", changes},
+                                    {"connected", false},
+                                    {"recovered", whose.second}});
     }
     auto s =
         impl_->work.sql("SELECT name FROM task WHERE status='in progress' ORDER BY start_ms");

@@ -534,6 +534,8 @@ SessionInfo WorkspaceImpl::info_of(const Session& session) const {
     return out;
 }
 
+size_t Workspace::session_count() const { return impl_->sessions.size(); }
+
 std::vector<SessionInfo> Workspace::sessions() const {
     std::vector<SessionInfo> out;
     for (const auto& [uid, session] : impl_->sessions) out.push_back(impl_->info_of(*session));

@@ -3,8 +3,10 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/clock.hh"
+#include "base/printable.hh"
 #include "base/text.hh"
 #include "json/limits.hh"
 #include "log/log.hh"
@@ -141,15 +143,30 @@ uint64_t Workspace::locks_version() const { return impl_->locks_version; }
 
 // ---- commands ----
 
+const model::Type* WorkspaceImpl::type_of_command(const std::string& name) const {
+    for (const char* verb : {"add-", "set-", "delete-", "show-"}) {
+        if (!name.starts_with(verb)) continue;
+        std::string_view noun = std::string_view(name).substr(strlen(verb));
+        const model::Type* type = catalog().find(noun);
+        return type ? type : catalog().find_plural(noun);
+    }
+    return nullptr;
+}
+
+void WorkspaceImpl::add(const std::string& name, Registered what) {
+    what.type = type_of_command(name);
+    commands[name] = std::move(what);
+}
+
 void WorkspaceImpl::add_generic(const std::string& name, Command command, CommandFlags flags) {
     generics[name] = {command, {}, flags};
-    commands[name] = {std::move(command), {}, std::move(flags)};
+    add(name, {std::move(command), {}, std::move(flags)});
 }
 
 void WorkspaceImpl::add_generic_async(const std::string& name, AsyncCommand command,
                                       CommandFlags flags) {
     generics[name] = {{}, command, flags};
-    commands[name] = {{}, std::move(command), std::move(flags)};
+    add(name, {{}, std::move(command), std::move(flags)});
 }
 
 void WorkspaceImpl::add_simple(const std::string& name,
@@ -163,12 +180,12 @@ void WorkspaceImpl::add_simple(const std::string& name,
 }
 
 void Workspace::add_command(const std::string& name, Command command, CommandFlags flags) {
-    impl_->commands[name] = {std::move(command), {}, std::move(flags)};
+    impl_->add(name, {std::move(command), {}, std::move(flags)});
 }
 
 void Workspace::add_async_command(const std::string& name, AsyncCommand command,
                                   CommandFlags flags) {
-    impl_->commands[name] = {{}, std::move(command), std::move(flags)};
+    impl_->add(name, {{}, std::move(command), std::move(flags)});
 }
 
 json::object Workspace::generic(const std::string& name, Call& call) {
@@ -185,7 +202,8 @@ std::vector<std::string> Workspace::command_names() const {
     return out;
 }
 
-void WorkspaceImpl::check_allowed(const Call& call, const CommandFlags& flags) {
+void WorkspaceImpl::check_allowed(const Call& call, const Registered& what) {
+    const CommandFlags& flags = what.flags;
     bool system = settings.domain.type == "mds";
     if (flags.system_only && !system) refuse_system_only(settings.domain, call.command());
     if (flags.not_system && system) refuse_not_system(call.command());
@@ -207,6 +225,8 @@ void WorkspaceImpl::check_allowed(const Call& call, const CommandFlags& flags) {
         }
     }
     if (!flags.permission.empty()) call.require(flags.permission);
+    // Before anything of the request is looked at: who may not see a kind of object learns nothing of it.
+    if (what.type) call.require_area(*what.type, flags.write);
     require_audit(call, flags);
 }
 
@@ -285,7 +305,7 @@ void WorkspaceImpl::run(const std::shared_ptr<Call>& call, const Registered& wha
     std::shared_ptr<Session> who = asked_by(*call);
     if (what.command) {
         Reply reply = guarded([&] {
-            check_allowed(*call, what.flags);
+            check_allowed(*call, what);
             Reading reading(db);
             return atomically([&] { return what.command(*call); });
         });
@@ -298,7 +318,7 @@ void WorkspaceImpl::run(const std::shared_ptr<Call>& call, const Registered& wha
         then(std::move(reply));
     };
     try {
-        check_allowed(*call, what.flags);
+        check_allowed(*call, what);
         what.async(*call, answer);
     } catch (const Error& error) {
         answer(error_reply(error));
@@ -398,6 +418,9 @@ void Workspace::execute(const std::string& sid, const std::string& command,
 
 namespace {
 
+/// Bytes of what somebody says why he does something.
+constexpr size_t k_longest_reason = 500;
+
 /// For the forms that answer at once.
 Reply now_or_error(const std::function<void(std::function<void(Reply)>)>& start) {
     auto reply = std::make_shared<std::optional<Reply>>();
@@ -439,8 +462,13 @@ void Workspace::execute_as(const Principal& who, const std::string& command, std
     const Registered* what = nullptr;
     try {
         what = &find_command(*impl_, command);
-        call = std::make_shared<Call>(*this, session, command, "", json::parse_object(body),
+        json::object params = json::parse_object(body);
+        std::string reason = json::get_string(params, "reason");
+        // mdsctl --reason belongs to every act; this command takes it for itself as well.
+        if (command != "promote-mds") params.erase("reason");
+        call = std::make_shared<Call>(*this, session, command, "", std::move(params),
                                       std::map<std::string, std::string>{});
+        call->give_reason(printable(reason, k_longest_reason));
     } catch (const Error& error) {
         then(error_reply(error));
         return;

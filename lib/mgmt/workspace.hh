@@ -191,6 +191,7 @@ class Workspace {
     void end_sessions_of(const std::string& user, const std::string& reason);
     /// Open sessions (connected, or with changes).
     std::vector<SessionInfo> sessions() const;
+    size_t session_count() const;
 
     // ---- around changes of the Active (replication.md 7, multi-domain-ha.md MA) ----
     /// On the Active: keeps a parked publish as a recovered session of its author; on the disk when

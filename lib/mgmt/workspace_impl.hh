@@ -26,6 +26,8 @@ struct Registered {
     Command command;
     AsyncCommand async;
     CommandFlags flags;
+    /// What it is about: the session needs the right to see or, with flags.write, to change such objects.
+    const model::Type* type = nullptr;
 };
 
 /// A membership that was edited, with the group's document before.
@@ -86,7 +88,7 @@ struct WorkspaceImpl {
     // ---- workspace.cc: running commands ----
     void run(const std::shared_ptr<Call>& call, const Registered& what,
              std::function<void(Reply)> then);
-    void check_allowed(const Call& call, const CommandFlags& flags);
+    void check_allowed(const Call& call, const Registered& what);
     /// Runs `f`; all its changes to the session are taken back when it throws. Within another
     /// one it is a part of that.
     template <class F>
@@ -117,6 +119,9 @@ struct WorkspaceImpl {
     void roll_back();
     void commit();
     SessionPtr transient_session(const Principal& who);
+    void add(const std::string& name, Registered what);
+    /// The type of what "add-host" or "show-hosts" is about; nothing for other commands.
+    const model::Type* type_of_command(const std::string& name) const;
     void add_generic(const std::string& name, Command command, CommandFlags flags);
     /// The same for one that answers later.
     void add_generic_async(const std::string& name, AsyncCommand command, CommandFlags flags);

@@ -8,6 +8,9 @@
 namespace mds::server {
 namespace {
 
+/// Of the sessions that wait for their authors, so many are listed one by one.
+constexpr uint64_t k_recovered_shown = 20;
+
 json::object date(int64_t ms) { return {{"posix", ms}, {"iso-8601", iso_minutes(ms)}}; }
 
 json::object head(const Config& c) {
@@ -108,16 +111,16 @@ json::object show_ha_status(Server& server) {
             parked == 1 ? "" : "es", json::get_string(reply, "server"), parked == 1 ? "s" : "",
             problem.empty() ? "" : "; " + problem);
     }
+    // After a long outage there may be thousands; show-sessions has all.
     json::array recovered;
-    for (const json::value& v : json::get_array(status, "sessions")) {
-        const json::object& s = v.as_object();
-        if (!json::get_bool(s, "recovered")) continue;
-        recovered.push_back(json::object{{"uid", json::get_string(s, "uid")},
-                                         {"user-name", json::get_string(s, "user")},
-                                         {"name", json::get_string(s, "name")},
-                                         {"changes", json::get_int(s, "changes")}});
+    uint64_t found = 0;
+    for (const mgmt::SessionInfo& s : server.workspace().sessions()) {
+        if (!s.recovered || ++found > k_recovered_shown) continue;
+        recovered.push_back(json::object{
+            {"uid", s.uid.text()}, {"user-name", s.user}, {"name", s.name}, {"changes", s.changes}});
     }
     reply["recovered-sessions"] = std::move(recovered);
+    reply["recovered-count"] = found;
     // Of data that every server changes: what waits for the Primary.
     if (const json::object& waits = json::get_object(status, "tentative"); !waits.empty()) {
         reply["tentative"] = waits;

@@ -479,17 +479,6 @@ json::object Server::status() const {
         if (!s.step.empty()) row["step"] = s.step;
         peers.push_back(std::move(row));
     }
-    json::array sessions;
-    for (const mgmt::SessionInfo& s : impl_->workspace.sessions()) {
-        sessions.push_back(json::object{{"uid", s.uid.text()},
-                                        {"user", s.user},
-                                        {"name", s.name},
-                                        {"application", s.application},
-                                        {"recovered", s.recovered},
-                                        {"changes", s.changes},
-                                        {"locks", s.locks},
-                                        {"connected", s.connected}});
-    }
     const store::Term& term = impl_->db.term();
     return json::object{{"domain", c.domain_name},
                         {"domain-uid", c.domain_uid.text()},
@@ -519,7 +508,7 @@ json::object Server::status() const {
                         {"term-since", term.time_ms},
                         {"audit", impl_->workspace.audit_checkpoint().to_json()},
                         {"audit-problem", impl_->workspace.audit_problem()},
-                        {"sessions", std::move(sessions)},
+                        {"sessions", impl_->workspace.session_count()},
                         {"peers", std::move(peers)}};
 }
 

@@ -55,7 +55,7 @@ class Server {
     void deliver(const std::string& peer, uint16_t kind, std::string payload);
 
     /// Status as JSON: {"domain","domain-uid","server","mds","role","primary","state","revision",
-    /// "term","digest","sessions","parked","peers":[{"server","mds","mds-name","address",
+    /// "term","digest","sessions" (how many),"parked","peers":[{"server","mds","mds-name","address",
     /// "ha-state","sync-status","sync-state","revision","peer-revision","digest-equal","since",
     /// "last-contact","last-successful-sync","reason","next","percent","log-server"}]}.
     json::object status() const;

@@ -395,7 +395,7 @@ Error refused(std::vector<std::string> problems) {
                 fmt::format("Validation failed with {} error{}", problems.size(),
                             problems.size() == 1 ? "" : "s"));
     for (std::string& line : problems) error.add_error(std::move(line));
-    return error;
+    return std::move(error).refusal("RF-37", "Correct the objects listed, or discard.");
 }
 
 std::vector<Image> PublicDb::Impl::write_changes(const std::vector<Change>& changes, uint64_t rev,
@@ -428,8 +428,7 @@ std::vector<Image> PublicDb::Impl::write_changes(const std::vector<Change>& chan
         before.push_back(std::move(image));
     }
     if (!conflicts.empty()) {
-        throw refused(std::move(conflicts))
-            .refusal("RF-37", "Correct the objects listed, or discard.");
+        throw refused(std::move(conflicts));
     }
     for (const Change& c : changes) {
         if (c.op == Change::Op::remove) continue;

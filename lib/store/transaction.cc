@@ -108,7 +108,7 @@ Transaction Transaction::of(const PublicDb& db, PublicDb::PublishRequest request
         t.changes.push_back(std::move(c));
     }
     if (!problems.empty()) {
-        throw refused(std::move(problems)).refusal("RF-37", "Correct the objects listed, or discard.");
+        throw refused(std::move(problems));
     }
     return t;
 }
@@ -209,7 +209,7 @@ Revision execute(PublicDb& db, const Transaction& t,
         problems.push_back(fmt::format("The name '{}' was taken{}.", mine.name, by_whom(db, holder->rev)));
     }
     if (!problems.empty()) {
-        throw refused(std::move(problems)).refusal("RF-37", "Correct the objects listed, or discard.");
+        throw refused(std::move(problems));
     }
     if (rules) rules();
     PublicDb::PublishRequest request;

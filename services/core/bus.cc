@@ -40,7 +40,9 @@ void BusObject::authorize(const std::string& action, std::function<void()> then,
     if (message && message->getCredsEuid() == 0) return then();
     authority_.check(sender, action, true, [action, then, refuse](bool allowed) {
         if (allowed) return then();
-        refuse(Error(Code::no_permissions, "not allowed: " + action + " is for administrators"));
+        refuse(Error(Code::no_permissions, "not allowed: " + action + " is for administrators")
+                   .refusal(action == "org.openmds.ha.manage" ? "RF-39" : "",
+                            "run it as root, or allow " + action + " in /etc/polkit-1/rules.d"));
     });
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/text.hh"
 #include "blocking_bus.hh"
+#include "enrol/key.hh"
 #include "log/log.hh"
 #include "service.hh"
 #include "store/refs.hh"
@@ -94,6 +95,7 @@ void Service::add_mds(mgmt::Call& call, Then then) {
         throw Error(Code::missing_parameters, "Missing parameter: [one-time-password]. Give the "
                                               "activation key that was set on " + name);
     }
+    enrol::check_key(key);
     if (address.empty()) {
         address = resolve(name);
         if (address.empty()) {
@@ -239,6 +241,7 @@ void Service::connect_mds(mgmt::Call& call, Then then) {
                          {"deployment", json::object{{"id", identity_->deployment_id},
                                                      {"name", identity_->deployment_name}}},
                          {"members", json::array{}}};
+    enrol::check_key(call.text("one-time-password"));
     Uid task = system_->workspace().create_task("Establish trust", row->name, call.user());
     daemon_.work([this, &call, request, row = *row, task, then] {
         std::optional<Error> error;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/clock.hh"
+#include "base/roles.hh"
 #include "base/text.hh"
 #include "blocking_bus.hh"
 #include "log/log.hh"
@@ -66,9 +67,11 @@ json::object Service::setup(const json::object& answers,
     me.interface = json::get_string(answers, "interface");
     me.deployment_name = json::get_string(answers, "deployment");
     if (me.role != "primary" && me.role != "secondary" && me.role != "log-server") {
-        throw Error(Code::invalid_parameter, "the role must be exactly one of primary, secondary, "
-                                             "log-server; given: " + me.role)
-            .refusal("RF-03", "mds-setup");
+        std::vector<std::string> given;
+        for (const std::string& one : split(me.role, ',')) {
+            if (!trim(one).empty()) given.emplace_back(trim(one));
+        }
+        throw Error(Code::invalid_parameter, one_role_needed(given)).refusal("RF-03", "mds-setup");
     }
     std::string key = json::get_string(answers, "activation-key");
     auto known = daemon_.on_loop([this] { return identity_; });
@@ -91,15 +94,14 @@ json::object Service::setup(const json::object& answers,
             return {{"changed", false}, {"role", me.role}};
         }
     }
+    if (me.role != "primary" && key.empty()) {
+        throw Error(Code::missing_parameters, key_needed(me.role)).refusal("RF-04", "mds-setup");
+    }
     BlockingBus bus;
     set_host_name(bus, me.name);
     step("Host name");
 
     if (me.role != "primary") {
-        if (key.empty()) {
-            throw Error(Code::missing_parameters, "activation key required")
-                .refusal("RF-04", "mds-setup");
-        }
         me.save(daemon_.state_folder());
         bus.call<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
         daemon_.on_loop([this, me] {

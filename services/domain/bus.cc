@@ -102,7 +102,7 @@ uint64_t BusObject::Revision() {
 uint64_t BusObject::Term() { return static_cast<uint64_t>(json::get_int(status(), "term")); }
 
 uint32_t BusObject::Sessions() {
-    return static_cast<uint32_t>(json::get_array(status(), "sessions").size());
+    return static_cast<uint32_t>(service_.server().workspace().session_count());
 }
 
 std::vector<BusObject::PeerRow> BusObject::Peers() {

@@ -46,7 +46,7 @@ struct Client::Impl {
     std::unique_ptr<sdbus::IProxy> core;
 };
 
-Client::Client() : impl_(std::make_unique<Impl>()) {
+Client::Client(std::string reason) : impl_(std::make_unique<Impl>()), reason_(std::move(reason)) {
     impl_->connection->setMethodCallTimeout(120'000'000);
     impl_->core = sdbus::createProxy(*impl_->connection, bus::ServiceName{"org.openmds.Core1"},
                                      sdbus::ObjectPath{"/org/openmds/Core1"});
@@ -67,7 +67,9 @@ Error unreachable(const sdbus::Error& e) {
 
 json::object Client::run(const std::string& domain, const std::string& command,
                          const json::object& body) {
-    bus::Blob blob = bus::pack(json::text(body));
+    json::object request = body;
+    if (!reason_.empty() && domain.empty() && command.rfind("show-", 0) != 0) request["reason"] = reason_;
+    bus::Blob blob = bus::pack(json::text(request));
     uint16_t status = 0;
     std::vector<uint8_t> reply;
     std::vector<sdbus::UnixFd> reply_fd;

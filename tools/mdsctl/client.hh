@@ -21,7 +21,8 @@ struct Options {
 /// A refusal or failure that came back as a reply: keeps code word, refusal id and next command.
 class Client {
   public:
-    Client();
+    /// `reason`: told with every act, for its audit record.
+    explicit Client(std::string reason = {});
     ~Client();
     /// Runs a management API command (Core1.Run); `domain` empty = System Data. Throws mds::Error
     /// with the code, the refusal and the lists of the reply when it is not 200.
@@ -36,6 +37,7 @@ class Client {
   private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
+    std::string reason_;
 };
 
 /// Follows a task to its end (when options.wait) with progress on standard error, or prints its id.

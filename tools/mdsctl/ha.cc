@@ -8,6 +8,9 @@
 namespace mds::ctl {
 namespace {
 
+/// Of the sessions that wait for their authors, so many are shown one by one.
+constexpr int64_t k_recovered_shown = 5;
+
 std::string state_line(const std::string& state, bool system) {
     if (system && state == "normal") return "Normal: the Primary decides, every server publishes";
     if (system && state == "no-active") return "No Primary answers: what is published waits for it";
@@ -91,7 +94,10 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
         std::printf("\n%s\n",
                     wrapped(options, "  " + symbol(options, "warning") + " ", safe(own)).c_str());
     }
+    std::string where = system ? "" : "-d " + safe(json::get_string(s, "name")) + " ";
+    int64_t shown = 0, recovered = json::get_int(s, "recovered-count");
     for (const json::value& v : json::get_array(s, "recovered-sessions")) {
+        if (++shown > k_recovered_shown) break;
         const json::object& r = v.as_object();
         int64_t changes = json::get_int(r, "changes");
         std::printf(
@@ -101,9 +107,16 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
                                 safe(json::get_string(r, "name")), changes, changes == 1 ? "" : "s",
                                 safe(json::get_string(r, "user-name")), changes == 1 ? "s" : ""))
                 .c_str());
-        std::string where = system ? "" : "-d " + safe(json::get_string(s, "name")) + " ";
         std::printf("    Next:  mgmt_cli %sswitch-session uid %s\n", where.c_str(),
                     json::get_string(r, "uid").c_str());
+    }
+    if (recovered > k_recovered_shown) {
+        std::printf("\n%s\n    Next:  mgmt_cli %sshow sessions limit 500\n",
+                    wrapped(options, "  " + symbol(options, "warning") + " ",
+                            fmt::format("{} more recovered sessions wait for their authors",
+                                        recovered - k_recovered_shown))
+                        .c_str(),
+                    where.c_str());
     }
     for (const json::value& v : json::get_array(s, "servers")) {
         const json::object& p = v.as_object();

@@ -364,7 +364,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     try {
-        Client client;
+        Client client(o.reason);
         return verb(client);
     } catch (const mds::Error& e) {
         return report(o, e);

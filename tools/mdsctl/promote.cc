@@ -71,7 +71,6 @@ int promote(Client& client, const Options& options, const Promote& what) {
     json::array domains;
     for (const std::string& name : what.domains) domains.push_back(json::value(name));
     if (!domains.empty()) request["domains"] = std::move(domains);
-    if (!options.reason.empty()) request["reason"] = options.reason;
     json::object plan = client.run("", "promote-mds", request);
     if (what.plan) {
         if (options.json) {

@@ -268,8 +268,14 @@ int run(const Arguments& arguments) {
         print(arguments, reply);
     }
     if (session.own() && changed) {
-        json::object reply = session.call("publish", {});
-        if (!session.wait(reply)) {
+        int status = 0;
+        json::object reply = session.call("publish", {}, &status);
+        if (status != 200) {
+            // The session is this command's own: nobody comes back to it, and its locks would stay.
+            print(arguments, reply);
+            exit = exit_code(code_from_word(json::get_string(reply, "code")));
+            session.call("discard", {}, &status);
+        } else if (!session.wait(reply)) {
             print(arguments, reply);
             exit = 1;
         }
