@@ -9,7 +9,6 @@ constexpr const char* k_pending = "pending_approval";
 constexpr const char* k_rejected = "rejected";
 
 SessionPtr pending_session(WorkspaceImpl& impl, Call& call) {
-    call.require("approve-or-reject-sessions");
     std::string text = call.text("uid");
     auto uid = Uid::parse(text);
     SessionPtr session = uid ? impl.by_uid(*uid) : nullptr;
@@ -122,6 +121,7 @@ void WorkspaceImpl::register_approval_commands() {
         [this](Call& call, std::function<void(Reply)> then) { approve_session(*this, call, then); }, write);
     add_simple("reject-session", reject_session, "Gives a submitted session back to its owner",
                true);
+    for (const char* name : {"approve-session", "reject-session"}) needs(name, "approve-or-reject-sessions");
 }
 
 }  // namespace mds::mgmt

@@ -199,6 +199,7 @@ void WorkspaceImpl::register_batch_commands() {
     if (!catalog().find(k_access_kind.rule)) return;
     add_simple("add-rules-batch", add_rules, "Adds many rules, one below the other", true);
     add_simple("delete-rules-batch", delete_rules, "Deletes many rules at once", true);
+    for (const char* name : {"add-rules-batch", "delete-rules-batch"}) needs(name, "", "access-rule");
 }
 
 }  // namespace mds::mgmt

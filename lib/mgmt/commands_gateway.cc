@@ -209,7 +209,6 @@ bool is_base64(const std::string& text) {
 json::object run_script(WorkspaceImpl& impl, Call& call) {
     call.only({"script-name", "script", "script-base64", "targets", "args", "script-type",
                "timeout", "comments"});
-    call.require("run-scripts");
     std::string name = call.text("script-name");
     std::string plain = call.text_or("script", ""), coded = call.text_or("script-base64", "");
     std::string type = fold(call.text_or("script-type", "one time"));
@@ -236,7 +235,6 @@ json::object run_script(WorkspaceImpl& impl, Call& call) {
 
 json::object put_file(WorkspaceImpl& impl, Call& call) {
     call.only({"file-name", "file-path", "file-content", "targets", "comments"});
-    call.require("run-scripts");
     std::string name = call.text("file-name"), path = call.text("file-path");
     call.text("file-content");
     if (name.empty() || name.find('/') != std::string::npos) {
@@ -248,7 +246,6 @@ json::object put_file(WorkspaceImpl& impl, Call& call) {
 
 json::object install_database(WorkspaceImpl& impl, Call& call) {
     call.only({"targets"});
-    call.require("install-policy");
     return on_targets(impl, call, "Install database");
 }
 
@@ -265,6 +262,11 @@ void WorkspaceImpl::register_gateway_commands() {
     add_simple("put-file", put_file, "Writes a file on gateways, as tasks", true);
     add_simple("install-database", install_database, "Sends the objects to servers, as tasks",
                true);
+    for (const char* name : {"show-gateways-and-servers", "test-sic-status", "reset-sic", "get-interfaces"}) {
+        needs(name, "", "simple-gateway");
+    }
+    for (const char* name : {"run-script", "put-file"}) needs(name, "run-scripts");
+    needs("install-database", "install-policy");
 }
 
 }  // namespace mds::mgmt

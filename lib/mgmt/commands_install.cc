@@ -50,7 +50,6 @@ std::string reason_of(const Verification& found) {
 
 json::object verify_policy(WorkspaceImpl& impl, Call& call) {
     call.only({"policy-package"});
-    call.require_area(*impl.catalog().find("access-rule"), false);
     std::optional<View> package;
     Verification found;
     impl.self.inspect([&](Call& published) {
@@ -166,7 +165,6 @@ void check_revision(WorkspaceImpl& impl, Call& call) {
 json::object install_policy(WorkspaceImpl& impl, Call& call) {
     call.only({"policy-package", "targets", "access", "threat-prevention", "desktop-security",
                "qos", "install-on-all-cluster-members-or-fail", "prepare-only", "revision"});
-    call.require("install-policy");
     std::optional<View> package;
     std::vector<View> targets;
     Verification found;
@@ -216,6 +214,8 @@ json::object install_policy(WorkspaceImpl& impl, Call& call) {
 void WorkspaceImpl::register_install_commands() {
     add_simple("verify-policy", verify_policy, "Looks for rules that can never match, as a task");
     add_simple("install-policy", install_policy, "Installs a published policy, as a task", true);
+    needs("verify-policy", "", "access-rule");
+    needs("install-policy", "install-policy");
 }
 
 }  // namespace mds::mgmt

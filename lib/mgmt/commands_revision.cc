@@ -35,7 +35,6 @@ struct Revert {
 
 Revert revert_of(WorkspaceImpl& impl, Call& call) {
     call.only({"to-session"});
-    call.require("manage-sessions");
     if (impl.settings.domain.type == "mds") {
         // Servers, Domains and administrators are more than their objects.
         throw Error(Code::wrong_domain_type,
@@ -126,6 +125,12 @@ json::object revert_to_revision(WorkspaceImpl& impl, Call& call) {
                     "This session has " + std::to_string(mine.changes) + " unpublished changes.")
             .refusal("", "publish or discard them first");
     }
+    // What somebody may not change himself does not go back for him either.
+    for (const store::Change& c : revert.changes) {
+        auto here = impl.db.get(c.uid);
+        const model::Type* type = impl.catalog().find(c.type.empty() && here ? here->type : c.type);
+        if (type) call.require_area(*type, true);
+    }
     json::object details = summary(impl, revert);
     if (!revert.changes.empty()) {
         if (impl.hooks.before_publish) impl.hooks.before_publish();
@@ -180,7 +185,6 @@ void purge(WorkspaceImpl& impl, uint64_t up_to, const std::string& by) {
 
 json::object purge_published(WorkspaceImpl& impl, Call& call) {
     call.only({"number-of-sessions-to-preserve", "preserve-to-date"});
-    call.require("manage-sessions");
     require_keeper(impl);
     bool by_count = call.params().contains("number-of-sessions-to-preserve");
     int64_t date = date_from(call, "preserve-to-date", -1);
@@ -285,6 +289,9 @@ void WorkspaceImpl::register_revision_commands() {
                "Brings the objects back to how a published session left them", true);
     add_simple("purge-published-sessions", purge_published,
                "Deletes old revisions for good, on every server", true);
+    for (const char* name : {"verify-revert", "revert-to-revision", "purge-published-sessions"}) {
+        needs(name, "manage-sessions");
+    }
 }
 
 }  // namespace mds::mgmt

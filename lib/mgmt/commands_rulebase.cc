@@ -170,7 +170,6 @@ void add_generated(Call& call, size_t manual, const PageRequest& page,
 }
 
 json::object show_rulebase(Call& call, const RuleKind& kind, View container) {
-    call.require_area(*WorkspaceImpl::of(call).catalog().find(kind.rule), false);
     PageRequest page;
     read_paging(call, page);
     bool dictionary = call.flag("use-object-dictionary", true);
@@ -249,7 +248,6 @@ json::object show_nat_rulebase(WorkspaceImpl&, Call& call) {
 
 json::object show_layer_structure(WorkspaceImpl&, Call& call) {
     call.only({"uid", "name", "package", "limit", "offset"});
-    call.require_area(*WorkspaceImpl::of(call).catalog().find("access-rule"), false);
     View layer = call.object("access-layer");
     PageRequest page;
     read_paging(call, page);
@@ -290,6 +288,9 @@ void WorkspaceImpl::register_rulebase_commands() {
     add_simple("show-access-rulebase", show_access_rulebase, "Shows the rules of a layer");
     add_simple("show-nat-rulebase", show_nat_rulebase, "Shows the NAT rules of a package");
     add_simple("show-layer-structure", show_layer_structure, "Shows sections and rules of a layer");
+    needs("show-access-rulebase", "", "access-rule");
+    needs("show-nat-rulebase", "", "nat-rule");
+    needs("show-layer-structure", "", "access-rule");
 }
 
 }  // namespace mds::mgmt

@@ -152,6 +152,7 @@ json::object where_used(WorkspaceImpl& impl, Call& call) {
 json::object lock_object(WorkspaceImpl& impl, Call& call) {
     call.only({"uid", "name", "type", "layer"});
     View view = by_uid_or_name(impl, call);
+    call.require_area(*view.type, true);
     if (view.rev != 0) call.lock(view, true);
     return {{"object", call.render(view)}};
 }

@@ -230,7 +230,6 @@ json::object take_over(WorkspaceImpl& impl, Call& call) {
 
 json::object assign_session(WorkspaceImpl& impl, Call& call) {
     call.only({"uid", "administrator-name", "disconnect-active-session"});
-    call.require("manage-sessions");
     SessionPtr target = open_one(impl, call.text("uid"));
     std::string to = call.text("administrator-name");
     if (target->connected()) {
@@ -282,6 +281,7 @@ void WorkspaceImpl::register_session_commands() {
     add_simple("switch-session", switch_session, "Goes on with another session of one's own", true);
     add_simple("take-over-session", take_over, "Goes on with a session of somebody else", true);
     add_simple("assign-session", assign_session, "Gives a session to another administrator");
+    needs("assign-session", "manage-sessions");
     add_simple("disconnect", disconnect_other, "Disconnects a session");
     add_simple("show-last-published-session", show_last_published,
                "Shows the newest revision's session");

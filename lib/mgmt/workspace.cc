@@ -158,6 +158,13 @@ void WorkspaceImpl::add(const std::string& name, Registered what) {
     commands[name] = std::move(what);
 }
 
+void WorkspaceImpl::needs(const std::string& command, std::string_view permission,
+                          std::string_view type) {
+    Registered& what = commands.at(command);
+    what.flags.permission = permission;
+    if (!type.empty()) what.type = catalog().find(type);
+}
+
 void WorkspaceImpl::add_generic(const std::string& name, Command command, CommandFlags flags) {
     generics[name] = {command, {}, flags};
     add(name, {std::move(command), {}, std::move(flags)});

@@ -122,6 +122,9 @@ struct WorkspaceImpl {
     void add(const std::string& name, Registered what);
     /// The type of what "add-host" or "show-hosts" is about; nothing for other commands.
     const model::Type* type_of_command(const std::string& name) const;
+    /// Of a command that is registered: the right that it needs, and the type of object that it is about
+    /// when its name does not tell ("" = neither).
+    void needs(const std::string& command, std::string_view permission, std::string_view type = {});
     void add_generic(const std::string& name, Command command, CommandFlags flags);
     /// The same for one that answers later.
     void add_generic_async(const std::string& name, AsyncCommand command, CommandFlags flags);

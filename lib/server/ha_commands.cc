@@ -199,6 +199,7 @@ void register_ha_commands(Server& server) {
                   read);
     mgmt::CommandFlags install;
     install.write = true;
+    install.permission = "install-policy";
     install.description = "Sends the objects to servers, as tasks";
     w.add_command("install-database", [&server](mgmt::Call& call) { return server.install_database(call); },
                   install);

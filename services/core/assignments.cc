@@ -263,6 +263,7 @@ void Service::register_assignment_commands() {
     mgmt::CommandFlags flags;
     flags.anywhere = true;
     flags.system_only = true;
+    flags.permission = "manage-global-assignments";
     flags.description = "Brings the published global policy to Domains, a task for each";
     w.add_async_command("assign-global-assignment",
                         [this](mgmt::Call& call, Then then) { assign_global_assignment(call, then); },
