@@ -2,10 +2,13 @@
 """Replication between two booted hosts beside PostgreSQL 15, in alternating rounds on one machine.
 Prints RESULT lines and, at the end, ours, theirs and the ratio; nothing here passes or fails. ROUNDS
 (default 9), OBJECTS of the full copy (default 1000000); ONLY=word,word runs these parts: single,
-zero, bulk, sustained, domains, catchup, handover, copy. bench/README.md tells what each figure is."""
+zero, bulk, sustained, domains, catchup, handover, copy. PERF=FOLDER keeps a profile of each copy.
+bench/README.md tells what each figure is."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +29,22 @@ OBJECTS = int(os.environ.get("OBJECTS", "1000000"))
 PARTS = ["single", "zero", "bulk", "sustained", "domains", "catchup", "handover", "copy"]
 ONLY = os.environ.get("ONLY", ",".join(PARTS)).split(",")
 DOMAIN = "London"
+
+
+@contextlib.contextmanager
+def profile(name):
+    """With PERF=FOLDER: what the whole machine does inside the block, as FOLDER/NAME.data for perf report."""
+    folder = os.environ.get("PERF")
+    if not folder:
+        yield
+        return
+    os.makedirs(folder, exist_ok=True)
+    with subprocess.Popen(["perf", "record", "-q", "-a", "-g", "-F", "199", "-o", f"{folder}/{name}.data"],
+                          stderr=subprocess.DEVNULL) as recorder:
+        try:
+            yield
+        finally:
+            recorder.send_signal(signal.SIGINT)
 
 
 class Bench:
@@ -277,11 +296,20 @@ class Bench:
                                         " 2>/dev/null || du -sb /var/lib/mds/servers/London-1/").split()[0])
         self.figures.add("ours", "database", size / 1e6, "MB")
 
-        def ours(_):
+        def ours(number):
             begin = time.monotonic()
-            self.d.ctl("london", f"--yes ha sync {DOMAIN} --to tokyo", timeout=900)
-            self.d.wait_synchronized("london", DOMAIN)
-            self.figures.add("ours", "full_copy", time.monotonic() - begin, "s")
+            steps, over = {}, threading.Event()
+            watcher = threading.Thread(target=self.watch_steps, args=(steps, over))
+            watcher.start()
+            with profile(f"copy-{number}"):
+                self.d.ctl("london", f"--yes ha sync {DOMAIN} --to tokyo", timeout=900)
+                self.d.wait_synchronized("london", DOMAIN)
+            took = time.monotonic() - begin
+            over.set()
+            watcher.join()
+            self.figures.add("ours", "full_copy", took, "s")
+            for step, seconds in steps.items():
+                self.figures.add("ours", f"full_copy_{step}", seconds, "s")
 
         def physical(_):
             begin = time.monotonic()
@@ -298,6 +326,18 @@ class Bench:
         self.alternate(int(os.environ.get("COPIES", "3")), ours, physical, logical)
         memory = self.d["tokyo"].out("ps -C mds-domain -o rss= | sort -n | tail -1")
         self.figures.add("ours", "domain_server_rss", int(memory) / 1024, "MiB")
+
+    def watch_steps(self, steps, over):
+        """How long London shows each step of a copy to Tokyo, in seconds: {step: seconds}."""
+        last = time.monotonic()
+        while not over.wait(0.05):
+            rows = self.status("london", DOMAIN).get("servers", [])
+            row = next((r for r in rows if r["multi-domain-server"] == "tokyo"), {})
+            # Of what is there, but not yet proved to be whole, the status is another one.
+            step = row.get("step") or row.get("sync-status", "none")
+            now = time.monotonic()
+            steps[step] = steps.get(step, 0) + now - last
+            last = now
 
     def fill(self):
         """The same number of objects on both sides."""
