@@ -451,12 +451,44 @@ void Replica::refuse(const Uid& mds, const std::string& name, Kind kind, const s
     env_.log(4, text);
 }
 
+std::string Replica::hearsay(const History& theirs) const {
+    // Of a server that never is Active this one takes the news that another one became Active only when that
+    // one cannot be asked itself.
+    Comparison c = compare(history(), theirs);
+    bool counts = c.relation == Relation::behind || (c.relation == Relation::diverged && c.mine_yields);
+    if (!counts) return "";
+    std::vector<store::Term> known = db_.terms();
+    auto has = [](const std::vector<store::Term>& terms, const Uid& id) {
+        return std::any_of(terms.begin(), terms.end(), [&](const store::Term& t) { return t.id == id; });
+    };
+    bool news = false, named = false;
+    for (const store::Term& term : theirs.terms) {
+        if (has(known, term.id)) continue;
+        news = true;
+        if (term.active.is_nil()) continue;
+        auto holder = std::find_if(peers_.begin(), peers_.end(),
+                                   [&](const PeerState& o) { return o.peer.server == term.active; });
+        if (holder == peers_.end() || holder->peer.log_server) {
+            return "it says that a server is Active which never can be";
+        }
+        named = true;
+        if (reachable(*holder) && !has(holder->last.history.terms, term.id)) {
+            return "it says that " + holder->peer.name + " became Active, which that one does not say";
+        }
+    }
+    if (named) return "";
+    return news ? "it says that nobody is Active any more"
+                : fmt::format("it says that it has revision {} of this server's own term; the last one here is {}",
+                              theirs.position.rev, db_.position().rev);
+}
+
 std::string Replica::not_believed(const PeerState& p, const PositionMessage& m) const {
     if (m.history.terms.empty()) return "";
     const store::Term& last = m.history.terms.back();
     if (p.peer.log_server && (m.role == Role::active || last.active == p.peer.server)) {
         return "it says that it is Active; a log server never is";
     }
+    if (p.peer.log_server && role_ == Role::active) return hearsay(m.history);
     // Every start of an Active begins a term, so all of the present one was published by this process.
     bool own = role_ == Role::active && last.id == db_.term().id && last.active == self_.server;
     if (own && compare(history(), m.history).relation == Relation::behind) {

@@ -356,6 +356,8 @@ class Replica {
     void on_position(PeerState& p, std::string_view payload);
     /// What no server of its kind says of itself (T-9), or nothing.
     std::string not_believed(const PeerState& p, const PositionMessage& m) const;
+    /// The same of a log server's word to an Active.
+    std::string hearsay(const History& theirs) const;
     /// A message that is not taken: each reason is told once in ten minutes, and not many of a sender.
     void refuse(const Uid& mds, const std::string& name, Kind kind, const std::string& why);
     void send_pull(PeerState& p);
