@@ -8,7 +8,9 @@ import pytest
 
 from api import ApiError
 from deployment import ADDRESSES, ROOT, Deployment
+from personal import Workstation, log_in, openssl
 from rig import wait_until
+from test_crl import fetch, list_of, text_of
 from test_ex1 import host, refused
 from test_three_mds import certificates
 
@@ -94,6 +96,12 @@ def trust_files(deployment, name):
     folder = deployment[name].out("d=$(find /var/lib/mds /etc/mds -type d -name trust | head -1); "
                                   "test -d $d/current && echo $d/current || echo $d")
     return deployment[name].out(f"cd {folder} && sha256sum chain.pem root.pem identity.pem")
+
+
+def number_of(der):
+    """The number of a revocation list."""
+    text = text_of(der)
+    return int(text.split("X509v3 CRL Number:")[1].split()[0], 0)
 
 
 def test_FR_2_RF_22_promotion_is_refused_while_the_primary_answers(four):
@@ -217,6 +225,43 @@ def test_T_8_PR_4_PR_6_RD_1_RD_4_RD_7_FR_1_one_command_puts_another_in_its_place
                                         "RevocationLists", check=False).returncode == 0, 10,
                "the authority on Tokyo")
     fails(four, "tokyo", "mdsctl -y promote", said=["is the Primary already"])
+
+
+def test_T_11_the_authority_of_the_new_primary_issues_and_revokes_within_seconds(four, tmp_path):
+    """Of administrators: gateways are not enrolled yet. The old Primary is without power."""
+    lists = {name: list_of(four, name, "/servers/0-1.crl") for name in ("tokyo", "paris", "logs")}
+    number = max(number_of(der) for der in lists.values())
+    api = four.api("tokyo")
+    begin = time.monotonic()
+    stations = {name: Workstation(tmp_path, name) for name in ("ann", "bea")}
+    for name, station in stations.items():
+        api.send("add-administrator", {"name": name, "authentication-method": "certificate",
+                                       "multi-domain-profile": "Multi-Domain Super User",
+                                       "certificate-request": station.request()})
+    api.publish()
+
+    def issued(name):
+        return api.raw("show-administrator-certificate", json.dumps({"admin-name": name}).encode())[1]
+    wait_until(lambda: all(issued(name).get("status") == "valid" for name in stations), 10, "both certificates")
+    bea = issued("bea")
+    # The list that the certificate itself names.
+    points = openssl("x509", "-noout", "-ext", "crlDistributionPoints", data=bea["certificate"].encode())
+    path = "/servers/" + points.split("/servers/", 1)[1].split()[0]
+    api.call("delete-administrator-certificate", admin_name="bea")
+
+    def revoked(name):
+        status, _, der = fetch(four, name, path)
+        return status == 200 and bea["serial-number"].upper() in text_of(der).upper() and number_of(der) > number
+    wait_until(lambda: all(revoked(name) for name in lists), 10, "every server to serve the new list")
+    assert time.monotonic() - begin < 10
+    ann = stations["ann"].keep(issued("ann")["certificate"])
+    wait_until(lambda: "Acceptable client certificate CA names" in four["paris"].out(
+        "openssl s_client -connect 127.0.0.1:443 </dev/null 2>/dev/null"), 10, "Paris to ask for certificates")
+    log_in(four, "paris", ann).close()
+    for name in stations:
+        api.call("delete-administrator", name=name)
+    api.publish()
+    api.close()
 
 
 def test_FP_1_the_promoted_server_is_restarted_and_is_the_primary(four):
