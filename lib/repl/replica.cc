@@ -501,9 +501,12 @@ std::string Replica::not_believed(const PeerState& p, const PositionMessage& m) 
 void Replica::on_position(PeerState& p, std::string_view payload) {
     PositionMessage m = PositionMessage::decode(payload);
     if (std::string why = not_believed(p, m); !why.empty()) {
-        if (p.refused != why) env_.status_changed();
-        p.refused = why;
-        return refuse(p.peer.mds, p.peer.name, Kind::position, why);
+        refuse(p.peer.mds, p.peer.name, Kind::position, why);
+        // What it said before is no longer what it says: nothing is known of it.
+        p.told_at = 0;
+        p.refused = std::move(why);
+        update_shown();
+        return;
     }
     p.refused.clear();
     if (p.heard_at && m.server != p.last.server) p.waiting_pull.reset();

@@ -135,8 +135,8 @@ void Service::sign_for(const Uid& mds, const json::object& message, Then then) {
     if (!row) throw Error(Code::forbidden, "only members renew their certificates");
     if (int64_t ahead = grid_->clock_ahead()) {
         // The others would not take what is signed now, and nobody could say so to this server then.
-        throw Error(Code::ha_invalid, fmt::format("the clock of {} is {} s {} those of all servers that it hears",
-                                                  identity_->name, std::abs(ahead) / 1000,
+        throw Error(Code::ha_invalid, fmt::format("the clock of {} is {} {} those of all servers that it hears",
+                                                  identity_->name, age_text(std::abs(ahead)),
                                                   ahead > 0 ? "ahead of" : "behind"))
             .refusal("", "correct the clocks");
     }

@@ -226,6 +226,10 @@ json::object Grid::json() {
             ++(active ? counts[*mds].first : counts[*mds].second);
         }
     }
+    const int64_t mine = clock_ahead();
+    const auto voices = std::count_if(remote_.begin(), remote_.end(), [this](const auto& one) {
+        return !silent(one.first) && one.second.clock != 0;
+    });
     for (const Service::MdsRow& m : mdss) {
         bool self = m.uid == me.uid;
         bool quiet = !self && silent(m.uid);
@@ -257,14 +261,17 @@ json::object Grid::json() {
                                        {"renewal-problem", renewal},
                                        {"active", counts[m.uid].first},
                                        {"standby", counts[m.uid].second}});
-        if (std::abs(ahead) > k_same_clock_ms) {
+        // When it is another one than all that are heard, it is this server's clock that is wrong.
+        if (self && voices > 1) ahead = mine;
+        if (std::abs(ahead) > k_same_clock_ms && (self || voices == 1 || mine == 0)) {
             problems.push_back(json::object{
-                {"what", fmt::format("the clock of {} is {} s {} the one here", m.name, std::abs(ahead) / 1000,
-                                     ahead > 0 ? "ahead of" : "behind")},
+                {"what", fmt::format("the clock of {} is {} {} {}", m.name, age_text(std::abs(ahead)),
+                                     ahead > 0 ? "ahead of" : "behind",
+                                     self ? "those of all other servers" : "the one here")},
                 {"why", "certificates go by the clocks: none is made while they differ, and in the end connections "
                         "are refused"},
                 {"since", 0},
-                {"next", json::array{"timedatectl  on " + m.name + " and here"}}});
+                {"next", json::array{self ? "timedatectl" : "timedatectl  on " + m.name + " and here"}}});
         }
         if (until != 0 && until - wall_ms() < k_certificate_alarm_ms) {
             problems.push_back(json::object{
