@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/clock.hh"
 #include "repl/replica.hh"
 
@@ -113,14 +115,19 @@ json::object show_ha_status(Server& server) {
     }
     // After a long outage there may be thousands; show-sessions has all.
     json::array recovered;
-    uint64_t found = 0;
-    for (const mgmt::SessionInfo& s : server.workspace().sessions()) {
-        if (!s.recovered || ++found > k_recovered_shown) continue;
+    std::vector<mgmt::SessionInfo> waiting = server.workspace().sessions();
+    std::erase_if(waiting, [](const mgmt::SessionInfo& s) { return !s.recovered; });
+    // In the order in which they were handed over, which is that of their revisions.
+    std::stable_sort(waiting.begin(), waiting.end(), [](const auto& one, const auto& other) {
+        return one.last_use_ms < other.last_use_ms;
+    });
+    for (const mgmt::SessionInfo& s : waiting) {
+        if (recovered.size() == k_recovered_shown) break;
         recovered.push_back(json::object{
             {"uid", s.uid.text()}, {"user-name", s.user}, {"name", s.name}, {"changes", s.changes}});
     }
     reply["recovered-sessions"] = std::move(recovered);
-    reply["recovered-count"] = found;
+    reply["recovered-count"] = waiting.size();
     // Of data that every server changes: what waits for the Primary.
     if (const json::object& waits = json::get_object(status, "tentative"); !waits.empty()) {
         reply["tentative"] = waits;

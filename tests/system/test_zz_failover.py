@@ -142,6 +142,37 @@ def test_a_recovered_session_survives_the_death_of_its_active_and_is_not_doubled
     ex1.wait_synchronized("london", "London")
 
 
+def test_many_recovered_sessions_are_counted_and_some_of_them_shown(ex1):
+    for name in ("tokyo", "logs"):
+        ex1.rig.cut("london", name)
+    api = ex1.api("london", "London")
+    for number in range(25):
+        api.send("add-host", {"name": f"many-{number}", "ip-address": f"198.51.100.{number + 1}"})
+        api.publish()
+    wait_until(lambda: ex1.peer("tokyo", "London", "london").get("sync-status") == "unreachable",
+               30, "Tokyo to notice")
+    ex1.ctl("tokyo", "--yes ha force-active London tokyo")
+    ex1.rig.heal()
+    ex1.wait_role("london", "London", "standby")
+    wait_until(lambda: ex1.ha("tokyo", "London").get("recovered-count") == 25, 30, "the hand-over",
+               lambda: json.dumps(ex1.ha("tokyo", "London"), indent=1))
+    assert len(ex1.ha("tokyo", "London")["recovered-sessions"]) == 20
+    screen = ex1.ctl("tokyo", "ha status London", check=False).stdout
+    # The oldest first.
+    revisions = [int(r["name"].split("revision ")[1].split()[0])
+                 for r in ex1.ha("tokyo", "London")["recovered-sessions"]]
+    assert revisions == sorted(revisions), revisions
+    assert screen.count("for their author") == 6 and "20 more recovered sessions" in screen, screen
+    api = ex1.api("tokyo", "London")
+    for row in [r for r in api.all("show-sessions", details_level="full") if "recovered" in r]:
+        api.call("disconnect", uid=row["uid"], discard=True)
+    api.close()
+    assert ex1.ha("tokyo", "London")["recovered-count"] == 0
+    ex1.ctl("london", "ha set-active London london")
+    ex1.wait_role("london", "London", "active")
+    ex1.wait_synchronized("london", "London")
+
+
 def test_HW_4_a_damaged_database_is_refused_and_replaced(ex1):
     """Bytes of the Standby's database are altered on disk: it never serves or hides them."""
     host = ex1["tokyo"]
