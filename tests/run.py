@@ -171,33 +171,28 @@ class Runner:
         return result
 
     def simulation(self):
-        """The seeds that once failed, then fresh ones for a bounded time; each counts as a test."""
+        """The seeds that once failed, and fresh ones for a bounded time; each counts as a test."""
         result = Result()
         if self.options.k and "simulation" not in self.options.k:
             return result
-        program = os.path.join(self.build, "tests", "simulate")
-        with open(os.path.join(ROOT, "tests/simulation/seeds"), encoding="ascii") as file:
-            seeds = [line.split()[0] for line in file if line.strip() and line[0] != "#"]
-        seconds = str(self.options.simulate_seconds)
-        for name, arguments in (("known seeds", seeds), ("fresh seeds", ["--seconds", seconds])):
-            code, output = run([program, *arguments], 600 + 2 * self.options.simulate_seconds)
-            print(f"simulation, {name}: {tail(output, 1)}", flush=True)
-            if code != 0:
-                result.fail(f"simulation: {name}", tail(output, 80))
-            else:
-                result.passed += int(output.rstrip().split("\n")[-1].split()[0])
-        interleave = os.path.join(self.build, "tests", "interleave")
-        fresh = ["--seconds", str(max(10, self.options.simulate_seconds // 3))]
-        with open(os.path.join(ROOT, "tests/simulation/interleave-seeds"), encoding="ascii") as file:
-            known = [line.split()[0] for line in file if line.strip() and line[0] != "#"]
-        for name, arguments in [("interleavings", fresh), *[(f"interleaving {seed}", ["--seed", seed])
-                                                           for seed in known]]:
-            code, output = run([interleave, *arguments], 600 + self.options.simulate_seconds)
-            print(f"simulation, {name}: {tail(output, 1)}", flush=True)
-            if code != 0:
-                result.fail(f"simulation: {name}", tail(output, 80))
-            else:
-                result.passed += int(output.rstrip().split("\n")[-1].split()[0])
+        simulate, interleave = (os.path.join(self.build, "tests", name) for name in ("simulate", "interleave"))
+
+        def known(file):
+            with open(os.path.join(ROOT, "tests/simulation", file), encoding="ascii") as lines:
+                return [line.split()[0] for line in lines if line.strip() and line[0] != "#"]
+        seconds = self.options.simulate_seconds
+        # The longest first: the others run beside it.
+        jobs = [("fresh seeds", [simulate, "--seconds", str(seconds)]), ("known seeds", [simulate, *known("seeds")]),
+                ("interleavings", [interleave, "--seconds", str(max(10, seconds // 3))])]
+        jobs += [(f"interleaving {seed}", [interleave, "--seed", seed]) for seed in known("interleave-seeds")]
+        with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+            outcomes = pool.map(lambda job: run(job[1], 600 + 2 * seconds), jobs)
+            for (name, _), (code, output) in zip(jobs, outcomes):
+                print(f"simulation, {name}: {tail(output, 1)}", flush=True)
+                if code != 0:
+                    result.fail(f"simulation: {name}", tail(output, 80))
+                else:
+                    result.passed += int(output.rstrip().split("\n")[-1].split()[0])
         return result
 
     def integration(self):
@@ -229,8 +224,8 @@ def main():
     parser.add_argument("storeys", nargs="*", metavar="STOREY",
                         help="one or more of: " + ", ".join(STOREYS))
     parser.add_argument("-k", metavar="NAME", help="only tests whose name contains NAME")
-    parser.add_argument("--simulate-seconds", type=int, default=60, metavar="N",
-                        help="fresh seeds of the simulation for so long (default 60)")
+    parser.add_argument("--simulate-seconds", type=int, default=300, metavar="N",
+                        help="fresh seeds of the simulation for so long (default 300)")
     parser.add_argument("--build", default="build/dev", help="the build folder")
     parser.add_argument("--no-build", action="store_true", help="run what is there")
     options = parser.parse_args()

@@ -213,6 +213,8 @@ void Replica::heard(PeerState& p) {
 void Replica::set_role(Role role, const std::string& why) {
     if (role == role_) return;
     role_ = role;
+    // Who was asked as a Standby is asked no more: nothing of it is taken.
+    if (role == Role::active) records_from_ = {};
     env_.role_changed(role, why);
     env_.status_changed();
 }
@@ -356,7 +358,8 @@ void Replica::committed() {
 void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
     PeerState* p = find(mds);
     if (!p) {
-        if (kind != Kind::gone) refuse(mds, mds.text(), kind, "it has no server of this Domain");
+        // As well one that was added or deleted a moment ago, of which this server has not been told.
+        if (kind != Kind::gone) refuse(mds, mds.text(), kind, "it has no server of this Domain", 5);
         return;
     }
     try {
@@ -381,7 +384,9 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
             }
             case Kind::delta: on_delta(*p, payload); break;
             case Kind::refused: {
-                if (records_from_ != mds) return refuse(mds, p->peer.name, kind, "nothing was asked there");
+                if (records_from_ != mds) {
+                    return refuse(mds, p->peer.name, kind, "nothing was asked there", p->asked ? 6 : 4);
+                }
                 NoteMessage note = NoteMessage::decode(payload);
                 // The answer to a pull of long ago is no reason for a copy now.
                 if (note.number != 0 && note.number != db_.position().rev) break;
@@ -441,14 +446,15 @@ void Replica::receive(const Uid& mds, Kind kind, std::string_view payload) {
     }
 }
 
-void Replica::refuse(const Uid& mds, const std::string& name, Kind kind, const std::string& why) {
+void Replica::refuse(const Uid& mds, const std::string& name, Kind kind, const std::string& why,
+                     int priority) {
     int64_t now = env_.mono_ms();
     Refused& of = refused_[mds];
     if (of.told.empty() || now - of.since >= k_refused_again_ms) of = {now, {}};
     std::string text = fmt::format("message {} of {} was refused: {}", static_cast<int>(kind), name, why);
     if (of.told.size() >= k_refused_reasons || !of.told.insert(text).second) return;
     if (of.told.size() == k_refused_reasons) text += "; what else it sends is not told for ten minutes";
-    env_.log(4, text);
+    env_.log(priority, text);
 }
 
 std::string Replica::hearsay(const History& theirs) const {
@@ -604,6 +610,7 @@ void Replica::follow() {
 
 void Replica::send_pull(PeerState& p) {
     p.pulled_at = env_.mono_ms();
+    p.asked = true;
     records_from_ = p.peer.mds;
     env_.send(p.peer.mds, Kind::pull, PullMessage{db_.position()}.encode());
 }
@@ -611,10 +618,10 @@ void Replica::send_pull(PeerState& p) {
 void Replica::on_delta(PeerState& p, std::string_view payload) {
     // Read only when it was asked for: records carry no signature of who published them.
     if (records_from_ != p.peer.mds) {
-        return refuse(p.peer.mds, p.peer.name, Kind::delta, "records were not asked for there");
+        return refuse(p.peer.mds, p.peer.name, Kind::delta, "records were not asked for there", p.asked ? 6 : 4);
     }
     heard(p);
-    if (role_ == Role::active || receiving_) return;
+    if (receiving_) return;
     DeltaMessage m = DeltaMessage::decode(payload);
     if (m.records.empty()) return;
     uint64_t before = db_.position().rev;

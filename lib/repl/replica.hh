@@ -261,6 +261,7 @@ class Replica {
         int64_t behind_since = 0;   // mono; one of the two lacks revision behind_rev since then, 0: none
         uint64_t behind_rev = 0;
         int64_t pulled_at = 0;      // mono, when we last asked it
+        bool asked = false;         // it was asked for records once: a late answer is no attack
         bool copying = false;       // takes a full copy of this server
         bool foreign = false;       // its release writes messages that cannot be read here
         std::string refused;        // why what it last said of itself is not believed; empty: it is
@@ -359,7 +360,8 @@ class Replica {
     /// The same of a log server's word to an Active.
     std::string hearsay(const History& theirs) const;
     /// A message that is not taken: each reason is told once in ten minutes, and not many of a sender.
-    void refuse(const Uid& mds, const std::string& name, Kind kind, const std::string& why);
+    /// `priority` as Env::log takes it.
+    void refuse(const Uid& mds, const std::string& name, Kind kind, const std::string& why, int priority = 4);
     void send_pull(PeerState& p);
     void adopt_term();
     /// The one server that may begin the next term without force: the Active, or, when nobody is, the

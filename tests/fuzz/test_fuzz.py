@@ -12,6 +12,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = f"{ROOT}/build/fuzz"
 NAMES = ["json", "request", "filter", "http", "payload", "enrol", "sync"]
+# Inputs of a minute on a busy machine. Each of these is a conversation with two replicas and their disks.
+LEAST = {"sync": 100}
 SECONDS = int(os.environ.get("MDS_FUZZ_SECONDS", "60"))
 
 
@@ -60,4 +62,4 @@ def test_fuzzer_finds_nothing(results, name):
     assert code == 0, output
     runs = [int(line.split()[-1]) for line in output.splitlines()
             if line.startswith("stat::number_of_executed_units:")]
-    assert runs and runs[0] > 1000, output
+    assert runs and runs[0] > LEAST.get(name, 1000), output

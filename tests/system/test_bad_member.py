@@ -77,7 +77,7 @@ def test_T_9_a_bad_member_is_refused_and_told_of_and_the_others_are_unharmed(ex1
             wait_until(lambda: "it has no server of this Domain" in "".join(told(ex1, "tokyo", "Global")), 10,
                        "the stranger to be told of")
         api = ex1.api("london", "London")
-        api.send("add-host", host(f"t9-{city}", "192.0.2.209", **{"ignore-warnings": True}))
+        api.send("add-host", host(f"t9-{city}", "198.18.31.9", **{"ignore-warnings": True}))
         api.publish()
         reader = ex1.api(victim, "London")
         wait_until(lambda: reader.raw("show-host", json.dumps({"name": f"t9-{city}"}).encode())[0] == 200, 15,

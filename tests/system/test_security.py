@@ -15,11 +15,11 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from api import Api, ApiError, network_namespace
-from deployment import ADDRESSES, PASSWORD, ROOT, TEST_LIMITS, TEST_LIMITS_FILE
+from deployment import ADDRESSES, KEY, PASSWORD, ROOT, TEST_LIMITS, TEST_LIMITS_FILE
 from raw_http import Raw
 from private_bus import build_folder
 from rig import wait_until
-from secret_search import forms_of_key, in_files, in_memory, processes
+from secret_search import forms_of_key, forms_of_text, in_command_lines, in_files, in_memory, processes
 from test_ex1 import host as host_object
 from tls_scan import only_what_k_12_lists
 
@@ -643,3 +643,34 @@ def test_T_28_whoever_takes_a_service_over_gets_no_further(attacked, unit):
     if "read:*" in may:
         got = {name for name in got if not name.startswith("read:")}
     assert got <= may, (unit, sorted(got - may))
+
+
+# ---- T-35 ----
+
+def others_read(host, path):
+    """Whether a user who is nobody here can read a file of the host."""
+    return host.sh(f"runuser -u nobody -- test -r {shlex.quote(path)}", check=False).returncode == 0
+
+
+def test_T_35_after_setup_no_secret_is_where_others_read(ex1):
+    for city in ("london", "tokyo", "logs"):
+        host = ex1[city]
+        # The answers of this host, and keys of its own.
+        secret = PASSWORD if city == "london" else KEY
+        for what in (forms_of_text(PASSWORD), forms_of_text(KEY)):
+            assert in_command_lines(host, what) == [], city
+            found = {path for path, _ in in_files(host, what)}
+            # What the administrator wrote into a file of his own is still there, for him alone.
+            assert not [path for path in found if path == "journal" or others_read(host, path)], (city, found)
+            assert not [path for path in found if "debconf" in path or path.startswith("/var/lib/mds")], (city, found)
+        written = f"/etc/mds/{'admin.password' if city == 'london' else 'activation.key'}"
+        assert written in {path for path, _ in in_files(host, forms_of_text(secret))}, "the search is blind"
+        # Every private key, whoever owns it.
+        keys = host.out("grep -rlsI --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr 'PRIVATE KEY' / || true").split()
+        assert any("/var/lib/mds/trust/" in path for path in keys), keys
+        assert not [path for path in keys if others_read(host, path)], keys
+        # Databases, work and backups are nobody else's either.
+        ours = host.out("find /var/lib/mds /etc/mds /var/backups/mds -type f \\( -name '*.db*' -o -name '*.tar' "
+                        "-o -name '*.key' -o -name '*.cms' -o -name '*.password' -o -name identity.json \\)").split()
+        assert len(ours) > 5, ours
+        assert not [path for path in ours if others_read(host, path)], ours

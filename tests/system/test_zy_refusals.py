@@ -155,13 +155,13 @@ def test_RF_06_RF_14_RF_15_RF_18_domains(ex1):
 def test_RF_16_RF_17_the_active_and_the_primary_domain_server_stay(ex1):
     gone = {"name": "London", "servers": {"remove": "London-1"}}
     on_all(ex1, "RF-16", "london", None, "set-domain", gone, "-y ds delete London london")
-    ex1.ctl("tokyo", "ha set-active London tokyo")
+    ex1.ctl("tokyo", "-y ha set-active London tokyo")
     ex1.wait_synchronized("tokyo", "London")
     wait_until(lambda: ("London", "London-1", "london", "standby", True) in state(ex1)[0], 15, "all to know")
     try:
         on_all(ex1, "RF-17", "london", None, "set-domain", gone, "-y ds delete London london")
     finally:
-        ex1.ctl("london", "ha set-active London london")
+        ex1.ctl("london", "-y ha set-active London london")
         ex1.wait_synchronized("london", "London")
 
 
@@ -177,7 +177,7 @@ def test_RF_26_RF_30_RF_31_servers(ex1):
 
 def test_RF_05_RF_19_RF_29_roles(ex1):
     ex1.wait_synchronized("london", "London")
-    on_all(ex1, "RF-05", "tokyo", "London", "add-host", host("rf05", "192.0.2.5"))
+    on_all(ex1, "RF-05", "tokyo", "London", "add-host", host("rf05", "198.18.31.5"))
     on_all(ex1, "RF-19", "tokyo", "London", "ha-full-sync", {"name": "London-1"})
     on_all(ex1, "RF-29", "london", "London", "make-server-active", {})
 
@@ -218,8 +218,8 @@ def test_RF_27_no_server_of_a_domain_is_active(ex1):
 # ---- objects, sessions, permissions ----
 
 def test_RF_25_RF_36_RF_37_RF_38_RF_40_objects_and_sessions(ex1, london):
-    london.send("add-host", host("rf25", "192.0.2.25"))
-    london.send("add-host", host("rf37", "192.0.2.37"))
+    london.send("add-host", host("rf25", "198.18.31.25"))
+    london.send("add-host", host("rf37", "198.18.31.37"))
     london.send("add-group", {"name": "rf25-group", "members": ["rf25", "rf37"]})
     london.publish()
     on_all(ex1, "RF-25", "london", "London", "delete-host", {"name": "rf25"})

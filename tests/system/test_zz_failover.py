@@ -147,7 +147,7 @@ def test_many_recovered_sessions_are_counted_and_some_of_them_shown(ex1):
         ex1.rig.cut("london", name)
     api = ex1.api("london", "London")
     for number in range(25):
-        api.send("add-host", {"name": f"many-{number}", "ip-address": f"198.51.100.{number + 1}"})
+        api.send("add-host", {"name": f"many-{number}", "ip-address": f"198.18.32.{number + 1}"})
         api.publish()
     wait_until(lambda: ex1.peer("tokyo", "London", "london").get("sync-status") == "unreachable",
                30, "Tokyo to notice")
