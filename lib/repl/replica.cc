@@ -618,6 +618,9 @@ void Replica::send_pull(PeerState& p) {
 void Replica::on_delta(PeerState& p, std::string_view payload) {
     // Read only when it was asked for: records carry no signature of who published them.
     if (records_from_ != p.peer.mds) {
+        // It may have become Active a moment ago and answer an older question, which it forgets then: its next
+        // word of where it is makes this server ask at once.
+        p.pulled_at = 0;
         return refuse(p.peer.mds, p.peer.name, Kind::delta, "records were not asked for there", p.asked ? 6 : 4);
     }
     heard(p);
