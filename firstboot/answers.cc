@@ -368,11 +368,7 @@ void Answers::resolve_role() {
     }
     if (classic_roles_.size() > 1 && given.empty()) given = classic_roles_;
     std::string source = has("role") ? values_["role"].source : "Server.Role";
-    if (given.empty()) {
-        problem(source, one_role_needed(given), "RF-03");
-        return;
-    }
-    if (given.size() > 1) {
+    if (given.size() != 1) {
         problem(source, one_role_needed(given), "RF-03");
         values_.erase("role");
         return;

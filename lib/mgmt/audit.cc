@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "base/printable.hh"
 #include "log/log.hh"
 #include "mgmt/workspace_impl.hh"
 
@@ -212,10 +211,7 @@ void WorkspaceImpl::record(const Call& call, const Session& who, const Reply& re
         int64_t count = json::get_int(json::parse_object(reply.body), "number-of-discarded-changes", 0);
         message = std::to_string(count) + " changes";
     }
-    std::string reason = call.reason();
-    // The one command of the API that takes it by itself.
-    if (call.command() == "promote-mds") reason = printable(json::get_string(call.params(), "reason"), 500);
-    if (!reason.empty()) message += (message.empty() ? "reason: " : "; reason: ") + reason;
+    if (!call.reason().empty()) message += (message.empty() ? "reason: " : "; reason: ") + call.reason();
     record(who, what->operation, subject_of(call.params(), *what), message, good);
 }
 

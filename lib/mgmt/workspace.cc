@@ -355,6 +355,12 @@ const Registered& find_command(const WorkspaceImpl& impl, const std::string& com
     return found->second;
 }
 
+/// The command of the API that has a parameter for why it is done.
+constexpr std::string_view k_takes_reason = "promote-mds";
+
+/// Why somebody does something, as it is kept: at most 500 bytes, nothing that a terminal would obey.
+std::string reason_of(const json::object& params) { return printable(json::get_string(params, "reason"), 500); }
+
 void check_version(const std::string& version) {
     if (version.empty()) return;
     std::string_view number = version;
@@ -412,7 +418,9 @@ void Workspace::execute(const std::string& sid, const std::string& command,
         what = &find_command(*impl_, command);
         json::object params = json::parse_object(body);
         json::require_arrays_of(params, k_longest_array);
+        std::string reason = command == k_takes_reason ? reason_of(params) : "";
         call = std::make_shared<Call>(*this, std::move(session), command, version, std::move(params), client);
+        call->give_reason(std::move(reason));
     } catch (const Error& error) {
         then(error_reply(error));
         return;
@@ -424,9 +432,6 @@ void Workspace::execute(const std::string& sid, const std::string& command,
 }
 
 namespace {
-
-/// Bytes of what somebody says why he does something.
-constexpr size_t k_longest_reason = 500;
 
 /// For the forms that answer at once.
 Reply now_or_error(const std::function<void(std::function<void(Reply)>)>& start) {
@@ -470,12 +475,12 @@ void Workspace::execute_as(const Principal& who, const std::string& command, std
     try {
         what = &find_command(*impl_, command);
         json::object params = json::parse_object(body);
-        std::string reason = json::get_string(params, "reason");
+        std::string reason = reason_of(params);
         // mdsctl --reason belongs to every act; this command takes it for itself as well.
-        if (command != "promote-mds") params.erase("reason");
+        if (command != k_takes_reason) params.erase("reason");
         call = std::make_shared<Call>(*this, session, command, "", std::move(params),
                                       std::map<std::string, std::string>{});
-        call->give_reason(printable(reason, k_longest_reason));
+        call->give_reason(std::move(reason));
     } catch (const Error& error) {
         then(error_reply(error));
         return;

@@ -467,11 +467,9 @@ std::string Replica::hearsay(const History& theirs) const {
     auto has = [](const std::vector<store::Term>& terms, const Uid& id) {
         return std::any_of(terms.begin(), terms.end(), [&](const store::Term& t) { return t.id == id; });
     };
-    bool news = false, named = false;
+    bool named = false;
     for (const store::Term& term : theirs.terms) {
-        if (has(known, term.id)) continue;
-        news = true;
-        if (term.active.is_nil()) continue;
+        if (has(known, term.id) || term.active.is_nil()) continue;
         auto holder = std::find_if(peers_.begin(), peers_.end(),
                                    [&](const PeerState& o) { return o.peer.server == term.active; });
         if (holder == peers_.end() || holder->peer.log_server) {
@@ -482,10 +480,7 @@ std::string Replica::hearsay(const History& theirs) const {
             return "it says that " + holder->peer.name + " became Active, which that one does not say";
         }
     }
-    if (named) return "";
-    return news ? "it says that nobody is Active any more"
-                : fmt::format("it says that it has revision {} of this server's own term; the last one here is {}",
-                              theirs.position.rev, db_.position().rev);
+    return named ? "" : "it says that nobody is Active any more";
 }
 
 std::string Replica::not_believed(const PeerState& p, const PositionMessage& m) const {
@@ -494,14 +489,15 @@ std::string Replica::not_believed(const PeerState& p, const PositionMessage& m) 
     if (p.peer.log_server && (m.role == Role::active || last.active == p.peer.server)) {
         return "it says that it is Active; a log server never is";
     }
-    if (p.peer.log_server && role_ == Role::active) return hearsay(m.history);
+    if (role_ != Role::active) return "";
     // Every start of an Active begins a term, so all of the present one was published by this process.
-    bool own = role_ == Role::active && last.id == db_.term().id && last.active == self_.server;
-    if (own && compare(history(), m.history).relation == Relation::behind) {
-        return fmt::format("it says that it has revision {} of this server's own term; the last one here "
-                           "is {}", m.history.position.rev, db_.position().rev);
+    const store::Position mine = db_.position(), &theirs = m.history.position;
+    bool own = theirs.incarnation == mine.incarnation && last.id == db_.term().id && last.active == self_.server;
+    if (own && theirs.rev > mine.rev) {
+        return fmt::format("it says that it has revision {} of this server's own term; the last one here is {}",
+                           theirs.rev, mine.rev);
     }
-    return "";
+    return p.peer.log_server ? hearsay(m.history) : "";
 }
 
 void Replica::on_position(PeerState& p, std::string_view payload) {

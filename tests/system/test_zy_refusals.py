@@ -8,27 +8,18 @@ import shlex
 import pytest
 
 import refusals
-from deployment import ADDRESSES, KEY, PASSWORD, package
+from deployment import ADDRESSES, KEY, PASSWORD
 from refusals import by_api, by_bus, by_mdsctl, by_method, by_mgmt_cli, of_text, run
 from rig import wait_until
 from test_ex1 import host
-from test_join import set_up
+from test_join import fourth_host, set_up
 
 WANTED = refusals.catalogue()
+# The fixture "paris".
+assert fourth_host
 # What each has said: {id: (Refusal, faces)}.
 SEEN = {}
 PARIS = {"name": "paris", "ip-address": ADDRESSES["paris"], "one-time-password": KEY}
-
-
-@pytest.fixture(name="paris", scope="module")
-def fourth_host(ex1):
-    """A fourth host with the package, not set up."""
-    ex1.rig.up({"paris": ADDRESSES["paris"]})
-    machine = ex1.rig["paris"]
-    machine.install(package())
-    yield machine
-    machine.destroy()
-    ex1.rig.hosts.pop("paris")
 
 
 @pytest.fixture(name="keys", scope="module")
