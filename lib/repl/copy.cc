@@ -277,15 +277,21 @@ void Replica::finish_copy(const store::ProvenCopy& copy, int64_t read_at) {
     PeerState* from = find(r.from);
     std::string name = from ? from->peer.name : r.from.text();
     const bool had_history = db_.has_history();
+    std::string kept;
     try {
         // What only this server has is kept before it is overwritten (replication.md 9).
-        db_.adopt(copy, [this](uint64_t common_rev) { env_.park(db_.tail(common_rev)); });
+        kept = db_.adopt(copy, [this](uint64_t common_rev) { env_.park(db_.tail(common_rev)); });
     } catch (const Error& e) {
         receiving_ = std::move(r);
         fail_copy("overwrite: " + e.message());
         return;
     }
     failure_.clear();
+    if (!kept.empty()) {
+        env_.log(3, fmt::format("what {} does not have was published here longer ago than the log reaches, and "
+                                "cannot be handed over publish by publish; the whole database with it is kept "
+                                "in {}", name, kept));
+    }
     mark_good(read_at);
     // Its indexes are made anew by the next check.
     if (!copy.whole()) {

@@ -15,11 +15,22 @@ namespace mds::store {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr char k_damaged[] = "damaged-";
+constexpr char k_damaged[] = "damaged-", k_replaced[] = "replaced-";
+/// In the folder of a generation that is kept when it is no longer live.
+constexpr char k_keep[] = "/keep";
 /// The file that becomes `current`.
 constexpr char k_next[] = "/current.next";
 
 std::string name_of(int number) { return fmt::format("gen-{:06}", number); }
+
+/// Keeps a generation that was replaced, under the name of what it is; returns its folder.
+std::string keep_folder(const fs::path& old) {
+    std::string name = old.filename();
+    fs::path kept = old.parent_path() / (k_replaced + name.substr(name.find('-') + 1));
+    fs::rename(old, kept);
+    sync_folder(old.parent_path());
+    return kept;
+}
 
 }  // namespace
 
@@ -54,7 +65,15 @@ Generations::Generations(std::string folder) : folder_(std::move(folder)) {
     }
     for (const auto& entry : fs::directory_iterator(folder_)) {
         std::string name = entry.path().filename();
-        if (name.rfind("gen-", 0) == 0 && name != name_of(number_)) fs::remove_all(entry.path());
+        if (name.rfind("gen-", 0) != 0) continue;
+        if (name == name_of(number_)) {
+            std::error_code ignored;
+            fs::remove(entry.path().string() + k_keep, ignored);
+        } else if (fs::exists(entry.path().string() + k_keep)) {
+            keep_folder(entry.path());
+        } else {
+            fs::remove_all(entry.path());
+        }
     }
     for (const char* spool : {"incoming", "outgoing"}) {
         fs::remove_all(fs::path(folder_) / spool);
@@ -96,6 +115,22 @@ void Generations::forget() {
     std::error_code ignored;
     fs::remove(folder_ + k_next, ignored);
     fs::remove_all(folder_ + "/" + name_of(number_ + 1), ignored);
+    fs::remove(folder_ + "/" + name_of(number_) + k_keep, ignored);
+}
+
+void Generations::keep() {
+    std::string live = folder_ + "/" + name_of(number_);
+    replace_file(live + k_keep, "");
+}
+
+std::string Generations::retire() {
+    std::string old = folder_ + "/" + name_of(number_ - 1);
+    if (!fs::exists(old + k_keep)) return "";
+    try {
+        return keep_folder(old);
+    } catch (const std::exception&) {
+        return old;  // the next start does it
+    }
 }
 
 std::string Generations::set_aside() {
@@ -109,12 +144,21 @@ std::string Generations::set_aside() {
     return kept;
 }
 
-std::vector<std::string> Generations::damaged() const {
+std::vector<std::string> Generations::folders(const char* prefix) const {
     std::vector<std::string> found;
     for (const auto& entry : fs::directory_iterator(folder_)) {
-        if (entry.path().filename().string().rfind(k_damaged, 0) == 0) {
-            found.push_back(entry.path());
-        }
+        if (entry.path().filename().string().rfind(prefix, 0) == 0) found.push_back(entry.path());
+    }
+    return found;
+}
+
+std::vector<std::string> Generations::damaged() const { return folders(k_damaged); }
+
+std::vector<std::string> Generations::replaced() const {
+    std::vector<std::string> found = folders(k_replaced);
+    for (std::string& old : folders("gen-")) {
+        bool live = fs::path(old).filename() == name_of(number_);
+        if (!live && fs::exists(old + k_keep)) found.push_back(std::move(old));
     }
     return found;
 }

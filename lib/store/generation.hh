@@ -21,8 +21,16 @@ class Generations {
     /// Makes what was prepared the live generation. Throws Error when the old one is still live; any
     /// other exception says that nobody knows which one is, until the next start.
     void commit();
-    /// Takes away what was prepared and not made live.
+    /// Takes away what was prepared and not made live, and the wish of keep().
     void forget();
+    /// What is live now is not deleted when another generation takes its place: it holds what is nowhere
+    /// else. Throws when the disk does not take this.
+    void keep();
+    /// After commit(), when nobody has the old files open any more: the folder where what was kept is now
+    /// ("replaced-NNNNNN"), empty when nothing was to be kept.
+    std::string retire();
+    /// The folders that keep() saved and nobody has removed since.
+    std::vector<std::string> replaced() const;
     /// Puts the live generation, which cannot be read, aside as "damaged-NNNNNN" and begins an empty
     /// one. Returns the folder where the damaged files are.
     std::string set_aside();
@@ -30,6 +38,8 @@ class Generations {
     std::vector<std::string> damaged() const;
 
   private:
+    std::vector<std::string> folders(const char* prefix) const;
+
     std::string folder_;
     int number_ = 1;
 };

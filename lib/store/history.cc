@@ -488,7 +488,7 @@ ProvenCopy ProvenCopy::prove(const std::string& path, const Position& expected) 
     return ProvenCopy(path, found.indexes.empty());
 }
 
-void PublicDb::adopt(const ProvenCopy& copy, const std::function<void(uint64_t)>& keep) {
+std::string PublicDb::adopt(const ProvenCopy& copy, const std::function<void(uint64_t)>& keep) {
     const std::string& path = copy.path();
     impl_->make_way();
     uint64_t common = 0;
@@ -513,6 +513,9 @@ void PublicDb::adopt(const ProvenCopy& copy, const std::function<void(uint64_t)>
         impl_->generations.forget();
     };
     try {
+        if (has_history() && common < position().rev && oldest_record() > common + 1) {
+            impl_->generations.keep();
+        }
         std::string file = impl_->generations.prepare(path);
         live = std::make_unique<Live>(file, Live::Access::write);
         reader = std::make_unique<Live>(file, Live::Access::read);
@@ -531,6 +534,9 @@ void PublicDb::adopt(const ProvenCopy& copy, const std::function<void(uint64_t)>
     impl_->reader = std::move(reader);
     impl_->live = std::move(live);
     impl_->load();
+    return impl_->generations.retire();
 }
+
+std::vector<std::string> PublicDb::replaced() const { return impl_->generations.replaced(); }
 
 }  // namespace mds::store

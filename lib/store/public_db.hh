@@ -245,8 +245,11 @@ class PublicDb {
     /// Makes a proven copy (on the same file system, taken over) the live generation. Throws
     /// Error(internal) and keeps the old one when that cannot be done. `keep` is called before
     /// anything is replaced, with the newest revision that the copy has too: what is newer is lost
-    /// when it does not keep it (tail()).
-    void adopt(const ProvenCopy& copy, const std::function<void(uint64_t common_rev)>& keep = {});
+    /// when it does not keep it (tail()). When the log here does not reach back to there, that is not all of
+    /// it: the whole old database is kept then, and its folder returned (otherwise nothing).
+    std::string adopt(const ProvenCopy& copy, const std::function<void(uint64_t common_rev)>& keep = {});
+    /// The folders of databases that adopt() kept here and nobody has removed since.
+    std::vector<std::string> replaced() const;
 
     // ---- damage (replication.md 6; verify.cc, repair.cc) ----
 

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "simulation/world.hh"
 #include "store/verify.hh"
@@ -17,6 +18,7 @@ void World::check(Server& server) {
     bool replaced = server.content_replaced;
     server.content_replaced = false;
     Server::Inside guard(server);
+    if (replaced || !server.kept_known) look_at_kept(server);
     if (!server.db->has_history()) {
         if (before) throw Violation(1, server.name + " has lost its history");
     } else if (!before || server.db->position().hash != before->record.hash || replaced) {
@@ -47,7 +49,7 @@ void World::check_tail(Server& server, const Entry* before) {
     for (const Entry* e = before; e && e != base; e = e->parent) {
         if (e->record.kind != "publish") continue;
         // Purged, because the others had it; then the disk of one of them went back in time.
-        if (chronicle_.disk_went_back && e->record.rev < server.oldest) continue;
+        if (e->record.rev < server.oldest && server.keeps_whole(e)) continue;
         auto it = server.parked.find({e->record.term_id, e->record.rev});
         if (it == server.parked.end()) {
             throw Violation(14, fmt::format("{} gives up revision {} and does not park it",
@@ -59,6 +61,24 @@ void World::check_tail(Server& server, const Entry* before) {
                                             e->record.rev));
         }
     }
+}
+
+void World::look_at_kept(Server& server) {
+    Disk* inside = std::exchange(Disk::current, nullptr);
+    std::map<std::string, const Entry*> found;
+    for (const std::string& folder : server.db->replaced()) {
+        const Entry*& head = found[folder];
+        try {
+            SQLite::Database db(folder + "/public.db", SQLite::OPEN_READWRITE);
+            SQLite::Statement last(db, "SELECT hash FROM revision ORDER BY rev DESC LIMIT 1");
+            if (last.executeStep()) head = chronicle_.find(store::hash_from(last.getColumn(0).getString()));
+        } catch (const SQLite::Exception&) {
+            // Damaged by a fault of this run.
+        }
+    }
+    Disk::current = inside;
+    server.kept = std::move(found);
+    server.kept_known = true;
 }
 
 void World::check_actives() {
@@ -127,6 +147,7 @@ bool World::kept(const Entry* entry, const Server* except) const {
     return std::any_of(servers_.begin(), servers_.end(), [&](const auto& s) {
         if (s.get() == except) return false;
         if (s->head && Chronicle::contains(s->head, entry)) return true;
+        if (s->keeps_whole(entry)) return true;
         auto it = s->parked.find({entry->record.term_id, entry->record.rev});
         return it != s->parked.end() && it->second.hash == entry->record.hash;
     });
@@ -199,6 +220,7 @@ void World::finish() {
     for (const Published& p : published_) {
         if (p.excused || Chronicle::contains(head, p.entry)) continue;
         bool parked = std::any_of(servers_.begin(), servers_.end(), [&](const auto& s) {
+            if (s->keeps_whole(p.entry)) return true;
             auto it = s->parked.find({p.entry->record.term_id, p.entry->record.rev});
             return it != s->parked.end() && it->second.hash == p.entry->record.hash &&
                    it->second.payload == p.entry->record.payload && !it->second.undo.empty();

@@ -169,6 +169,7 @@ void World::restore_snapshot(Server& s) {
     s.disk->restore(s.snapshot_folder());
     s.head = nullptr;
     s.parked.clear();
+    s.kept.clear();
     ++s.life;
     at(now_ + random.between(50, 8000), [this, &s, life = s.life] {
         if (s.life == life) start(s);
@@ -196,6 +197,7 @@ void World::damage(Server& s) {
     }
     trace(s, "its database is damaged");
     s.head = nullptr;
+    s.kept.clear();
     ++s.life;
     at(now_ + random.between(50, 8000), [this, &s, life = s.life] {
         if (s.life == life) start(s);

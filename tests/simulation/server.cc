@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -59,6 +60,7 @@ repl::Peer Server::as_peer() const {
 bool Server::boot(bool founder) {
     ++life;
     Inside inside(*this);
+    kept_known = false;
     try {
         db = std::make_unique<store::PublicDb>(disk->root());
         load_parked();
@@ -94,6 +96,12 @@ void Server::kill() {
     }
     told.clear();
     unconfirmed.clear();
+}
+
+bool Server::keeps_whole(const Entry* entry) const {
+    return std::any_of(kept.begin(), kept.end(), [entry](const auto& of) {
+        return of.second && Chronicle::contains(of.second, entry);
+    });
 }
 
 repl::SyncStatus Server::status_of(const Server& other) const {

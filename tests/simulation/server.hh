@@ -87,6 +87,10 @@ class Server : public repl::Env {
     /// Those that the Active has said to keep; forgotten at a restart, so that they are sent again.
     std::set<ParkedKey> handed;
     bool content_replaced = false;
+    /// Databases that were kept whole when a copy took their place, by folder; read anew when not known.
+    std::map<std::string, const Entry*> kept;
+    bool kept_known = false;
+    bool keeps_whole(const Entry* entry) const;
     /// The oldest record of its log when it was last looked at.
     uint64_t oldest = 0;
     /// When a byte on its disk was altered, while that is not repaired; -1 otherwise.

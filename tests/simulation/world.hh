@@ -135,6 +135,8 @@ class World {
     // checks.cc
     void check(Server& server);
     void check_tail(Server& server, const Entry* before);
+    /// What the databases hold that were kept whole at `server`.
+    void look_at_kept(Server& server);
     void check_status(Server& server);
     void check_actives();
     void check_confirmed(Server& server);

@@ -35,7 +35,7 @@ bool left_out(const std::string& name) {
     return ends_with(name, ".db-wal") || ends_with(name, ".db-shm") || ends_with(name, "-journal") ||
            ends_with(name, ".part") || name == "incoming" || name == "outgoing" || name == "tentative" ||
            name == "probe" || name == "backup.db" ||
-           name.rfind("damaged-", 0) == 0 || name.rfind("before-", 0) == 0 ||
+           name.rfind("damaged-", 0) == 0 || name.rfind("replaced-", 0) == 0 || name.rfind("before-", 0) == 0 ||
            name.rfind("restore-", 0) == 0;
 }
 

@@ -241,9 +241,48 @@ TEST_F(PublicDbTest, AdoptSaysWhatTheCopyDoesNotHave) {
     EXPECT_THROW(
         replica->adopt(ProvenCopy::prove(file, p), [](uint64_t) { throw Error(Code::disk_full, "no space"); }), Error);
     EXPECT_TRUE(replica->find("network", "only here"));
-    replica->adopt(ProvenCopy::prove(file, p), [&](uint64_t rev) { common = rev; });
+    // The log here reaches back to there: what is given to the caller is all, and nothing else is kept.
+    EXPECT_EQ(replica->adopt(ProvenCopy::prove(file, p), [&](uint64_t rev) { common = rev; }), "");
     EXPECT_EQ(common, fork.rev);
     EXPECT_EQ(replica->position().hash, db.position().hash);
+    EXPECT_TRUE(replica->replaced().empty());
+}
+
+TEST_F(PublicDbTest, AdoptKeepsTheWholeDatabaseWhenTheLogIsTooShort) {
+    PublicDb db(folder.path);
+    create(db);
+    publish(db, {host("a")});
+    auto replica = replica_of(db);
+    publish(*replica, {host("only here")});
+    publish(*replica, {host("and in the log")});
+    replica->purge(replica->position().rev - 1, "anna", [] {});
+    Position before = replica->position();
+    // The other line is of a term of its own, as every line is.
+    Term next = db.term();
+    next.parent = next.id;
+    next.id = Uid::make();
+    next.no++;
+    next.cause = "force";
+    db.begin_term(next);
+    publish(db, {host("b")});
+    std::string file = other.path + "/incoming/second.part";
+    Position p = db.copy_to(file);
+    std::vector<Revision> given;
+    std::string kept = replica->adopt(ProvenCopy::prove(file, p),
+                                      [&](uint64_t rev) { given = replica->tail(rev); });
+    EXPECT_EQ(replica->position().hash, db.position().hash);
+    EXPECT_EQ(1, std::count_if(given.begin(), given.end(), [](const Revision& r) { return r.kind == "publish"; }));
+    ASSERT_NE(kept, "");
+    replica.reset();
+    // A start tidies up what is of no more use; this is not.
+    PublicDb again(other.path);
+    EXPECT_EQ(again.replaced(), std::vector<std::string>{kept});
+    EXPECT_EQ(again.position().hash, db.position().hash);
+    std::filesystem::create_directories(folder.path + "/old/gen-000001");
+    std::filesystem::copy(kept + "/public.db", folder.path + "/old/gen-000001/public.db");
+    PublicDb old(folder.path + "/old");
+    EXPECT_EQ(old.position().hash, before.hash);
+    EXPECT_TRUE(old.find("network", "only here"));
 }
 
 TEST_F(PublicDbTest, UndoGivesTheRecordedDigest) {
