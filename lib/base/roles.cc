@@ -8,6 +8,7 @@ std::string role_title(const std::string& role) {
     if (role == "primary") return "Primary Multi-Domain Server";
     if (role == "secondary") return "Secondary Multi-Domain Server";
     if (role == "log-server") return "Multi-Domain Log Server";
+    if (role == "gateway") return "gateway";
     return role;
 }
 

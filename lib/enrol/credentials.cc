@@ -61,7 +61,7 @@ void check_one(const std::string& pem, const std::string& key_file, const char* 
     }
     pki::Expectation expected;
     expected.deployment = issued.deployment_id;
-    expected.scope = "servers";
+    expected.scope = issued.scope;
     expected.kind = kind;
     expected.uuid = uuid;
     expected.anchors = pki::Certificate::list_from_pem(issued.root_pem);
@@ -91,10 +91,15 @@ void Credentials::install(const Issued& issued) {
     std::string pending = folder_ + k_pending;
     json::object who = json::parse_object(read_file(pending + "/who.json"));
     std::string uuid = json::get_string(who, "uuid");
-    check_one(issued.identity_cert_pem, pending + "/identity.key", "server", uuid, issued);
-    check_one(issued.sealing_cert_pem, pending + "/sealing.key", "sealing", uuid, issued);
+    if (issued.of_gateway()) {
+        check_one(issued.identity_cert_pem, pending + "/identity.key", "gateway", uuid, issued);
+    } else {
+        check_one(issued.identity_cert_pem, pending + "/identity.key", "server", uuid, issued);
+        check_one(issued.sealing_cert_pem, pending + "/sealing.key", "sealing", uuid, issued);
+    }
     json::object deployment{{"id", issued.deployment_id},
                             {"name", issued.deployment_name},
+                            {"scope", issued.scope},
                             {"uuid", uuid},
                             {"server-name", json::get_string(who, "name")},
                             {"members", json::parse(issued.members_json)}};

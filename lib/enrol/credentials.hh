@@ -13,6 +13,10 @@ struct Issued {
     std::string root_pem;
     std::string crl_pem;
     std::string deployment_id, deployment_name;
+    /// "servers"; of a gateway the uid of its Domain: it gets no sealing certificate, and its chain begins with
+    /// the authority of the Domain.
+    std::string scope = "servers";
+    bool of_gateway() const { return scope != "servers"; }
     /// JSON array of the members; kept as it is.
     std::string members_json = "[]";
 };

@@ -29,8 +29,10 @@ void judge_role(const Hello& mine, const Hello& theirs, const std::string& expec
     }
     throw Error(Code::ha_invalid, theirs.name + " was set up as " + role_title(theirs.role) +
                                       ", expected " + role_title(expected))
-        .refusal("RF-07", "Add it as " + role_title(theirs.role) + ", or on " + theirs.name +
-                              " run: mds-setup --change-role " + expected);
+        .refusal("RF-07", expected == "gateway" || theirs.role == "gateway"
+                              ? "Check the address"
+                              : "Add it as " + role_title(theirs.role) + ", or on " + theirs.name +
+                                    " run: mds-setup --change-role " + expected);
 }
 
 }  // namespace
@@ -92,7 +94,8 @@ void judge(const Hello& mine, const Hello& theirs, const std::string& expected_n
                                           ", expected " + expected_name)
             .refusal("", "Check the address, or use the name " + theirs.name);
     }
-    if (theirs.version != mine.version) {
+    // Gateways are upgraded in their own time.
+    if (expected_role != "gateway" && theirs.version != mine.version) {
         throw Error(Code::ha_invalid, theirs.name + " has software version " + theirs.version +
                                           ", " + mine.name + " has " + mine.version +
                                           "; both must have the same")

@@ -8,12 +8,12 @@ namespace mds::enrol {
 
 /// What each end says about itself before anything secret is sent (section 1.2, step 3).
 struct Hello {
-    /// "primary", "secondary" or "log-server".
+    /// "primary", "secondary", "log-server" or "gateway".
     std::string role;
     std::string name;
     /// Uuid of the server, lower case.
     std::string uuid;
-    /// Software version; both ends must have the same (RF-12).
+    /// Software version; servers of one deployment must have the same (RF-12).
     std::string version;
     /// For people: operating system and hardware.
     std::string platform;

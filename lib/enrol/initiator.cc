@@ -77,6 +77,7 @@ InitiatorResult connect(Line& line, const InitiatorParams& params) {
                                            {"chain", issued.chain_pem},
                                            {"root", issued.root_pem},
                                            {"crl", issued.crl_pem},
+                                           {"scope", issued.scope},
                                            {"deployment", issued.deployment_id},
                                            {"deployment-name", issued.deployment_name},
                                            {"members", json::parse(issued.members_json)}});
@@ -89,7 +90,9 @@ InitiatorResult connect(Line& line, const InitiatorParams& params) {
     pki::Certificate identity = pki::Certificate::from_pem(issued.identity_cert_pem);
     result.identity_serial = identity.serial();
     result.fingerprint = hex(identity.fingerprint());
-    result.sealing_serial = pki::Certificate::from_pem(issued.sealing_cert_pem).serial();
+    if (!issued.of_gateway()) {
+        result.sealing_serial = pki::Certificate::from_pem(issued.sealing_cert_pem).serial();
+    }
     return result;
 }
 

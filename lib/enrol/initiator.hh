@@ -18,7 +18,7 @@ struct InitiatorParams {
     Hello self;
     /// Empty = whatever the machine is called.
     std::string expected_name;
-    /// "secondary" or "log-server".
+    /// "secondary", "log-server" or "gateway".
     std::string expected_role;
     /// The activation key as typed. The caller wipes its copy.
     std::string key;

@@ -163,7 +163,11 @@ void Responder::store(Line& line, const Hello& mine, ServeResult& result) {
     issued.deployment_id = json::get_string(o, "deployment");
     issued.deployment_name = json::get_string(o, "deployment-name");
     issued.members_json = json::text(json::get_array(o, "members"));
+    issued.scope = json::get_string(o, "scope", "servers");
     try {
+        if (issued.of_gateway() != (mine.role == "gateway")) {
+            throw Error(Code::forbidden, mine.name + " is a " + mine.role + "; that is no certificate for it");
+        }
         // Trust is established anew with the deployment whose data this server keeps, or not at all.
         if (!mine.deployment.empty() && mine.deployment != issued.deployment_id) {
             throw Error(Code::forbidden, mine.name + " belongs to another deployment");

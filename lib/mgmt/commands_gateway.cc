@@ -3,11 +3,19 @@
 #include <algorithm>
 
 #include "base/text.hh"
+#include "mgmt/flat_policy.hh"
 #include "mgmt/gateways.hh"
 #include "mgmt/servers.hh"
 #include "model/coerce.hh"
 
 namespace mds::mgmt {
+
+namespace {
+
+/// A gateway that asked for its policy within this time is one that communicates.
+constexpr int64_t k_lately_ms = 600'000;
+
+}  // namespace
 
 View gateway_named(Call& call, const std::string& uid_or_name) {
     SessionWorld world(call);
@@ -37,12 +45,18 @@ std::vector<View> targets_of(Call& call) {
     return out;
 }
 
-std::string sic_status(const View& gateway) {
+bool has_trust(const View& gateway) {
+    return json::get_string(gateway.document, "sic-state") == "trust established";
+}
+
+std::string sic_status(WorkspaceImpl& impl, const View& gateway) {
     // Servers trust each other by their Multi-Domain Servers; mdsctl ha status tells who answers.
     if (is_server_object(gateway)) return "unknown";
     std::string state = json::get_string(gateway.document, "sic-state", "uninitialized");
     if (state == "uninitialized") return state;
-    return state == "trust established" ? "unknown" : "not-communicating";
+    if (!has_trust(gateway)) return "not-communicating";
+    int64_t at = impl.hooks.gateway_contact ? impl.hooks.gateway_contact(gateway.uid).at_ms : 0;
+    return at && impl.hooks.now_ms() - at < k_lately_ms ? "communicating" : "unknown";
 }
 
 std::string gateway_problem(const View& gateway) {
@@ -51,8 +65,8 @@ std::string gateway_problem(const View& gateway) {
                "here. mdsctl ha status shows how it is.";
     }
     std::string state = json::get_string(gateway.document, "sic-state", "uninitialized");
-    if (state == "trust established") {
-        return "'" + gateway.name + "' does not answer: no connection to it is open.";
+    if (has_trust(gateway)) {
+        return "'" + gateway.name + "' fetches its policy by itself; nothing is run on it from here.";
     }
     return "Trust with '" + gateway.name + "' is not established (" + state +
            "). Establish it first: set-" + gateway.type->name +
@@ -99,21 +113,29 @@ json::object on_targets(WorkspaceImpl& impl, Call& call, const std::string& name
 
 // ---- show-gateways-and-servers ----
 
-json::object policy_of(const View&) {
-    // A policy is installed by a gateway's own word; none has given it yet.
-    return {{"access-policy-installed", false}, {"threat-policy-installed", false}};
+/// What it has by its own word: what was installed for it is not there before it has fetched it.
+json::object policy_of(WorkspaceImpl& impl, const View& gateway) {
+    json::object out{{"access-policy-installed", false}, {"threat-policy-installed", false}};
+    auto object = impl.db.get(installed_uid(gateway.uid));
+    if (!object) return out;
+    json::object installed = json::parse_object(object->doc);
+    out["access-policy-name"] = json::get_string(installed, "package");
+    out["access-policy-installation-date"] = model::date(json::get_int(installed, "installed-ms"));
+    std::string has = impl.hooks.gateway_contact ? impl.hooks.gateway_contact(gateway.uid).policy : "";
+    out["access-policy-installed"] = has == json::get_string(installed, "id");
+    return out;
 }
 
-json::object summary(Call& call, Shown& shown, const View& view, model::Level level) {
+json::object summary(WorkspaceImpl& impl, Call& call, Shown& shown, const View& view, model::Level level) {
     const json::object& d = view.document;
     json::object out = level == model::Level::full ? shown.full(view) : shown.obj(view);
-    out["sic-status"] = sic_status(view);
+    out["sic-status"] = sic_status(impl, view);
     out["version"] = json::get_string(d, "version");
     out["operating-system"] = json::get_string(d, "os-name", json::get_string(d, "os"));
     out["hardware"] = json::get_string(d, "hardware");
     json::object network, management;
     if (view.type->name == "simple-gateway") {
-        out["policy"] = policy_of(view);
+        out["policy"] = policy_of(impl, view);
         for (const char* blade :
              {"firewall", "vpn", "application-control", "url-filtering", "ips", "anti-bot",
               "anti-virus", "threat-emulation", "content-awareness"}) {
@@ -154,7 +176,7 @@ json::object show_gateways(WorkspaceImpl& impl, Call& call) {
     if (level == model::Level::uid) return list_reply(call, page, "objects", level);
     Shown shown(call, model::Level::standard);
     json::array items;
-    for (const View& view : page.views) items.push_back(summary(call, shown, view, level));
+    for (const View& view : page.views) items.push_back(summary(impl, call, shown, view, level));
     json::object reply{{"objects", std::move(items)}};
     put_range(reply, page.offset, page.views.size(), page.total);
     return reply;
@@ -162,22 +184,25 @@ json::object show_gateways(WorkspaceImpl& impl, Call& call) {
 
 // ---- trust ----
 
-json::object test_sic(WorkspaceImpl&, Call& call) {
+json::object test_sic(WorkspaceImpl& impl, Call& call) {
     call.only({"uid", "name"});
     View gateway = by_identifier(call, "uid", "name");
     call.require_area(*gateway.type, false);
-    return {{"sic-status", sic_status(gateway)},
+    std::string status = sic_status(impl, gateway), message = gateway_problem(gateway);
+    if (status == "communicating") message = "";
+    if (status == "unknown" && has_trust(gateway)) message = "It has not asked this server for anything lately.";
+    return {{"sic-status", status},
             {"sic-name", json::get_string(gateway.document, "sic-name")},
-            {"sic-message", gateway_problem(gateway)}};
+            {"sic-message", message}};
 }
 
-json::object reset_sic(WorkspaceImpl&, Call& call) {
+json::object reset_sic(WorkspaceImpl& impl, Call& call) {
     call.only({"uid", "name"});
     View gateway = by_identifier(call, "uid", "name");
     call.require_area(*gateway.type, true);
-    if (sic_status(gateway) != "uninitialized") {
+    if (sic_status(impl, gateway) != "uninitialized") {
         call.set(gateway, {},
-                 {{"sic-state", "uninitialized"}, {"sic-name", ""}, {"sic-message", ""}});
+                 {{"sic-state", "uninitialized"}, {"sic-name", ""}, {"sic-message", ""}, {"sic-serial", ""}});
     }
     return {{"message", "OK"}};
 }

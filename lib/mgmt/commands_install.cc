@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.hh"
+#include "mgmt/flat_policy.hh"
 #include "mgmt/gateways.hh"
 #include "mgmt/ranges.hh"
 #include "mgmt/servers.hh"
@@ -10,6 +11,9 @@
 
 namespace mds::mgmt {
 namespace {
+
+/// Name of the session of an installation, before the package's.
+constexpr char k_install_session[] = "Install policy ";
 
 json::array message_list(const std::vector<std::string>& lines) {
     json::array out;
@@ -154,12 +158,46 @@ void check_revision(WorkspaceImpl& impl, Call& call) {
     if (!rev) not_found(text);
     // The newest of all: behind it there may be other records, of purges.
     for (const store::Revision& r : impl.db.revisions(impl.db.position().rev + 1, 1000)) {
-        if (r.kind != "publish") continue;
+        // What installations publish changes nothing that could be installed.
+        if (r.kind != "publish" || (r.rev != *rev && r.session_name.starts_with(k_install_session))) continue;
         if (r.rev == *rev) return;
         break;
     }
     throw Error(Code::not_implemented, "Only the newest revision can be installed.")
         .refusal("", "revert-to-revision first, then install");
+}
+
+/// Publishes what the gateways are to have, each for itself: every server of the Domain answers them from it,
+/// whatever is published later and whoever is away (LS-7).
+void keep_installed(WorkspaceImpl& impl, const std::string& user, const View& package,
+                    const std::vector<View>& gateways) {
+    Principal who;
+    who.user = user;
+    who.session_name = k_install_session + package.name;
+    uint64_t revision = impl.db.position().rev;
+    impl.self.transact(who, [&](Call& call) {
+        for (const View& gateway : gateways) {
+            json::object policy = flat_policy(call, package, gateway);
+            std::string id = Uid::make().text();
+            policy["id"] = id;
+            policy["revision"] = revision;
+            policy["installed-ms"] = impl.hooks.now_ms();
+            policy["installed-by"] = user;
+            // As text: what is in it is no reference that keeps an object from being deleted.
+            call.put(k_installed_policy, installed_uid(gateway.uid),
+                     {{"name", gateway.uid.text()},
+                      {"gateway", gateway.uid.text()},
+                      {"id", id},
+                      {"package", package.name},
+                      {"revision", revision},
+                      {"installed-ms", impl.hooks.now_ms()},
+                      {"policy", json::text(policy)}});
+        }
+        for (const View& old : call.all(k_installed_policy)) {
+            auto gateway = Uid::parse(json::get_string(old.document, "gateway"));
+            if (!gateway || !call.get(*gateway)) call.remove(old);
+        }
+    });
 }
 
 json::object install_policy(WorkspaceImpl& impl, Call& call) {
@@ -190,22 +228,36 @@ json::object install_policy(WorkspaceImpl& impl, Call& call) {
         });
         return out;
     };
+    bool prepare_only = call.flag("prepare-only");
+    std::vector<View> ready;
     for (const View& target : targets) {
-        std::string why = found.errors.empty() ? gateway_problem(target) : reason_of(found);
+        std::string why = !found.errors.empty() ? reason_of(found) : has_trust(target) ? "" : gateway_problem(target);
         json::object one = failed_target(target, why);
+        if (why.empty()) {
+            ready.push_back(target);
+            one.erase("fault-message");
+            one["statusCode"] = "succeeded";
+            one["statusDescription"] = prepare_only ? "Verified; nothing was installed, as asked"
+                                                    : "Ready on every server of the Domain; the gateway fetches it";
+        }
         one["errors"] = message_list(found.errors);
         one["warnings"] = message_list(found.warnings);
         one["management-servers"] = managers(target);
         details.push_back(std::move(one));
         if (comments.empty()) comments = why;
     }
-    if (found.errors.empty() && targets.size() > 1) {
-        comments += " (and " + std::to_string(targets.size() - 1) + " more gateways)";
+    size_t failed = targets.size() - ready.size();
+    if (found.errors.empty() && failed > 1) {
+        comments += " (and " + std::to_string(failed - 1) + " more gateways)";
     }
+    if (!ready.empty() && !prepare_only) keep_installed(impl, call.user(), *package, ready);
     Uid task =
         impl.self.create_task("Policy installation - " + package->name, impl.settings.domain.name,
                               call.user(), false, call.session_uid());
-    impl.self.finish_task(task, "failed", std::move(details), comments);
+    std::string status = failed == 0      ? found.warnings.empty() ? "succeeded" : "succeeded with warnings"
+                         : ready.empty() ? "failed"
+                                         : "partially succeeded";
+    impl.self.finish_task(task, status, std::move(details), comments);
     return {{"task-id", task.text()}};
 }
 

@@ -11,9 +11,10 @@ namespace mds::mgmt {
 View gateway_named(Call& call, const std::string& uid_or_name);
 /// The list `targets` of the parameters, each once; throws when it is missing or empty.
 std::vector<View> targets_of(Call& call);
-/// "uninitialized", "communicating", "not-communicating", "unknown".
-std::string sic_status(const View& gateway);
-/// Why nothing can be done on the gateway, and what to do; empty when it can.
+/// "uninitialized", "communicating", "not-communicating", "unknown" (trusted, and not here lately).
+std::string sic_status(WorkspaceImpl& impl, const View& gateway);
+bool has_trust(const View& gateway);
+/// Why nothing can be run on the gateway from here, and what to do.
 std::string gateway_problem(const View& gateway);
 /// Item of task-details for a target that failed.
 json::object failed_target(const View& gateway, const std::string& why);

@@ -75,6 +75,13 @@ struct Hooks {
     std::function<void(std::function<void()> work, std::function<void()> then)> background;
     /// The newest revision whose record may be purged; may be empty: any.
     std::function<uint64_t()> purge_limit;
+    /// When (ms since 1970) a gateway was last here by itself, with which policy (its id); 0: not since the
+    /// start. May be empty.
+    struct GatewayContact {
+        int64_t at_ms = 0;
+        std::string policy;
+    };
+    std::function<GatewayContact(const Uid& gateway)> gateway_contact;
     /// Text that names the Active and how to reach it, for sessions that ended; may be empty.
     std::function<std::string()> where_active;
     /// Of data that every server may change (replication.md 8); null elsewhere.

@@ -14,9 +14,11 @@ std::vector<Field> blades(const std::vector<const char*>& names) {
 }
 
 std::vector<Field> trust_fields() {
-    // Trust with a gateway is made by the services that own it; until then nothing is established.
+    // Trust with a gateway is made by the Domain Server (server/gateways.hh), with the serial number of the
+    // certificate that counts.
     return {secret(text("one-time-password")), given(with(text("sic-name"), "")),
-            given(with(text("sic-state"), "uninitialized")), given(with(text("sic-message"), ""))};
+            given(with(text("sic-state"), "uninitialized")), given(with(text("sic-message"), "")),
+            hidden(text("sic-serial"))};
 }
 
 std::vector<Field> log_fields() {

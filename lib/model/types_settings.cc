@@ -50,7 +50,10 @@ std::vector<Type> settings_types() {
     // Which servers of the Domain have had their objects made (mgmt/servers.hh).
     Type servers = type("domain-servers-state", "domain-servers-states", "own", "", {});
     servers.own = true;
-    return {purge, policy, global, held, servers};
+    // What a gateway fetches (mgmt/flat_policy.hh).
+    Type installed = type("installed-policy", "installed-policies", "own", "", {});
+    installed.own = true;
+    return {purge, policy, global, held, servers, installed};
 }
 
 std::vector<Type> system_settings_types() {

@@ -96,6 +96,7 @@ void add_usages(X509* certificate, Kind kind) {
             return;
         case Kind::server:
         case Kind::domain_server:
+        case Kind::gateway:
             add_text(certificate, NID_basic_constraints, "critical,CA:FALSE");
             add_text(certificate, NID_key_usage, "critical,digitalSignature");
             add_text(certificate, NID_ext_key_usage, "serverAuth,clientAuth");

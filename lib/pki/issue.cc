@@ -41,7 +41,8 @@ bool is_authority_kind(Kind kind) {
 bool may_issue(const std::string& scope, Kind kind) {
     if (is_authority_kind(kind)) return scope == "deployment" && kind != Kind::root;
     if (scope == "deployment") return false;
-    return (kind == Kind::domain_server) == (scope != "servers");
+    bool of_a_domain = kind == Kind::domain_server || kind == Kind::gateway;
+    return of_a_domain == (scope != "servers");
 }
 
 }  // namespace
@@ -56,6 +57,7 @@ std::string_view kind_text(Kind kind) {
         case Kind::console: return "console";
         case Kind::domain_server: return "domain-server";
         case Kind::administrator: return "administrator";
+        case Kind::gateway: return "gateway";
     }
     return "";
 }
@@ -68,7 +70,7 @@ int64_t lifetime_ms(Kind kind) {
     // The calendar's leap days included: 20 years are 7305 days.
     if (kind == Kind::root) return 7305 * k_day;
     if (is_authority_kind(kind)) return 3652 * k_day;
-    return (kind == Kind::administrator ? 365 : 180) * k_day;
+    return (kind == Kind::administrator || kind == Kind::gateway ? 365 : 180) * k_day;
 }
 
 Issuer::Issuer(Certificate certificate, Key key)

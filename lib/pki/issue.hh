@@ -20,6 +20,7 @@ enum class Kind {
     console,        // 180 days, TLS server; URI kind "console"
     domain_server,  // 180 days, TLS client and server; URI kind "domain-server"
     administrator,  // 1 year, TLS client; URI kind "administrator", uuid of the administrator
+    gateway,        // 1 year, TLS client and server; URI kind "gateway", uuid of the machine
 };
 
 /// "root", "servers-ca", …, "administrator".

@@ -13,7 +13,7 @@ struct Uri {
     std::string scope;
     /// Id of the deployment.
     std::string deployment;
-    /// "server", "sealing", "console", "domain-server", "administrator", "authority".
+    /// "server", "sealing", "console", "domain-server", "gateway", "administrator", "authority".
     std::string kind;
     std::string uuid;
 

@@ -16,7 +16,7 @@ struct Expectation {
     std::string deployment;
     /// "servers" or a Domain's uuid.
     std::string scope;
-    /// "server", "sealing", "console", "domain-server", "administrator".
+    /// "server", "sealing", "console", "domain-server", "gateway", "administrator".
     std::string kind;
     /// The member's uuid; empty = any, then the caller compares the result with its members.
     std::string uuid;

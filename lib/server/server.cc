@@ -10,6 +10,7 @@
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "log/log.hh"
+#include "server/gateways.hh"
 #include "server/ha_action.hh"
 #include "server/install_database.hh"
 #include "server/replica_env.hh"
@@ -64,7 +65,8 @@ struct Server::Impl {
           sync_tasks(workspace, replica, options.config),
           actions(workspace, replica, sync_tasks, options.config, options.folder),
           installs(workspace, replica, options.config),
-          server_objects(workspace, replica, options.config) {
+          server_objects(workspace, replica, options.config),
+          gateways(daemon, workspace, replica, options.config) {
         if (!db.set_aside().empty()) {
             log::error(fmt::format("the database of {} is damaged; a full copy comes from another "
                                    "server: {}",
@@ -169,6 +171,7 @@ struct Server::Impl {
             }
             env.in_background(std::move(job), std::move(then));
         };
+        h.gateway_contact = [this](const Uid& gateway) { return gateways.contact(gateway); };
         h.where_active = [this]() -> std::string {
             if (replica.role() == repl::Role::active) return "This server is Active again";
             const repl::Peer* active = replica.active_peer();
@@ -293,6 +296,7 @@ struct Server::Impl {
         actions.tick();
         installs.tick();
         server_objects.tick();
+        gateways.tick();
         check_confirmed();
         if (status_dirty) {
             status_dirty = false;
@@ -352,6 +356,7 @@ struct Server::Impl {
     DatabaseInstalls installs;
     std::unique_ptr<SharedData> shared;
     ServerObjects server_objects;
+    Gateways gateways;
     repl::Role was = repl::Role::starting;
     bool status_dirty = true;
     std::string audit_told;
@@ -378,6 +383,8 @@ store::Position Server::position() const { return impl_->db.position(); }
 mgmt::Workspace& Server::workspace() { return impl_->workspace; }
 repl::Replica& Server::replica() { return impl_->replica; }
 const Config& Server::config() const { return impl_->options.config; }
+
+Gateways& Server::gateways() { return impl_->gateways; }
 
 void Server::start() {
     impl_->link.start();

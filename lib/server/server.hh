@@ -12,6 +12,8 @@
 
 namespace mds::server {
 
+class Gateways;
+
 /// One management server: its public database, its private sessions and its replica, driven by the
 /// daemon's loop and connected to its peers through mds-sync. mds-domain is one of these with the
 /// types of a Domain; mds-core is one with the types of the system data.
@@ -68,6 +70,7 @@ class Server {
     json::object ha_action(const json::object& request);
     /// The command show-gateway-managers.
     json::object gateway_managers(mgmt::Call& call);
+    Gateways& gateways();
     /// The command install-database.
     json::object install_database(mgmt::Call& call);
     /// Sends a message of another use over the same channel; kind from repl::Kind::application on.

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.hh"
+#include "pki/issue.hh"
 #include "pki/key.hh"
 
 namespace mds::wire {
@@ -16,9 +17,8 @@ namespace {
 constexpr char k_suites[] =
     "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256";
 constexpr char k_groups[] = "X25519:P-256:P-384";
-/// As ALPN wants it: length, then the name.
-constexpr unsigned char k_protocol[] = "\x0amds-sync/1";
-constexpr unsigned k_protocol_size = sizeof k_protocol - 1;
+/// As ALPN wants it: length, then the name. A server never dials as a gateway.
+constexpr unsigned char k_dialled[] = "\x0amds-sync/1", k_taken[] = "\x0amds-sync/1\x0dmds-gateway/1";
 
 [[noreturn]] void useless(const std::string& what) {
     ERR_clear_error();
@@ -36,7 +36,7 @@ void require(int result, const char* what) {
 int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned in_size, void*) {
     unsigned char* chosen = nullptr;
-    int result = SSL_select_next_proto(&chosen, out_size, k_protocol, k_protocol_size, in, in_size);
+    int result = SSL_select_next_proto(&chosen, out_size, k_taken, sizeof k_taken - 1, in, in_size);
     *out = chosen;
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -54,7 +54,7 @@ Tls::Tls(const Credentials& c) : context_(boost::asio::ssl::context::tlsv13) {
     require(SSL_CTX_set_num_tickets(ctx, 0), "tickets");
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    if (SSL_CTX_set_alpn_protos(ctx, k_protocol, k_protocol_size) != 0) useless("the protocol");
+    if (SSL_CTX_set_alpn_protos(ctx, k_dialled, sizeof k_dialled - 1) != 0) useless("the protocol");
     SSL_CTX_set_alpn_select_cb(ctx, select_protocol, nullptr);
 
     expected_.deployment = c.deployment;
@@ -93,7 +93,25 @@ Tls::Tls(const Credentials& c) : context_(boost::asio::ssl::context::tlsv13) {
 PeerIdentity Tls::identity(const pki::Uri& uri, const pki::Certificate& certificate) {
     auto uid = Uid::parse(uri.uuid);
     if (!uid) refuse("the uuid in the certificate is malformed");
-    return {*uid, uri.name, certificate.serial()};
+    return {*uid, uri.name, certificate.serial(), "", ""};
+}
+
+PeerIdentity Tls::check_gateway(SSL* connection, const pki::Certificate& shown) const {
+    pki::Expectation expected = expected_;
+    pki::Uri uri = shown.uri();
+    if (!Uid::parse(uri.scope)) refuse("the certificate is not one of a Domain");
+    expected.scope = uri.scope;
+    expected.kind = pki::uri_kind(pki::Kind::gateway);
+    // The authority of its Domain came with it; the root decides whether it is one.
+    expected.intermediates.clear();
+    STACK_OF(X509)* chain = SSL_get_peer_cert_chain(connection);
+    for (int i = 0; i < sk_X509_num(chain); ++i) {
+        expected.intermediates.push_back(pki::Certificate::share(sk_X509_value(chain, i)));
+    }
+    PeerIdentity gateway = identity(pki::verify(shown, expected), shown);
+    gateway.domain = uri.scope;
+    gateway.sic_name = uri.text();
+    return gateway;
 }
 
 PeerIdentity Tls::check(SSL* connection) const {
@@ -101,7 +119,8 @@ PeerIdentity Tls::check(SSL* connection) const {
     unsigned size = 0;
     SSL_get0_alpn_selected(connection, &protocol, &size);
     std::string_view selected(reinterpret_cast<const char*>(protocol), size);
-    if (selected != "mds-sync/1") refuse("the other end does not speak mds-sync/1");
+    bool gateway = selected == k_gateway_protocol;
+    if (!gateway && selected != k_sync_protocol) refuse("the other end does not speak mds-sync/1");
     X509* shown = SSL_get0_peer_certificate(connection);
     if (!shown || SSL_get_verify_result(connection) != X509_V_OK) refuse("no verified certificate");
     constexpr uint32_t k_both = XKU_SSL_SERVER | XKU_SSL_CLIENT;
@@ -111,6 +130,7 @@ PeerIdentity Tls::check(SSL* connection) const {
     // OpenSSL has checked the chain that the other end showed; this checks it against the Servers
     // CA alone, with names and revocation, and again when the credentials changed.
     pki::Certificate certificate = pki::Certificate::share(shown);
+    if (gateway) return check_gateway(connection, certificate);
     return identity(pki::verify(certificate, expected_), certificate);
 }
 

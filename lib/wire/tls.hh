@@ -4,6 +4,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/ids.hh"
 #include "pki/verify.hh"
@@ -28,9 +29,15 @@ struct PeerIdentity {
     std::string name;
     /// Lower-case hexadecimal.
     std::string serial;
+    /// Of a gateway: the uid of its Domain, and the name in its certificate (sic-name).
+    std::string domain, sic_name;
+    bool gateway() const { return !domain.empty(); }
 };
 
-/// TLS of "mds-sync/1": 1.3 only, mutual, suites and groups of K-12, no tickets. One context for
+/// The protocols of the port (ALPN): between servers, and of gateways with their management servers.
+inline constexpr std::string_view k_sync_protocol = "mds-sync/1", k_gateway_protocol = "mds-gateway/1";
+
+/// TLS of "mds-sync/1" and, on the listening side, "mds-gateway/1": 1.3 only, mutual, suites and groups of K-12, no tickets. One context for
 /// both directions. Immutable; connections keep it alive.
 class Tls {
   public:
@@ -46,10 +53,13 @@ class Tls {
     int64_t expires_ms() const { return expires_ms_; }
     /// Checks the other end after the handshake (K-9, K-10): the chain went through the Servers CA,
     /// both key usages, exactly one URI name, our deployment, not revoked. Whether the server is a
-    /// member is the caller's question. Throws mds::Error(forbidden) with the reason.
+    /// member is the caller's question. Of a gateway: that it has a certificate of some Domain's authority;
+    /// whether the Domain knows it, and still does, is the Domain Server's question.
+    /// Throws mds::Error(forbidden) with the reason.
     PeerIdentity check(SSL* connection) const;
 
   private:
+    PeerIdentity check_gateway(SSL* connection, const pki::Certificate& shown) const;
     static PeerIdentity identity(const pki::Uri& uri, const pki::Certificate& certificate);
 
     boost::asio::ssl::context context_;

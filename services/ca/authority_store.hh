@@ -49,6 +49,19 @@ class AuthorityStore {
     /// order of issue; of one administrator with "certificate" (PEM).
     json::array administrator_certificates(const std::string& uuid);
 
+    // gateways.cc
+    struct Gateway {
+        /// `chain`: the Domain's authority and the Servers CA.
+        std::string certificate, chain, root, crl;
+    };
+    /// For the key of a gateway's own request.
+    Gateway issue_gateway(const std::string& domain, const std::string& csr, const std::string& name,
+                          const std::string& uuid);
+    /// Revokes the gateways' certificates (serials) of a Domain that are `gone`, and those that nobody has
+    /// published within a week; returns how many.
+    int settle_gateways(const std::string& domain, const std::vector<std::string>& in_effect,
+                        const std::vector<std::string>& gone);
+
     void revoke(const std::string& serial, const std::string& reason);
     /// Every certificate of a server; none is issued to it any more.
     void revoke_server(const std::string& uuid, const std::string& reason);

@@ -102,6 +102,29 @@ std::string BusObject::AdministratorCertificates(const std::string& uuid) {
     return bus::guarded([&] { return json::text(store_.administrator_certificates(uuid)); });
 }
 
+std::tuple<std::string, std::string, std::string, std::string> BusObject::IssueGateway(
+    const std::string& domain, const std::string& csr, const std::string& name, const std::string& uuid) {
+    return bus::guarded([&] {
+        auto gateway = store_.issue_gateway(domain, csr, name, uuid);
+        log::notice("certificate issued for gateway " + name, {{"MDS_DOMAIN", domain}});
+        changed();
+        return std::tuple(gateway.certificate, gateway.chain, gateway.root, gateway.crl);
+    });
+}
+
+uint32_t BusObject::SettleGateways(const std::string& domain, const std::vector<std::string>& in_effect,
+                                   const std::vector<std::string>& gone) {
+    return bus::guarded([&] {
+        int revoked = store_.settle_gateways(domain, in_effect, gone);
+        if (revoked > 0) {
+            log::notice(std::to_string(revoked) + " certificates of gateways are revoked", {{"MDS_DOMAIN", domain}});
+            emitRevoked("");
+            changed();
+        }
+        return static_cast<uint32_t>(revoked);
+    });
+}
+
 void BusObject::Revoke(const std::string& serial, const std::string& reason) {
     bus::guarded([&] {
         store_.revoke(serial, reason);

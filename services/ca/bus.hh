@@ -28,6 +28,11 @@ class BusObject final
         const std::string& csr, const std::string& name, const std::string& uuid) override;
     void RevokeAdministrator(const std::string& uuid, const std::string& reason) override;
     std::string AdministratorCertificates(const std::string& uuid) override;
+    std::tuple<std::string, std::string, std::string, std::string> IssueGateway(
+        const std::string& domain, const std::string& csr, const std::string& name,
+        const std::string& uuid) override;
+    uint32_t SettleGateways(const std::string& domain, const std::vector<std::string>& in_effect,
+                            const std::vector<std::string>& gone) override;
     void Revoke(const std::string& serial, const std::string& reason) override;
     void RevokeServer(const std::string& uuid, const std::string& reason) override;
     std::string ListAuthorities() override;

@@ -161,6 +161,46 @@ void BusObject::Deliver(const std::string& peer, const std::string&, const uint1
     });
 }
 
+namespace {
+
+/// Answers a method whose reply is the body of a command's.
+std::function<void(mgmt::Reply)> answer_with_body(sdbus::Result<std::string>&& result) {
+    auto answer = std::make_shared<sdbus::Result<std::string>>(std::move(result));
+    return [answer](mgmt::Reply reply) {
+        if (reply.status == 200) return answer->returnResults(reply.body);
+        json::object body = json::parse_object(reply.body);
+        answer->returnError(bus::to_bus_error(
+            Error(code_from_word(json::get_string(body, "code")), json::get_string(body, "message"))));
+    };
+}
+
+template <class Do>
+void answer_json(sdbus::Result<std::string>&& result, const std::string& request, Do work) {
+    auto then = answer_with_body(std::move(result));
+    try {
+        work(json::parse_object(request), then);
+    } catch (const Error& e) {
+        then(mgmt::error_reply(e));
+    }
+}
+
+}  // namespace
+
+void BusObject::EnrolGateway(sdbus::Result<std::string>&& result, std::string request) {
+    answer_json(std::move(result), request,
+                [this](json::object o, auto then) { service_.enrol_gateway(o, then); });
+}
+
+void BusObject::CertifyGateway(sdbus::Result<std::string>&& result, std::string request) {
+    answer_json(std::move(result), request,
+                [this](json::object o, auto then) { service_.certify_gateway(std::move(o), then); });
+}
+
+void BusObject::SettleGateways(sdbus::Result<std::string>&& result, std::string request) {
+    answer_json(std::move(result), request,
+                [this](json::object o, auto then) { service_.settle_gateways(std::move(o), then); });
+}
+
 std::string BusObject::State() { return service_.state(); }
 std::string BusObject::Role() { return service_.identity() ? service_.identity()->role : ""; }
 std::string BusObject::Name() { return service_.identity() ? service_.identity()->name : ""; }

@@ -9,6 +9,7 @@
 #include "dbus/command-adaptor.h"
 #include "dbus/core-adaptor.h"
 #include "dbus/peer-adaptor.h"
+#include "dbus/trust-adaptor.h"
 #include "mgmt/workspace.hh"
 
 namespace mds::core {
@@ -20,6 +21,7 @@ class BusObject final
     : public sdbus::AdaptorInterfaces<org::openmds::Core1_adaptor,
                                       org::openmds::Internal::Command1_adaptor,
                                       org::openmds::Internal::Peer1_adaptor,
+                                      org::openmds::Internal::Trust1_adaptor,
                                       sdbus::Properties_adaptor> {
   public:
     BusObject(bus::Connection& connection, Service& service);
@@ -55,6 +57,10 @@ class BusObject final
                  Bytes body, Fds body_fd, std::map<std::string, std::string> client) override;
     void Deliver(const std::string& peer, const std::string& channel, const uint16_t& kind,
                  const Bytes& payload, const Fds& payload_fd) override;
+
+    void EnrolGateway(sdbus::Result<std::string>&& result, std::string request) override;
+    void CertifyGateway(sdbus::Result<std::string>&& result, std::string request) override;
+    void SettleGateways(sdbus::Result<std::string>&& result, std::string request) override;
 
     /// Calls `then` when the sender of the present message may do the action, `refuse` when not.
     void authorize(const std::string& action, std::function<void()> then,

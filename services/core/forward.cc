@@ -39,6 +39,15 @@ void Service::request(const Uid& mds, json::object body, Then then, int64_t time
     system_->send(mds, k_request, json::text(json::value(std::move(body))));
 }
 
+void Service::ask_primary(const char* op, json::object message, Then then) {
+    for (const MdsRow& row : all_mdss()) {
+        if (row.role != "primary") continue;
+        message["op"] = op;
+        return request(row.uid, std::move(message), std::move(then));
+    }
+    throw Error(Code::ha_invalid, "there is no Primary");
+}
+
 void Service::on_message(const Uid& mds, uint16_t kind, const std::string& payload) {
     try {
         if (kind == k_authority) {
@@ -102,6 +111,8 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
                 throw Error(Code::forbidden, "only a Multi-Domain Server asks for certificates");
             }
             certify_administrator(message, then);
+        } else if (op == "certify-gateway" || op == "settle-gateways") {
+            gateway_message(mds, op, std::move(message), then);
         } else if (op == "ha-action") {
             local_ha_action(json::get_string(message, "server"),
                             json::get_object(message, "request"), then);

@@ -163,12 +163,7 @@ void Service::certify_administrator(const json::object& message, Then then) {
 
 void Service::have_certified(json::object message, Then then) {
     if (identity_->role == "primary") return certify_administrator(message, std::move(then));
-    for (const MdsRow& row : all_mdss()) {
-        if (row.role != "primary") continue;
-        message["op"] = "certify-administrator";
-        return request(row.uid, std::move(message), std::move(then));
-    }
-    throw Error(Code::ha_invalid, "there is no Primary");
+    ask_primary("certify-administrator", std::move(message), std::move(then));
 }
 
 // ---- commands ----

@@ -67,6 +67,10 @@ class Service {
 
     // login.cc
     using Then = std::function<void(mgmt::Reply)>;
+    // gateways.cc (Internal.Trust1)
+    void enrol_gateway(const json::object& asked, Then then);
+    void certify_gateway(json::object message, Then then);
+    void settle_gateways(json::object message, Then then);
     void login(const json::object& body, std::map<std::string, std::string> client, Then then);
     /// A session without a password, for root on this host.
     void login_local(const json::object& body, Then then);
@@ -75,6 +79,10 @@ class Service {
     /// that is nothing, or when the profile forbids the API.
     json::object rights_of(const Uid& administrator, const DomainRow* row);
 
+    /// Sends `message` as `op` to the Primary; throws when this server does not know it.
+    void ask_primary(const char* op, json::object message, Then then);
+    /// From another server, on the Primary: `op` "certify-gateway" or "settle-gateways".
+    void gateway_message(const Uid& mds, const std::string& op, json::object message, Then then);
     // personal_certificates.cc
     /// PEM of the authority whose certificates log administrators in, empty while no administrator logs in so.
     const std::string& login_authorities() const { return login_authorities_; }

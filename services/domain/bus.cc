@@ -1,6 +1,7 @@
 #include "bus.hh"
 
 #include "bus/blob.hh"
+#include "server/gateways.hh"
 #include "service.hh"
 
 namespace mds::domain {
@@ -137,6 +138,14 @@ void BusObject::Deliver(const std::string& peer, const std::string&, const uint1
                         const Bytes& payload, const Fds& payload_fd) {
     bus::guarded(
         [&] { service_.server().deliver(peer, kind, bus::unpack(payload, payload_fd)); });
+}
+
+std::tuple<BusObject::Bytes, BusObject::Fds> BusObject::Ask(const std::string& gateway,
+                                                            const std::string& request) {
+    return bus::guarded([&] {
+        bus::Blob blob = bus::pack(service_.server().gateways().ask(gateway, request));
+        return std::tuple(std::move(blob.bytes), std::move(blob.fds));
+    });
 }
 
 }  // namespace mds::domain

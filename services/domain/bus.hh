@@ -7,6 +7,7 @@
 #include "bus/connection.hh"
 #include "dbus/command-adaptor.h"
 #include "dbus/domain-adaptor.h"
+#include "dbus/gateway-adaptor.h"
 #include "dbus/peer-adaptor.h"
 #include "json/json.hh"
 
@@ -19,6 +20,7 @@ class BusObject final
     : public sdbus::AdaptorInterfaces<org::openmds::Domain1_adaptor,
                                       org::openmds::Internal::Command1_adaptor,
                                       org::openmds::Internal::Peer1_adaptor,
+                                      org::openmds::Internal::Gateway1_adaptor,
                                       sdbus::Properties_adaptor> {
   public:
     BusObject(bus::Connection& connection, Service& service);
@@ -56,6 +58,8 @@ class BusObject final
                  std::map<std::string, std::string> client) override;
     void Deliver(const std::string& peer, const std::string& channel, const uint16_t& kind,
                  const Bytes& payload, const Fds& payload_fd) override;
+
+    std::tuple<Bytes, Fds> Ask(const std::string& gateway, const std::string& request) override;
 
     json::object status() const;
 

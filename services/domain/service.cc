@@ -7,6 +7,7 @@
 #include "mgmt/policy.hh"
 #include "model/predefined.hh"
 #include "model/type.hh"
+#include "server/gateways.hh"
 #include "server/ha_commands.hh"
 
 namespace mds::domain {
@@ -24,6 +25,7 @@ Service::Service(app::Daemon& daemon) : daemon_(daemon) {
     options.catalog = &model::domain_catalog();
     server_ = std::make_unique<server::Server>(options);
     server::register_ha_commands(*server_);
+    server_->gateways().register_commands();
     bus_ = std::make_unique<BusObject>(daemon.bus(), *this);
     server_->on_status = [this] { announce(); };
     server_->on_role = [this](repl::Role role) {

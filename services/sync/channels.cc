@@ -68,6 +68,11 @@ std::vector<std::string> Channels::forget(const std::string& name) {
     return left;
 }
 
+sdbus::IProxy* Channels::owner(const std::string& channel) {
+    auto it = by_channel_.find(channel);
+    return it == by_channel_.end() ? nullptr : it->second->proxy.get();
+}
+
 bool Channels::deliver(const std::string& peer, wire::Message&& message) {
     auto it = by_channel_.find(message.channel);
     if (it == by_channel_.end()) {

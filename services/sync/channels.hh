@@ -25,6 +25,9 @@ class Channels {
     std::vector<std::string> forget(const std::string& owner);
     /// Delivers, or drops when its owner has too much to read; false when the channel has no owner.
     bool deliver(const std::string& peer, wire::Message&& message);
+    /// The owner's object, for a question that has an answer; null when the channel has no owner. Valid until
+    /// the next forget().
+    sdbus::IProxy* owner(const std::string& channel);
 
   private:
     struct Owner;

@@ -5,6 +5,7 @@
 #include "base/version.hh"
 #include "bus/connection.hh"
 #include "enrol/initiator.hh"
+#include "pki/certificate.hh"
 
 namespace mds::sync {
 namespace {
@@ -23,6 +24,42 @@ void judge_given(const json::object& request, const enrol::Hello& theirs) {
     differs("os", theirs.platform, fold(theirs.platform).find(os) != std::string::npos);
 }
 
+/// The gateway's certificate comes from the authority of its Domain, which may be used on the Primary alone;
+/// mds-core knows the way there.
+enrol::Issued issue_gateway(const std::string& domain, const enrol::Requests& csr, const enrol::Hello& theirs) {
+    auto connection = sdbus::createSystemBusConnection();
+    connection->setMethodCallTimeout(60'000'000);
+    auto core = sdbus::createProxy(*connection, bus::ServiceName{"org.openmds.Core1"},
+                                   sdbus::ObjectPath{"/org/openmds/Core1"});
+    std::string text;
+    core->callMethod(bus::MemberName{"CertifyGateway"})
+        .onInterface(bus::InterfaceName{"org.openmds.Internal.Trust1"})
+        .withArguments(json::text(json::object{
+            {"domain", domain}, {"csr", csr.identity}, {"name", theirs.name}, {"uuid", theirs.uuid}}))
+        .storeResultsTo(text);
+    json::object got = json::parse_object(text);
+    enrol::Issued issued;
+    issued.identity_cert_pem = json::get_string(got, "certificate");
+    issued.chain_pem = json::get_string(got, "chain");
+    issued.root_pem = json::get_string(got, "root");
+    issued.crl_pem = json::get_string(got, "crl");
+    issued.scope = domain;
+    return issued;
+}
+
+enrol::Issued issue_server(const enrol::Requests& csr, const enrol::Hello& theirs) {
+    auto connection = sdbus::createSystemBusConnection();
+    auto ca = sdbus::createProxy(*connection, bus::ServiceName{"org.openmds.Ca1"},
+                                 sdbus::ObjectPath{"/org/openmds/Ca1"});
+    enrol::Issued issued;
+    ca->callMethod(bus::MemberName{"IssueServer"})
+        .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
+        .withArguments(csr.identity, csr.sealing, theirs.name, theirs.uuid, theirs.role)
+        .storeResultsTo(issued.identity_cert_pem, issued.sealing_cert_pem, issued.chain_pem,
+                        issued.root_pem, issued.crl_pem);
+    return issued;
+}
+
 }  // namespace
 
 std::string enrol_peer(const json::object& request, const std::string& own_deployment) {
@@ -34,6 +71,7 @@ std::string enrol_peer(const json::object& request, const std::string& own_deplo
     params.expected_name = json::get_string(request, "name");
     params.expected_role = json::get_string(request, "role");
     params.key = json::get_string(request, "key");
+    params.timeout_ms = json::get_int(request, "timeout-ms", params.timeout_ms);
     params.self.role = "primary";
     params.self.name = json::get_string(own, "server-name");
     params.self.uuid = json::get_string(own, "uuid");
@@ -60,15 +98,8 @@ std::string enrol_peer(const json::object& request, const std::string& own_deplo
                                               "one and add it");
         }
         try {
-            auto connection = sdbus::createSystemBusConnection();
-            auto ca = sdbus::createProxy(*connection, bus::ServiceName{"org.openmds.Ca1"},
-                                         sdbus::ObjectPath{"/org/openmds/Ca1"});
-            enrol::Issued issued;
-            ca->callMethod(bus::MemberName{"IssueServer"})
-                .onInterface(bus::InterfaceName{"org.openmds.Ca1"})
-                .withArguments(csr.identity, csr.sealing, theirs.name, theirs.uuid, theirs.role)
-                .storeResultsTo(issued.identity_cert_pem, issued.sealing_cert_pem, issued.chain_pem,
-                                issued.root_pem, issued.crl_pem);
+            std::string domain = json::get_string(request, "domain");
+            enrol::Issued issued = domain.empty() ? issue_server(csr, theirs) : issue_gateway(domain, csr, theirs);
             issued.deployment_id = params.self.deployment;
             issued.deployment_name = params.self.deployment_name;
             issued.members_json = json::text(json::get_array(request, "members"));
@@ -83,6 +114,7 @@ std::string enrol_peer(const json::object& request, const std::string& own_deplo
                                    {"role", result.peer.role},
                                    {"version", result.peer.version},
                                    {"platform", result.peer.platform},
+                                   {"sic-name", pki::Certificate::from_pem(result.identity_cert_pem).uri().text()},
                                    {"certificate-serial", result.identity_serial},
                                    {"fingerprint", result.fingerprint}});
 }

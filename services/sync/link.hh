@@ -53,6 +53,9 @@ class Link : public std::enable_shared_from_this<Link> {
     /// Monotonic milliseconds of the last byte that came; of the start before any.
     int64_t last_byte_ms() const { return last_byte_ms_; }
     int64_t started_ms() const { return started_ms_; }
+    boost::asio::ip::address remote(boost::system::error_code& error) {
+        return stream_.next_layer().remote_endpoint(error).address();
+    }
     /// Checks the other end's certificate once more, after the trust changed. Throws mds::Error.
     void recheck(const wire::Tls& tls);
 

@@ -18,9 +18,19 @@ using asio::ip::tcp;
 /// Connections that have not said hello: most at a time, and how long each may take.
 constexpr size_t k_max_strangers = 64;
 constexpr int k_hello_ms = 5000;
+/// A gateway has what it asked for by then.
+constexpr int k_gateway_ms = 60'000;
 /// Milliseconds between attempts to listen on a port that is in use.
 constexpr int k_listen_again_ms = 1000;
 constexpr char k_waiting[] = "waiting for trust";
+
+/// As people write it, also when it came through a socket for both families.
+std::string plain_address(asio::ip::address address) {
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+        address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    }
+    return address.to_string();
+}
 
 }  // namespace
 
@@ -104,10 +114,7 @@ bool Network::from_member(const tcp::socket& socket) const {
     boost::system::error_code error;
     asio::ip::address address = socket.remote_endpoint(error).address();
     if (error) return false;
-    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-        address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-    }
-    std::string text = address.to_string();
+    std::string text = plain_address(address);
     return std::any_of(peers_.begin(), peers_.end(),
                        [&](const auto& one) { return one.second->member().address == text; });
 }
@@ -124,12 +131,18 @@ void Network::greet(tcp::socket socket) {
     incoming_.push_back(incoming);
     std::weak_ptr<Incoming> weak = incoming;
     Link::Events events;
+    boost::system::error_code unknown;
+    incoming->address = plain_address(link->remote(unknown));
     events.authenticated = [weak](const wire::PeerIdentity& identity) {
-        if (auto self = weak.lock()) self->uid = identity.uid.text();
+        auto self = weak.lock();
+        if (!self) return;
+        self->uid = identity.uid.text();
+        if (identity.gateway()) self->gateway = identity;
     };
     events.frame = [this, weak](wire::Frame&& frame) {
         auto self = weak.lock();
         if (!self) return;
+        if (self->gateway) return serve_gateway(self, frame);
         if (auto peer = self->peer.lock()) return peer->in_frame(frame);
         first_frame(self, frame);
     };
@@ -145,6 +158,24 @@ void Network::greet(tcp::socket socket) {
         incoming_.remove(self);
     };
     link->start(asio::ssl::stream_base::server, std::move(events));
+}
+
+void Network::serve_gateway(const std::shared_ptr<Incoming>& incoming, const wire::Frame& frame) {
+    if (frame.type != wire::Type::hello || incoming->asked) throw Error(Code::invalid_syntax, "one question a connection");
+    incoming->asked = true;
+    std::weak_ptr<Link> weak = incoming->link;
+    events_.gateway_asks(*incoming->gateway, incoming->address, frame.payload, [weak](std::string reply) {
+        auto link = weak.lock();
+        if (!link || !link->open()) return;
+        size_t at = 0;
+        do {
+            wire::Frame piece;
+            piece.payload = reply.substr(at, wire::k_max_payload);
+            at += piece.payload.size();
+            if (at < reply.size()) piece.flags = wire::k_flag_more;
+            link->send(piece);
+        } while (at < reply.size());
+    });
 }
 
 void Network::first_frame(const std::shared_ptr<Incoming>& incoming, const wire::Frame& frame) {
@@ -200,7 +231,8 @@ void Network::send(const std::string& uid, wire::Message message) {
 void Network::tick() {
     int64_t now = mono_ms();
     for (const auto& incoming : incoming_) {
-        bool late = incoming->peer.expired() && now - incoming->link->started_ms() > k_hello_ms;
+        bool late = incoming->peer.expired() &&
+                    now - incoming->link->started_ms() > (incoming->asked ? k_gateway_ms : k_hello_ms);
         if (late) incoming->link->close();
     }
     std::erase_if(incoming_, [](const auto& one) { return !one->link->open(); });

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ class Network {
         std::function<void(const std::string& uid)> peer_changed;
         /// state() changed.
         std::function<void()> state_changed;
+        /// A gateway asks (JSON); the answer is given to `then` once, at any time.
+        std::function<void(const wire::PeerIdentity& gateway, const std::string& address, const std::string& request,
+                           std::function<void(std::string reply)> then)>
+            gateway_asks;
     };
 
     Network(boost::asio::io_context& io, uint16_t port, Events events);
@@ -50,6 +55,10 @@ class Network {
         std::shared_ptr<Link> link;
         std::string uid;
         std::weak_ptr<Peer> peer;
+        /// Of a gateway, which asks one thing.
+        std::optional<wire::PeerIdentity> gateway;
+        std::string address;
+        bool asked = false;
     };
     void listen();
     void accept();
@@ -57,6 +66,8 @@ class Network {
     /// Whether the other end has the address of a member (one listed by address, not by name).
     bool from_member(const boost::asio::ip::tcp::socket& socket) const;
     void first_frame(const std::shared_ptr<Incoming>& incoming, const wire::Frame& frame);
+    /// What a gateway asks, and the answer in as many frames as it takes.
+    void serve_gateway(const std::shared_ptr<Incoming>& incoming, const wire::Frame& frame);
     void become(const std::string& state);
 
     boost::asio::io_context& io_;

@@ -42,7 +42,11 @@ Service::Service(app::Daemon& daemon)
           {[this](const std::string& uid, wire::Message&& message) {
                deliver(uid, std::move(message));
            },
-           [this](const std::string& uid) { peer_changed(uid); }, [this] { announce("State"); }}) {
+           [this](const std::string& uid) { peer_changed(uid); }, [this] { announce("State"); },
+           [this](const wire::PeerIdentity& gateway, const std::string& address, const std::string& request,
+                  std::function<void(std::string)> then) {
+               ask_for_gateway(gateway, address, request, std::move(then));
+           }}) {
     registerAdaptor();
     names_ = daemon.bus().raw().addMatch(
         "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
@@ -119,6 +123,32 @@ void Service::SetMembers(const std::string& self_uid, const std::vector<MemberRo
         network_.set_members(list);
         announce("Connected");
     });
+}
+
+void Service::ask_for_gateway(const wire::PeerIdentity& gateway, const std::string& address,
+                              const std::string& request, std::function<void(std::string)> then) {
+    auto refuse = [then](std::string_view code, const std::string& why) {
+        then(json::text(json::object{{"code", code}, {"message", why}}));
+    };
+    sdbus::IProxy* domain = channels_.owner("domain/" + gateway.domain);
+    if (!domain) return refuse(code_word(Code::object_not_found), "this server has no server of the gateway's Domain");
+    std::string who = json::text(json::object{
+        {"sic-name", gateway.sic_name}, {"serial", gateway.serial}, {"address", address}});
+    domain->callMethodAsync(bus::MemberName{"Ask"})
+        .onInterface(bus::InterfaceName{"org.openmds.Internal.Gateway1"})
+        .withArguments(who, request)
+        .uponReplyInvoke([then, refuse](bus::ReplyError failed, const std::vector<uint8_t>& reply,
+                                        const std::vector<sdbus::UnixFd>& fds) {
+            if (const sdbus::Error* e = bus::error_ptr(failed)) {
+                Error error = bus::from_bus_error(*e);
+                return refuse(code_word(error.code()), error.message());
+            }
+            try {
+                then(bus::unpack(reply, fds));
+            } catch (const Error& e) {
+                refuse(code_word(e.code()), e.message());
+            }
+        });
 }
 
 void Service::Enrol(sdbus::Result<std::string>&& result, std::string request) {

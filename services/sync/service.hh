@@ -61,6 +61,9 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
     Callers callers_;
     /// A message of a peer; the peer learns when nobody here wants it.
     void deliver(const std::string& peer, wire::Message&& message);
+    /// The Domain Server of a gateway's Domain on this host is asked; `then` gets JSON in any case.
+    void ask_for_gateway(const wire::PeerIdentity& gateway, const std::string& address, const std::string& request,
+                         std::function<void(std::string)> then);
     Channels channels_;
     TrustFolder trust_;
     Network network_;

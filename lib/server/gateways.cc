@@ -1,0 +1,210 @@
+#include "server/gateways.hh"
+
+#include <algorithm>
+
+#include "base/clock.hh"
+#include "log/log.hh"
+#include "mgmt/flat_policy.hh"
+#include "mgmt/gateways.hh"
+#include "mgmt/servers.hh"
+
+namespace mds::server {
+namespace {
+
+constexpr char k_core[] = "org.openmds.Core1", k_trust[] = "org.openmds.Internal.Trust1";
+/// Microseconds: more than mds-core allows the conversation with a gateway.
+constexpr uint64_t k_enrol_us = 100'000'000;
+/// What the Primary has not taken is told again after this.
+constexpr int64_t k_again_ms = 5000;
+
+json::array list_of(const std::set<std::string>& serials) {
+    json::array out;
+    for (const std::string& serial : serials) out.emplace_back(serial);
+    return out;
+}
+
+}  // namespace
+
+Gateways::Gateways(app::Daemon& daemon, mgmt::Workspace& workspace, repl::Replica& replica, const Config& config)
+    : daemon_(daemon), workspace_(workspace), replica_(replica), config_(config) {}
+
+Gateways::~Gateways() = default;
+
+sdbus::IProxy& Gateways::core() {
+    if (!core_) {
+        core_ = sdbus::createProxy(daemon_.bus().raw(), bus::ServiceName{k_core},
+                                   sdbus::ObjectPath{"/org/openmds/Core1"});
+        bus::finish(*core_);
+    }
+    return *core_;
+}
+
+// ---- trust ----
+
+void Gateways::register_commands() {
+    mgmt::CommandFlags write;
+    write.write = true;
+    for (const char* name : {"add-simple-gateway", "set-simple-gateway"}) {
+        write.description = name[0] == 'a' ? "Adds a gateway; with one-time-password establishes trust with it"
+                                           : "Changes a gateway; with one-time-password establishes trust with it";
+        workspace_.add_async_command(
+            name, [this, name](mgmt::Call& call, Then then) { change(name, call, std::move(then)); }, write);
+    }
+}
+
+void Gateways::change(const std::string& command, mgmt::Call& call, Then then) {
+    std::optional<mgmt::View> gateway;
+    std::string key = call.text_or("one-time-password", "");
+    mgmt::Reply reply = mgmt::guarded([&] {
+        return call.atomically([&] {
+            json::object body = workspace_.generic(command, call);
+            auto uid = Uid::parse(json::get_string(body, "uid"));
+            if (uid) gateway = call.get(*uid);
+            return body;
+        });
+    });
+    if (reply.status != 200 || key.empty() || !gateway) return then(std::move(reply));
+    establish(call, *gateway, key, std::move(then));
+}
+
+void Gateways::establish(mgmt::Call& call, const mgmt::View& gateway, const std::string& key, Then then) {
+    auto finish = [&call, uid = gateway.uid, then](const json::object& fields) {
+        then(mgmt::guarded([&] {
+            return call.atomically([&] {
+                auto view = call.get(uid);
+                if (!view) throw Error(Code::object_not_found, "Requested object [" + uid.text() + "] not found");
+                return call.render(call.set(*view, {}, fields), call.level(model::Level::standard));
+            });
+        }));
+    };
+    // The object is there in any case: clients make it before the machine runs, and try again.
+    auto not_yet = [finish, name = gateway.name](const std::string& why) {
+        finish({{"sic-message", "No trust with '" + name + "' yet: " + why + ". When it runs and waits with this key "
+                                "(mds-gateway trust), repeat set-simple-gateway with one-time-password."}});
+    };
+    std::string address = json::get_string(gateway.document, "ipv4-address",
+                                           json::get_string(gateway.document, "ipv6-address"));
+    if (address.empty()) return not_yet("it has no address");
+    json::object request{{"domain", config_.domain_uid.text()},
+                         {"name", gateway.name},
+                         {"address", address},
+                         {"key", key}};
+    core()
+        .callMethodAsync(bus::MemberName{"EnrolGateway"})
+        .onInterface(bus::InterfaceName{k_trust})
+        .withTimeout(k_enrol_us)
+        .withArguments(json::text(request))
+        .uponReplyInvoke([finish, not_yet, name = gateway.name, domain = config_.domain_name](
+                             bus::ReplyError failed, const std::string& reply) {
+            if (const sdbus::Error* e = bus::error_ptr(failed)) return not_yet(bus::from_bus_error(*e).message());
+            json::object enrolled = json::parse_object(reply);
+            log::notice("trust with gateway " + name + " is established", {{"MDS_DOMAIN", domain}});
+            finish({{"sic-state", "trust established"},
+                    {"sic-name", json::get_string(enrolled, "sic-name")},
+                    {"sic-serial", json::get_string(enrolled, "certificate-serial")},
+                    {"sic-message", ""}});
+        });
+}
+
+// ---- what gateways ask ----
+
+std::string Gateways::ask(const std::string& gateway, const std::string& request) {
+    json::object who = json::parse_object(gateway), asked = json::parse_object(request);
+    if (json::get_string(asked, "request") != "fetch-policy") {
+        throw Error(Code::invalid_parameter, "a gateway asks for fetch-policy");
+    }
+    const std::string sic_name = json::get_string(who, "sic-name"), serial = json::get_string(who, "serial");
+    json::object reply;
+    workspace_.inspect([&](mgmt::Call& published) {
+        std::optional<mgmt::View> known;
+        for (mgmt::View& view : published.all("simple-gateway")) {
+            if (json::get_string(view.document, "sic-name") == sic_name) known = std::move(view);
+        }
+        if (!known || !mgmt::has_trust(*known) || json::get_string(known->document, "sic-serial") != serial) {
+            throw Error(Code::forbidden, "no gateway of Domain " + config_.domain_name +
+                                             " has this certificate, by what is published here");
+        }
+        json::array managers;
+        for (const mgmt::View& m : mgmt::managers_of(published, *known)) {
+            managers.push_back(json::object{{"name", m.name},
+                                            {"ip-address", json::get_string(m.document, "ipv4-address")}});
+        }
+        reply = {{"gateway", known->name},
+                 {"domain", config_.domain_name},
+                 {"server", config_.self.name},
+                 {"role", replica_.role() == repl::Role::active ? "active" : "standby"},
+                 {"management-servers", std::move(managers)}};
+        std::string has = json::get_string(asked, "has"), id;
+        if (auto installed = published.get(mgmt::installed_uid(known->uid))) {
+            id = json::get_string(installed->document, "id");
+            reply["policy-id"] = id;
+            if (id != has) reply["policy"] = json::get_string(installed->document, "policy");
+        }
+        contacts_[known->uid] = {wall_ms(), has};
+    });
+    return json::text(reply);
+}
+
+mgmt::Hooks::GatewayContact Gateways::contact(const Uid& gateway) const {
+    auto it = contacts_.find(gateway);
+    return it == contacts_.end() ? mgmt::Hooks::GatewayContact{} : it->second;
+}
+
+// ---- which certificates are in effect ----
+
+void Gateways::tick() {
+    if (config_.domain_type != "domain" || replica_.role() != repl::Role::active) {
+        serials_.reset();
+        return;
+    }
+    std::string now = store::text(workspace_.db().position().hash);
+    if (now != settled_at_) {
+        std::set<std::string> serials;
+        workspace_.inspect([&](mgmt::Call& published) {
+            for (const mgmt::View& view : published.all("simple-gateway")) {
+                std::string serial = json::get_string(view.document, "sic-serial");
+                if (!serial.empty()) serials.insert(serial);
+            }
+        });
+        // Who has just become Active tells all that is in effect, once.
+        bool news = serials_ ? *serials_ != serials : !serials.empty();
+        if (serials_) {
+            std::set_difference(serials_->begin(), serials_->end(), serials.begin(), serials.end(),
+                                std::inserter(gone_, gone_.end()));
+        }
+        serials_ = std::move(serials);
+        settled_at_ = std::move(now);
+        if (news) {
+            told_ = false;
+            again_at_ = 0;
+        }
+    }
+    if (!told_ && !settling_ && mono_ms() >= again_at_) settle();
+}
+
+void Gateways::settle() {
+    settling_ = true;
+    again_at_ = mono_ms() + k_again_ms;
+    std::set<std::string> in_effect = *serials_, gone = gone_;
+    core()
+        .callMethodAsync(bus::MemberName{"SettleGateways"})
+        .onInterface(bus::InterfaceName{k_trust})
+        .withArguments(json::text(json::object{{"domain", config_.domain_uid.text()},
+                                               {"in-effect", list_of(in_effect)},
+                                               {"gone", list_of(gone)}}))
+        .uponReplyInvoke([this, alive = std::weak_ptr<int>(alive_), in_effect, gone](bus::ReplyError failed,
+                                                                                    const std::string&) {
+            if (alive.expired()) return;
+            settling_ = false;
+            if (const sdbus::Error* e = bus::error_ptr(failed)) {
+                log::notice("the certificates of gateways that ended are not revoked yet: " +
+                                bus::from_bus_error(*e).message(),
+                            {{"MDS_DOMAIN", config_.domain_name}});
+                return;
+            }
+            for (const std::string& serial : gone) gone_.erase(serial);
+            told_ = gone_.empty() && serials_ && *serials_ == in_effect;
+        });
+}
+
+}  // namespace mds::server

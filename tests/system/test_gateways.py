@@ -1,0 +1,195 @@
+"""Gateways of a Domain: trust by a one-time password, the policy they fetch from any server of the Domain (LS-7), and
+the end of that trust. The gateway is this machine at the switch, with the mds-gateway of the same build."""
+
+import json
+import os
+import subprocess
+import tempfile
+
+import pytest
+
+from deployment import ADDRESSES
+from rig import wait_until
+from test_crl import openssl, same_everywhere, text_of
+
+GATEWAY = os.path.join(os.environ["MDS_BUILD"], "tools/gateway/mds-gateway")
+ADDRESS = "10.77.0.1"
+KEY = "tender-otter-lantern-31"
+
+
+class Machine:
+    """A gateway with a folder of its own."""
+
+    def __init__(self, deployment, name):
+        self.deployment, self.name = deployment, name
+        self.folder = tempfile.mkdtemp(prefix="gateway-")
+        self.waiting = None
+
+    def command(self, *words):
+        return ["ip", "netns", "exec", self.deployment.rig.network.switch, GATEWAY, *words, "--state", self.folder]
+
+    def wait_for_trust(self, key):
+        """Starts waiting; returns when the port is open."""
+        self.waiting = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.command("trust", self.name, "--key-file", "-", "--wait", "5"), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.waiting.stdin.write(key + "\n")
+        self.waiting.stdin.close()
+        assert "Waiting on port 18211" in self.waiting.stdout.readline()
+
+    def trusted(self):
+        """What it said when it has trust."""
+        said = self.waiting.stdout.read()
+        assert self.waiting.wait(timeout=20) == 0, said
+        return said
+
+    def run(self, *words, code=0):
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    def status(self):
+        return json.loads(self.run("status", "--json"))
+
+    def policy(self):
+        with open(f"{self.folder}/policy.json", encoding="utf-8") as file:
+            return json.load(file)
+
+    def stop(self):
+        if self.waiting and self.waiting.poll() is None:
+            self.waiting.kill()
+            self.waiting.wait()
+
+
+@pytest.fixture(name="machine")
+def gateway_machine(ex1):
+    machine = Machine(ex1, "edge-gateway")
+    yield machine
+    machine.stop()
+    api = ex1.api("london", "London")
+    if api.raw("show-simple-gateway", json.dumps({"name": machine.name}).encode())[0] == 200:
+        api.call("delete-simple-gateway", name=machine.name)
+        api.publish()
+    api.close()
+
+
+def enrolled(machine, api):
+    """The gateway as an object with trust, published."""
+    machine.wait_for_trust(KEY)
+    shown = api.send("add-simple-gateway", {"name": machine.name, "ip-address": ADDRESS, "one-time-password": KEY})
+    assert shown["sic-state"] == "trust established", shown
+    assert "valid until" in machine.trusted()
+    api.publish()
+    return shown
+
+
+def install(api, machine):
+    api.wait(api.call("install-policy", policy_package="Standard", targets=[machine.name]))
+
+
+def first_names(policy):
+    return [rule.get("name") for rule in policy["layers"][0]["rules"]]
+
+
+def test_LS_7_a_gateway_has_its_policy_from_a_standby_while_the_active_is_away(ex1, machine, london):
+    enrolled(machine, london)
+    assert "no policy was installed" in machine.run("fetch", code=1)
+    london.send("add-host", {"name": "ls7-web", "ip-address": "198.18.7.1"})
+    london.send("add-access-rule", {"layer": "Network", "position": "top", "name": "ls7 installed",
+                                    "destination": "ls7-web", "service": "https", "action": "Accept"})
+    london.send("add-access-rule", {"layer": "Network", "position": "top", "name": "ls7 off", "enabled": False})
+    london.publish()
+    install(london, machine)
+    # What is published later is not installed.
+    london.send("set-access-rule", {"layer": "Network", "name": "ls7 installed", "new-name": "ls7 later"})
+    london.publish()
+    ex1.wait_synchronized("london", "London")
+
+    said = machine.run("fetch")
+    assert "London-1 (active)" in said, said
+    first = machine.policy()
+    assert "ls7 installed" in first_names(first) and "ls7 off" not in first_names(first)
+    rule = next(r for r in first["layers"][0]["rules"] if r["name"] == "ls7 installed")
+    assert [first["objects"][uid]["name"] for uid in rule["destination"]] == ["ls7-web"]
+    assert first["objects"][rule["destination"][0]]["ipv4-address"] == "198.18.7.1"
+    assert [first["objects"][uid]["port"] for uid in rule["service"]] == ["443"]
+    shown = london.call("show-gateways-and-servers", details_level="full", filter=machine.name)["objects"][0]
+    assert shown["policy"]["access-policy-installed"] and shown["sic-status"] == "communicating", shown
+    assert london.call("test-sic-status", name=machine.name)["sic-message"] == ""
+
+    install(london, machine)
+    ex1.wait_synchronized("london", "London")
+    ex1["london"].kill()
+    try:
+        said = machine.run("fetch")
+        assert "London-2 (standby) on tokyo" in said, said
+    finally:
+        ex1.power_back("london")
+    second = machine.policy()
+    assert second["id"] != first["id"] and "ls7 later" in first_names(second)
+    # The one that comes back has the same one.
+    ex1.wait_synchronized("london", "London", timeout=60)
+    assert "nothing newer than" in machine.run("fetch", "--from", ADDRESSES["london"])
+    assert machine.policy() == second
+
+    api = ex1.api("london", "London")
+    for name in ("ls7 later", "ls7 off"):
+        api.call("delete-access-rule", layer="Network", name=name)
+    api.call("delete-host", name="ls7-web")
+    api.publish()
+    api.close()
+
+
+def test_a_wrong_password_gives_no_trust_and_says_what_to_do(machine, london):
+    machine.wait_for_trust("another-password-55")
+    shown = london.send("add-simple-gateway", {"name": machine.name, "ip-address": ADDRESS, "one-time-password": KEY})
+    assert shown["sic-state"] == "uninitialized" and "set-simple-gateway" in shown["sic-message"], shown
+    machine.stop()
+    # Nothing waits there: the object is kept, and the message says so.
+    shown = london.send("set-simple-gateway", {"name": machine.name, "one-time-password": KEY})
+    assert shown["sic-state"] == "uninitialized" and "Nothing answers" in shown["sic-message"], shown
+    assert "mds-gateway trust" in machine.run("fetch", code=1)
+    london.call("discard")
+
+
+def test_T_11_trust_that_is_reset_ends_at_once_everywhere(ex1, machine, london):
+    uid = enrolled(machine, london)["uid"]
+    install(london, machine)
+    ex1.wait_synchronized("london", "London")
+    for server in ("london", "tokyo"):
+        machine.run("fetch", "--from", ADDRESSES[server])
+    status = machine.status()
+    domain = status["domain"]
+    serial = int(status["certificate-serial"], 16)
+    london.call("reset-sic", name=machine.name)
+    london.publish()
+    ex1.wait_synchronized("london", "London")
+    for server in ("london", "tokyo"):
+        assert "no gateway of Domain London has this certificate" in machine.run("fetch", "--from", ADDRESSES[server],
+                                                                                code=1)
+
+    def listed():
+        der = same_everywhere(ex1, f"/{domain}/0-1.crl")
+        return der and any(int(line.split(":")[1], 16) == serial for line in text_of(der).splitlines()
+                           if "Serial Number:" in line)
+    wait_until(listed, 10, "the serial in the list of every server")
+    # The same machine enrols anew, with another certificate; the object is the same.
+    machine.wait_for_trust(KEY)
+    shown = london.send("set-simple-gateway", {"name": machine.name, "one-time-password": KEY})
+    assert shown["sic-state"] == "trust established" and shown["uid"] == uid
+    machine.trusted()
+    london.publish()
+    assert machine.status()["certificate-serial"] != status["certificate-serial"]
+    assert "London-1" in machine.run("fetch", "--from", ADDRESSES["london"], "--older")
+
+
+def test_a_stranger_learns_nothing_at_the_port_of_gateways(ex1):
+    with tempfile.TemporaryDirectory() as folder:
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
+                "-days", "1", "-keyout", f"{folder}/key", "-out", f"{folder}/cert")
+        for more in ([], ["-cert", f"{folder}/cert", "-key", f"{folder}/key"]):
+            done = subprocess.run(
+                ["ip", "netns", "exec", ex1.rig.network.switch, "openssl", "s_client", "-connect",
+                 f"{ADDRESSES['london']}:18221", "-alpn", "mds-gateway/1", "-quiet", *more],
+                input=b"\x02\0\0\0\x01\0\0\0" + 8 * b"\0" + b"{}", capture_output=True, check=False, timeout=30)
+            assert b"policy" not in done.stdout and done.returncode != 0, done
