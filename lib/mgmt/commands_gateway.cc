@@ -202,7 +202,8 @@ json::object reset_sic(WorkspaceImpl& impl, Call& call) {
     call.require_area(*gateway.type, true);
     if (sic_status(impl, gateway) != "uninitialized") {
         call.set(gateway, {},
-                 {{"sic-state", "uninitialized"}, {"sic-name", ""}, {"sic-message", ""}, {"sic-serial", ""}});
+                 {{"sic-state", "uninitialized"}, {"sic-name", ""}, {"sic-message", ""}, {"sic-serial", ""},
+                  {"sic-serial-next", ""}});
     }
     return {{"message", "OK"}};
 }

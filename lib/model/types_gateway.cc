@@ -18,7 +18,7 @@ std::vector<Field> trust_fields() {
     // certificate that counts.
     return {secret(text("one-time-password")), given(with(text("sic-name"), "")),
             given(with(text("sic-state"), "uninitialized")), given(with(text("sic-message"), "")),
-            hidden(text("sic-serial"))};
+            hidden(text("sic-serial")), hidden(text("sic-serial-next"))};
 }
 
 std::vector<Field> log_fields() {

@@ -7,6 +7,7 @@
 #include "mgmt/flat_policy.hh"
 #include "mgmt/gateways.hh"
 #include "mgmt/servers.hh"
+#include "pki/certificate.hh"
 
 namespace mds::server {
 namespace {
@@ -102,47 +103,122 @@ void Gateways::establish(mgmt::Call& call, const mgmt::View& gateway, const std:
             finish({{"sic-state", "trust established"},
                     {"sic-name", json::get_string(enrolled, "sic-name")},
                     {"sic-serial", json::get_string(enrolled, "certificate-serial")},
+                    {"sic-serial-next", ""},
                     {"sic-message", ""}});
         });
 }
 
 // ---- what gateways ask ----
 
-std::string Gateways::ask(const std::string& gateway, const std::string& request) {
+void Gateways::ask(const std::string& gateway, const std::string& request, Answer then) {
     json::object who = json::parse_object(gateway), asked = json::parse_object(request);
-    if (json::get_string(asked, "request") != "fetch-policy") {
-        throw Error(Code::invalid_parameter, "a gateway asks for fetch-policy");
-    }
-    const std::string sic_name = json::get_string(who, "sic-name"), serial = json::get_string(who, "serial");
-    json::object reply;
+    const std::string what = json::get_string(asked, "request"), sic_name = json::get_string(who, "sic-name"),
+                      serial = json::get_string(who, "serial");
+    std::optional<mgmt::View> known;
+    std::string reply;
+    bool renewed = false;
     workspace_.inspect([&](mgmt::Call& published) {
-        std::optional<mgmt::View> known;
         for (mgmt::View& view : published.all("simple-gateway")) {
             if (json::get_string(view.document, "sic-name") == sic_name) known = std::move(view);
         }
-        if (!known || !mgmt::has_trust(*known) || json::get_string(known->document, "sic-serial") != serial) {
+        renewed = known && json::get_string(known->document, "sic-serial-next") == serial;
+        if (!known || !mgmt::has_trust(*known) ||
+            (!renewed && json::get_string(known->document, "sic-serial") != serial)) {
             throw Error(Code::forbidden, "no gateway of Domain " + config_.domain_name +
                                              " has this certificate, by what is published here");
         }
-        json::array managers;
-        for (const mgmt::View& m : mgmt::managers_of(published, *known)) {
-            managers.push_back(json::object{{"name", m.name},
-                                            {"ip-address", json::get_string(m.document, "ipv4-address")}});
-        }
-        reply = {{"gateway", known->name},
-                 {"domain", config_.domain_name},
-                 {"server", config_.self.name},
-                 {"role", replica_.role() == repl::Role::active ? "active" : "standby"},
-                 {"management-servers", std::move(managers)}};
-        std::string has = json::get_string(asked, "has"), id;
-        if (auto installed = published.get(mgmt::installed_uid(known->uid))) {
-            id = json::get_string(installed->document, "id");
-            reply["policy-id"] = id;
-            if (id != has) reply["policy"] = json::get_string(installed->document, "policy");
-        }
-        contacts_[known->uid] = {wall_ms(), has};
+        if (what == "fetch-policy") reply = policy_for(published, *known, json::get_string(asked, "has"));
     });
+    if (renewed) has_renewed(known->uid, serial);
+    if (what == "renew-certificate") return renew(*known, json::get_string(asked, "csr"), std::move(then));
+    if (what != "fetch-policy") {
+        throw Error(Code::invalid_parameter, "a gateway asks for fetch-policy or renew-certificate");
+    }
+    then(std::nullopt, std::move(reply));
+}
+
+std::string Gateways::policy_for(mgmt::Call& published, const mgmt::View& gateway, const std::string& has) {
+    json::array managers;
+    for (const mgmt::View& m : mgmt::managers_of(published, gateway)) {
+        managers.push_back(json::object{{"name", m.name},
+                                        {"ip-address", json::get_string(m.document, "ipv4-address")}});
+    }
+    json::object reply{{"gateway", gateway.name},
+                       {"domain", config_.domain_name},
+                       {"server", config_.self.name},
+                       {"role", replica_.role() == repl::Role::active ? "active" : "standby"},
+                       {"management-servers", std::move(managers)}};
+    if (auto installed = published.get(mgmt::installed_uid(gateway.uid))) {
+        std::string id = json::get_string(installed->document, "id");
+        reply["policy-id"] = id;
+        if (id != has) reply["policy"] = json::get_string(installed->document, "policy");
+    }
+    contacts_[gateway.uid] = {wall_ms(), has};
     return json::text(reply);
+}
+
+namespace {
+
+mgmt::Principal of_gateway(const mgmt::View& gateway) {
+    mgmt::Principal who;
+    who.user = "System";
+    who.session_name = "Certificate of gateway " + gateway.name;
+    // Somebody who edits it must not keep it from having a valid certificate.
+    who.past_locks = true;
+    return who;
+}
+
+}  // namespace
+
+void Gateways::renew(const mgmt::View& gateway, const std::string& csr, Answer then) {
+    if (replica_.role() != repl::Role::active) replica_.require_writable();
+    std::string sic_name = json::get_string(gateway.document, "sic-name");
+    json::object request{{"domain", config_.domain_uid.text()},
+                         {"csr", csr},
+                         {"name", gateway.name},
+                         {"uuid", sic_name.substr(sic_name.rfind('/') + 1)}};
+    core()
+        .callMethodAsync(bus::MemberName{"CertifyGateway"})
+        .onInterface(bus::InterfaceName{k_trust})
+        .withTimeout(k_enrol_us)
+        .withArguments(json::text(request))
+        .uponReplyInvoke([this, alive = std::weak_ptr<int>(alive_), gateway, then](bus::ReplyError failed,
+                                                                                   const std::string& reply) {
+            if (alive.expired()) return;
+            if (const sdbus::Error* e = bus::error_ptr(failed)) return then(bus::from_bus_error(*e), "");
+            try {
+                std::string pem = json::get_string(json::parse_object(reply), "certificate");
+                std::string serial = pki::Certificate::from_pem(pem).serial();
+                workspace_.transact(of_gateway(gateway), [&](mgmt::Call& call) {
+                    auto view = call.get(gateway.uid);
+                    if (!view) throw Error(Code::forbidden, "the gateway was deleted meanwhile");
+                    call.set(*view, {}, {{"sic-serial-next", serial}});
+                });
+                log::notice("the certificate of gateway " + gateway.name + " was renewed",
+                            {{"MDS_DOMAIN", config_.domain_name}});
+                then(std::nullopt, reply);
+            } catch (const Error& e) {
+                then(e, "");
+            }
+        });
+}
+
+void Gateways::has_renewed(const Uid& gateway, const std::string& serial) {
+    // A Standby leaves that to the Active; both certificates count until then.
+    if (replica_.role() != repl::Role::active) return;
+    try {
+        std::optional<mgmt::View> known;
+        workspace_.inspect([&](mgmt::Call& published) { known = published.get(gateway); });
+        if (!known) return;
+        workspace_.transact(of_gateway(*known), [&](mgmt::Call& call) {
+            if (auto view = call.get(gateway)) {
+                call.set(*view, {}, {{"sic-serial", serial}, {"sic-serial-next", ""}});
+            }
+        });
+    } catch (const Error& e) {
+        log::notice("the earlier certificate of a gateway still counts: " + e.message(),
+                    {{"MDS_DOMAIN", config_.domain_name}});
+    }
 }
 
 mgmt::Hooks::GatewayContact Gateways::contact(const Uid& gateway) const {
@@ -162,8 +238,10 @@ void Gateways::tick() {
         std::set<std::string> serials;
         workspace_.inspect([&](mgmt::Call& published) {
             for (const mgmt::View& view : published.all("simple-gateway")) {
-                std::string serial = json::get_string(view.document, "sic-serial");
-                if (!serial.empty()) serials.insert(serial);
+                for (const char* field : {"sic-serial", "sic-serial-next"}) {
+                    std::string serial = json::get_string(view.document, field);
+                    if (!serial.empty()) serials.insert(serial);
+                }
             }
         });
         // Who has just become Active tells all that is in effect, once.

@@ -23,9 +23,10 @@ class Gateways {
 
     /// add-simple-gateway and set-simple-gateway: as the workspace does it, and then trust.
     void register_commands();
+    using Answer = std::function<void(std::optional<Error>, std::string reply)>;
     /// Internal.Gateway1: JSON in and out. Throws mds::Error(forbidden) for a gateway that the published data does
     /// not trust (any more): deleted, reset, or enrolled anew with another certificate.
-    std::string ask(const std::string& gateway, const std::string& request);
+    void ask(const std::string& gateway, const std::string& request, Answer then);
     mgmt::Hooks::GatewayContact contact(const Uid& gateway) const;
     void tick();
 
@@ -33,6 +34,12 @@ class Gateways {
     using Then = std::function<void(mgmt::Reply)>;
     void change(const std::string& command, mgmt::Call& call, Then then);
     void establish(mgmt::Call& call, const mgmt::View& gateway, const std::string& key, Then then);
+    std::string policy_for(mgmt::Call& published, const mgmt::View& gateway, const std::string& has);
+    /// The certificate that follows the one a gateway has. Both count until it has come with the new one: the
+    /// answer may be lost.
+    void renew(const mgmt::View& gateway, const std::string& csr, Answer then);
+    /// It has come with the new one.
+    void has_renewed(const Uid& gateway, const std::string& serial);
     void settle();
     sdbus::IProxy& core();
 

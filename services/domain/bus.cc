@@ -140,12 +140,18 @@ void BusObject::Deliver(const std::string& peer, const std::string&, const uint1
         [&] { service_.server().deliver(peer, kind, bus::unpack(payload, payload_fd)); });
 }
 
-std::tuple<BusObject::Bytes, BusObject::Fds> BusObject::Ask(const std::string& gateway,
-                                                            const std::string& request) {
-    return bus::guarded([&] {
-        bus::Blob blob = bus::pack(service_.server().gateways().ask(gateway, request));
-        return std::tuple(std::move(blob.bytes), std::move(blob.fds));
-    });
+void BusObject::Ask(sdbus::Result<Bytes, Fds>&& result, std::string gateway, std::string request) {
+    auto answer = std::make_shared<sdbus::Result<Bytes, Fds>>(std::move(result));
+    auto refuse = [answer](const Error& e) { answer->returnError(bus::to_bus_error(e)); };
+    try {
+        service_.server().gateways().ask(gateway, request, [answer, refuse](std::optional<Error> error, std::string reply) {
+            if (error) return refuse(*error);
+            bus::Blob blob = bus::pack(reply);
+            answer->returnResults(blob.bytes, blob.fds);
+        });
+    } catch (const Error& e) {
+        refuse(e);
+    }
 }
 
 }  // namespace mds::domain

@@ -59,7 +59,7 @@ class BusObject final
     void Deliver(const std::string& peer, const std::string& channel, const uint16_t& kind,
                  const Bytes& payload, const Fds& payload_fd) override;
 
-    std::tuple<Bytes, Fds> Ask(const std::string& gateway, const std::string& request) override;
+    void Ask(sdbus::Result<Bytes, Fds>&& result, std::string gateway, std::string request) override;
 
     json::object status() const;
 

@@ -11,9 +11,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNITS = ROOT / "units"
 # Exposure in tenths, systemd-analyze security: 0 best, 100 worst.
 LIMITS = {"mds-ca": 6, "mds-crl": 6, "mds-api": 10, "mds-core": 15, "mds-sync": 15, "mds-sic": 15,
-          "mds-domain@LONDON-A": 15, "mds-helper": 20, "mds-backup": 20, "mds-firstboot": 35}
+          "mds-domain@LONDON-A": 15, "mds-helper": 20, "mds-gateway": 20, "mds-backup": 20, "mds-firstboot": 35}
 NAMES = sorted(p.name.replace("@.", "@LONDON-A.") for pattern in
-               ("*.service", "*.socket", "*.target", "*.slice") for p in UNITS.glob(pattern))
+               ("*.service", "*.socket", "*.target", "*.slice", "*.timer") for p in UNITS.glob(pattern))
 
 
 @pytest.fixture(name="stage", scope="module")
@@ -27,7 +27,7 @@ def fixture_stage(tmp_path_factory):
     for path in UNITS.iterdir():
         if path.is_dir():
             shutil.copytree(path, folder / path.name)
-        elif path.suffix in (".service", ".socket", ".target", ".slice"):
+        elif path.suffix in (".service", ".socket", ".target", ".slice", ".timer"):
             shutil.copy(path, folder)
     for unit in UNITS.glob("*.service"):
         program = root / re.search(r"^ExecStart=/(\S+)", unit.read_text(), re.M).group(1)

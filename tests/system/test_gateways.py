@@ -2,64 +2,15 @@
 the end of that trust. The gateway is this machine at the switch, with the mds-gateway of the same build."""
 
 import json
-import os
 import subprocess
 import tempfile
 
 import pytest
 
 from deployment import ADDRESSES
+from gateway import ADDRESS, KEY, Machine
 from rig import wait_until
 from test_crl import openssl, same_everywhere, text_of
-
-GATEWAY = os.path.join(os.environ["MDS_BUILD"], "tools/gateway/mds-gateway")
-ADDRESS = "10.77.0.1"
-KEY = "tender-otter-lantern-31"
-
-
-class Machine:
-    """A gateway with a folder of its own."""
-
-    def __init__(self, deployment, name):
-        self.deployment, self.name = deployment, name
-        self.folder = tempfile.mkdtemp(prefix="gateway-")
-        self.waiting = None
-
-    def command(self, *words):
-        return ["ip", "netns", "exec", self.deployment.rig.network.switch, GATEWAY, *words, "--state", self.folder]
-
-    def wait_for_trust(self, key):
-        """Starts waiting; returns when the port is open."""
-        self.waiting = subprocess.Popen(  # pylint: disable=consider-using-with
-            self.command("trust", self.name, "--key-file", "-", "--wait", "5"), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.waiting.stdin.write(key + "\n")
-        self.waiting.stdin.close()
-        assert "Waiting on port 18211" in self.waiting.stdout.readline()
-
-    def trusted(self):
-        """What it said when it has trust."""
-        said = self.waiting.stdout.read()
-        assert self.waiting.wait(timeout=20) == 0, said
-        return said
-
-    def run(self, *words, code=0):
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-        return done.stdout + done.stderr
-
-    def status(self):
-        return json.loads(self.run("status", "--json"))
-
-    def policy(self):
-        with open(f"{self.folder}/policy.json", encoding="utf-8") as file:
-            return json.load(file)
-
-    def stop(self):
-        if self.waiting and self.waiting.poll() is None:
-            self.waiting.kill()
-            self.waiting.wait()
-
 
 @pytest.fixture(name="machine")
 def gateway_machine(ex1):
@@ -73,33 +24,19 @@ def gateway_machine(ex1):
     api.close()
 
 
-def enrolled(machine, api):
-    """The gateway as an object with trust, published."""
-    machine.wait_for_trust(KEY)
-    shown = api.send("add-simple-gateway", {"name": machine.name, "ip-address": ADDRESS, "one-time-password": KEY})
-    assert shown["sic-state"] == "trust established", shown
-    assert "valid until" in machine.trusted()
-    api.publish()
-    return shown
-
-
-def install(api, machine):
-    api.wait(api.call("install-policy", policy_package="Standard", targets=[machine.name]))
-
-
 def first_names(policy):
     return [rule.get("name") for rule in policy["layers"][0]["rules"]]
 
 
 def test_LS_7_a_gateway_has_its_policy_from_a_standby_while_the_active_is_away(ex1, machine, london):
-    enrolled(machine, london)
+    machine.enrol(london)
     assert "no policy was installed" in machine.run("fetch", code=1)
     london.send("add-host", {"name": "ls7-web", "ip-address": "198.18.7.1"})
     london.send("add-access-rule", {"layer": "Network", "position": "top", "name": "ls7 installed",
                                     "destination": "ls7-web", "service": "https", "action": "Accept"})
     london.send("add-access-rule", {"layer": "Network", "position": "top", "name": "ls7 off", "enabled": False})
     london.publish()
-    install(london, machine)
+    machine.install(london)
     # What is published later is not installed.
     london.send("set-access-rule", {"layer": "Network", "name": "ls7 installed", "new-name": "ls7 later"})
     london.publish()
@@ -117,7 +54,7 @@ def test_LS_7_a_gateway_has_its_policy_from_a_standby_while_the_active_is_away(e
     assert shown["policy"]["access-policy-installed"] and shown["sic-status"] == "communicating", shown
     assert london.call("test-sic-status", name=machine.name)["sic-message"] == ""
 
-    install(london, machine)
+    machine.install(london)
     ex1.wait_synchronized("london", "London")
     ex1["london"].kill()
     try:
@@ -153,8 +90,8 @@ def test_a_wrong_password_gives_no_trust_and_says_what_to_do(machine, london):
 
 
 def test_T_11_trust_that_is_reset_ends_at_once_everywhere(ex1, machine, london):
-    uid = enrolled(machine, london)["uid"]
-    install(london, machine)
+    uid = machine.enrol(london)["uid"]
+    machine.install(london)
     ex1.wait_synchronized("london", "London")
     for server in ("london", "tokyo"):
         machine.run("fetch", "--from", ADDRESSES[server])

@@ -8,6 +8,7 @@ import pytest
 
 from clock import Clock
 from deployment import ADDRESSES, Deployment
+from gateway import Machine
 from rig import wait_until
 from test_ex1 import host, refused
 
@@ -169,6 +170,12 @@ def test_a_clock_of_the_primary_that_jumps_and_comes_back_leaves_no_certificate_
 def test_every_certificate_is_renewed_through_a_year_without_a_hand_on_it(three):
     clocks = [Clock(three[name]) for name in CITIES]
     three.wait_well("paris")
+    gateway = Machine(three, "year-gateway")
+    api = three.api("paris", "A")
+    gateway.enrol(api)
+    gateway.install(api)
+    api.close()
+    gateways = {gateway.status()["certificate-serial"]}
     serials = {name: {certificate(three, name)["serial"]} for name in CITIES}
     starts = {name: three[name].out("systemctl show -P ActiveEnterTimestampMonotonic mds-sync")
               for name in CITIES}
@@ -182,6 +189,8 @@ def test_every_certificate_is_renewed_through_a_year_without_a_hand_on_it(three)
             wait_until(lambda: "was not renewed" in three["paris"].out("journalctl -u mds-core -n 50"), 60,
                        "the first try to fail")
             three["london"].sh("systemctl start mds-core")
+            gateway.days = 260
+            assert "renewed" not in gateway.run("fetch")
         # The authority may still have had the time of before when it signed the first one.
         end = (time.time() + (days + 170) * 86400) * 1000
         wait_until(lambda end=end: all(certificate(three, n)["not-after"] > end for n in CITIES), 60,
@@ -196,6 +205,15 @@ def test_every_certificate_is_renewed_through_a_year_without_a_hand_on_it(three)
         api.publish()
         api.close()
         three.wait_synchronized("paris", "A")
+        if days == 260:
+            # A gateway's year is over later; a Standby cannot renew, and it asks on.
+            for clock in clocks:
+                clock.set(285 * 86400)
+            gateway.days = 285
+            assert "The certificate was renewed" in gateway.run("fetch")
+            gateways.add(gateway.status()["certificate-serial"])
+    gateway.days = 390
+    assert len(gateways) == 2 and "nothing newer" in gateway.run("fetch")
     assert starts == {n: three[n].out("systemctl show -P ActiveEnterTimestampMonotonic mds-sync")
                       for n in CITIES}
     # A connection of today takes them too.

@@ -4,7 +4,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <optional>
 
+#include "base/clock.hh"
 #include "base/error.hh"
 #include "base/text.hh"
 #include "enrol/credentials.hh"
@@ -121,6 +123,37 @@ Answer ask(const State& state, const std::string& address, uint16_t port, const 
         });
         reader.feed({chunk.data(), count});
     }
+}
+
+bool renewal_is_due(const State& state) {
+    auto own = pki::Certificate::from_pem(read_file(state.trust() + "/identity.pem"));
+    return wall_ms() > own.not_before() + (own.not_after() - own.not_before()) / 4 * 3;
+}
+
+void renew(const State& state, const std::vector<std::string>& servers, uint16_t port) {
+    enrol::Credentials credentials(state.trust());
+    json::object deployment = credentials.deployment();
+    std::optional<Error> problem;
+    for (const std::string& server : servers) {
+        try {
+            // Keys of an earlier try are replaced; those in use stay until the new ones are certified.
+            std::string csr = credentials.prepare(state.name(), json::get_string(deployment, "uuid")).identity;
+            json::object got =
+                ask(state, server, port, {{"protocol", 1}, {"request", "renew-certificate"}, {"csr", csr}}).body;
+            enrol::Issued issued;
+            issued.identity_cert_pem = json::get_string(got, "certificate");
+            issued.chain_pem = json::get_string(got, "chain");
+            issued.root_pem = json::get_string(got, "root");
+            issued.crl_pem = json::get_string(got, "crl");
+            issued.scope = json::get_string(deployment, "scope");
+            issued.deployment_id = json::get_string(deployment, "id");
+            issued.deployment_name = json::get_string(deployment, "name");
+            return credentials.install(issued);
+        } catch (const Error& e) {
+            if (!problem) problem = e;
+        }
+    }
+    throw problem ? *problem : Error(Code::not_set_up, "no management server is known");
 }
 
 }  // namespace mds::gateway

@@ -36,4 +36,9 @@ struct Answer {
 /// reachable, not trusted, or what it refused with.
 Answer ask(const State& state, const std::string& address, uint16_t port, const json::object& request);
 
+/// Whether three quarters of the certificate's time are over (K-13).
+bool renewal_is_due(const State& state);
+/// A new key and certificate, from the first of the management servers that is Active. Throws mds::Error.
+void renew(const State& state, const std::vector<std::string>& servers, uint16_t port);
+
 }  // namespace mds::gateway

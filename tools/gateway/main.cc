@@ -191,6 +191,15 @@ int fetch(const Arguments& a) {
     }
     auto port = static_cast<uint16_t>(a.port ? a.port : 18221);
     json::object before = a.state.policy();
+    if (enrol::Credentials(a.state.trust()).present() && renewal_is_due(a.state)) {
+        try {
+            renew(a.state, servers, port);
+            fmt::print("The certificate was renewed.\n");
+        } catch (const Error& e) {
+            // There is a quarter of a year for it: fetching goes on with the one that is here.
+            fmt::print(stderr, "The certificate is not renewed yet: {}\n", e.message());
+        }
+    }
     for (const std::string& server : servers) {
         try {
             auto question = [&](const json::object& has) {
