@@ -104,9 +104,10 @@ void BusObject::Grid(sdbus::Result<std::string>&& result) {
         fail);
 }
 
-void BusObject::Setup(sdbus::Result<std::string>&& result, std::string answers) {
+void BusObject::Setup(sdbus::Result<std::string>&& result, Bytes given, Fds given_fd) {
     auto answer = std::make_shared<sdbus::Result<std::string>>(std::move(result));
     auto fail = [answer](const Error& e) { answer->returnError(bus::to_bus_error(e)); };
+    std::string answers = bus::guarded([&] { return bus::unpack(given, given_fd); });
     authorize(
         "org.openmds.setup.run",
         [this, answer, fail, answers] {

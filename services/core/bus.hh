@@ -38,7 +38,7 @@ class BusObject final
              Fds body_fd) override;
     void LoginLocal(sdbus::Result<std::string>&& result, std::string request) override;
     void Grid(sdbus::Result<std::string>&& result) override;
-    void Setup(sdbus::Result<std::string>&& result, std::string answers) override;
+    void Setup(sdbus::Result<std::string>&& result, Bytes answers, Fds answers_fd) override;
     std::string State() override;
     std::string Role() override;
     std::string Name() override;
