@@ -1,11 +1,11 @@
 // The heap of a process that handles secrets: what is given back holds nothing any more (T-16).
 //
-// A key passes through many copies on its way: the request's text, its JSON, messages of the bus, what
-// OpenSSL makes of it. Each is freed by code of ours or of a library that does not know it is a secret.
-// A program that has this file in it wipes every block when it is freed, whoever frees it: free() and
-// realloc() of the program take the place of those of the C library, for its own and for all shared
-// libraries, and hand over to them. mallopt(M_PERTURB) would be simpler, but leaves blocks of up to
-// 1032 bytes (the cache of a thread) and what realloc() cuts off as they are.
+// A key passes through many copies on its way: the request's text, its JSON, messages of the bus,
+// what OpenSSL makes of it. Each is freed by code of ours or of a library that does not know it is
+// a secret. A program that has this file in it wipes every block when it is freed, whoever frees
+// it: free() and realloc() of the program take the place of those of the C library, for its own and
+// for all shared libraries, and hand over to them. mallopt(M_PERTURB) would be simpler, but leaves
+// blocks of up to 1032 bytes (the cache of a thread) and what realloc() cuts off as they are.
 #include <malloc.h>
 #include <string.h>
 
@@ -56,7 +56,8 @@ __attribute__((visibility("default"))) void* realloc(void* block, size_t size) n
     bool mapped = has_own_pages(block, usable);
     if (size <= usable) {
         // The rest may become a block of its own; of pages only what is in the last that stays.
-        explicit_bzero(static_cast<char*>(block) + size, mapped ? std::min(usable - size, k_page) : usable - size);
+        explicit_bzero(static_cast<char*>(block) + size,
+                       mapped ? std::min(usable - size, k_page) : usable - size);
     }
     if (mapped || size <= usable) return __libc_realloc(block, size);
     void* larger = __libc_malloc(size);

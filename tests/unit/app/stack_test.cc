@@ -18,7 +18,8 @@ __attribute__((noinline)) void leave(size_t size) {
 
 #if !defined(__SANITIZE_ADDRESS__)
 TEST(Stack, T_16_WhatCallsHaveLeftIsOverwritten) {
-    // A function that is called for the first time is looked up, and the registers are put on the stack for it.
+    // A function that is called for the first time is looked up, and the registers are put on the
+    // stack for it.
     mds::app::wipe_stack();
     for (size_t size : {64U, 1000U, 8000U, 30'000U}) {
         leave(size);

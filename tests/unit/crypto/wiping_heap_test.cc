@@ -22,7 +22,8 @@ using mds::test::secret_text;
 /// Copies that are left on the heap when `use` has ended, on a stack that is gone.
 size_t left_by(std::function<void()> use) {
     constexpr size_t k_stack = 1 << 20;
-    void* stack = mmap(nullptr, k_stack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* stack =
+        mmap(nullptr, k_stack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstack(&attributes, stack, k_stack);
@@ -54,7 +55,8 @@ TEST(WipingHeap, T_16_TheSearchFindsWhatIsThere) {
 
 TEST(WipingHeap, T_16_FreedBlocksOfEverySizeHoldNothing) {
     // Caches of a thread, fast and large bins, blocks with pages of their own.
-    for (size_t size : {24U, 100U, 1000U, 1032U, 1500U, 5000U, 60'000U, 100'000U, 500'000U, 40'000'000U}) {
+    for (size_t size :
+         {24U, 100U, 1000U, 1032U, 1500U, 5000U, 60'000U, 100'000U, 500'000U, 40'000'000U}) {
         void* block = std::malloc(size);
         void* neighbour = std::malloc(16);
         fill(block, size);
@@ -90,7 +92,8 @@ TEST(WipingHeap, ReallocKeepsTheContent) {
     size_t size = 1;
     auto change = [&](size_t wanted) {
         block = static_cast<unsigned char*>(std::realloc(block, wanted));
-        for (size_t i = 0; i < std::min(size, wanted); ++i) ASSERT_EQ(block[i], static_cast<unsigned char>(i * 7));
+        for (size_t i = 0; i < std::min(size, wanted); ++i)
+            ASSERT_EQ(block[i], static_cast<unsigned char>(i * 7));
         for (size_t i = 0; i < wanted; ++i) block[i] = static_cast<unsigned char>(i * 7);
         size = wanted;
     };
@@ -105,7 +108,8 @@ TEST(WipingHeap, T_16_WhatLibrariesFreeIsWipedToo) {
                   std::vector<std::string> grows;
                   for (int i = 0; i < 100; ++i) grows.push_back(*text + std::to_string(i));
               }),
-              0U) << "the C++ library";
+              0U)
+        << "the C++ library";
     EXPECT_EQ(left_by([] {
                   char* text = nullptr;
                   size_t size = 0;
@@ -115,7 +119,8 @@ TEST(WipingHeap, T_16_WhatLibrariesFreeIsWipedToo) {
                   std::fclose(memory);
                   std::free(text);
               }),
-              0U) << "the C library";
+              0U)
+        << "the C library";
     EXPECT_EQ(left_by([] {
                   BUF_MEM* buffer = BUF_MEM_new();
                   for (size_t size = 100; size < 1'000'000; size *= 2) {
@@ -124,7 +129,8 @@ TEST(WipingHeap, T_16_WhatLibrariesFreeIsWipedToo) {
                   }
                   BUF_MEM_free(buffer);
               }),
-              0U) << "OpenSSL";
+              0U)
+        << "OpenSSL";
 }
 
 }  // namespace
