@@ -35,11 +35,11 @@ function(mds_library name)
   add_library(mds::${name} ALIAS mds_${name})
 endfunction()
 
-# mds_daemon(NAME SOURCES ... LINKS ...): /usr/lib/mds/mds-NAME
+# mds_daemon(NAME SOURCES ... LINKS ...): /usr/lib/mds/mds-NAME, whose heap keeps nothing that was freed
 function(mds_daemon name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(mds-${name} ${ARG_SOURCES})
-  target_link_libraries(mds-${name} PRIVATE ${ARG_LINKS} mds_options)
+  target_link_libraries(mds-${name} PRIVATE ${ARG_LINKS} mds::wiping_heap mds_options)
   install(TARGETS mds-${name} RUNTIME DESTINATION ${MDS_LIBEXECDIR})
 endfunction()
 

@@ -11,6 +11,7 @@
 #include "base/error.hh"
 #include "base/roles.hh"
 #include "base/text.hh"
+#include "bus/blob.hh"
 #include "bus/connection.hh"
 #include "json/json.hh"
 
@@ -250,10 +251,12 @@ void apply(FILE* out, const Answers& answers, const std::string& done_file) {
         core->finishRegistration();
 #endif
         std::string result;
+        // With the activation key or the hash of the password.
+        bus::Blob blob = bus::pack_secret(request);
         core->callMethod("Setup")
             .onInterface("org.openmds.Core1")
             .withTimeout(k_setup_time)
-            .withArguments(request)
+            .withArguments(blob.bytes, blob.fds)
             .storeResultsTo(result);
         // Signals come before the reply, and are handled on the other thread.
         std::this_thread::sleep_for(std::chrono::milliseconds(50));

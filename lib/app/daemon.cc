@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "app/lone.hh"
+#include "app/stack.hh"
 #include "base/version.hh"
 #include "log/log.hh"
 
@@ -37,7 +38,12 @@ void Daemon::ready(const std::string& status_text) {
     sd_notify(0, ("READY=1\nSTATUS=" + status_text).c_str());
 }
 
-void Daemon::work(std::function<void()> work) { asio::post(workers_, std::move(work)); }
+void Daemon::work(std::function<void()> work) {
+    asio::post(workers_, [work = std::move(work)] {
+        work();
+        wipe_stack();
+    });
+}
 
 void Daemon::post(std::function<void()> function) { asio::post(io_, std::move(function)); }
 
@@ -112,7 +118,14 @@ int Daemon::run() {
     watchdog();
     bus_->start();
     auto keep = asio::make_work_guard(io_);
-    while (io_.run_one() != 0) bus_->watch();
+    for (;;) {
+        if (io_.poll_one() == 0) {
+            // Nothing to do: it waits, and nothing of what was done stays behind meanwhile.
+            wipe_stack();
+            if (io_.run_one() == 0) break;
+        }
+        bus_->watch();
+    }
     return exit_code_;
 }
 

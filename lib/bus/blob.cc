@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "base/error.hh"
 
@@ -17,14 +18,30 @@ namespace {
     throw Error(Code::internal, std::string(what) + ": " + std::strerror(errno));
 }
 
+// What the names of members with secrets have in them: password, new-password, one-time-password,
+// password-hash, api-key, activation-key. The last is how JSON hides a letter of a name.
+constexpr std::string_view k_secret_names[] = {"password", "passphrase", "api-key", "activation-key", "\\u00"};
+
 }  // namespace
 
-Blob pack(std::string_view content) {
-    Blob blob;
-    if (content.size() <= k_inline_limit) {
-        blob.bytes.assign(content.begin(), content.end());
-        return blob;
+bool may_hold_secret(std::string_view json) {
+    for (std::string_view name : k_secret_names) {
+        if (memmem(json.data(), json.size(), name.data(), name.size())) return true;
     }
+    return false;
+}
+
+Blob pack(std::string_view content) {
+    if (content.size() > k_inline_limit) return pack_secret(content);
+    Blob blob;
+    blob.bytes.assign(content.begin(), content.end());
+    return blob;
+}
+
+Blob pack_body(std::string_view json) { return may_hold_secret(json) ? pack_secret(json) : pack(json); }
+
+Blob pack_secret(std::string_view content) {
+    Blob blob;
     int fd = memfd_create("openmds", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) fail("no memory file");
     sdbus::UnixFd owned(fd, sdbus::adopt_fd);

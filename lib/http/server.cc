@@ -249,6 +249,7 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
         request.local_address = local_;
         request.local_port = port_;
         request.client_certificate = client_certificate_;
+        wipe_read();
         bool keep = message.keep_alive();
         // While the answer is made nobody waits for the client.
         beast::get_lowest_layer(stream_).expires_never();
@@ -264,6 +265,12 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
                            });
             });
         });
+    }
+
+    /// The connection may stay open for long, and the body with it in what was read last.
+    void wipe_read() {
+        auto rest = buffer_.prepare(buffer_.capacity() - buffer_.size());
+        ::explicit_bzero(rest.data(), rest.size());
     }
 
     void finish(Response response, bool keep) {
@@ -338,7 +345,8 @@ void configure(asio::ssl::context& tls, const std::string& certificate, const st
     // Sessions are resumed from the memory of this process alone: a ticket that the client carries
     // would be sealed by one key for as long as the process lives. No early data: it can be
     // replayed.
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    // What was read is not kept by OpenSSL until the next record comes.
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT);
     static const unsigned char k_context[] = "mds-api";
     SSL_CTX_set_session_id_context(context, k_context, sizeof k_context - 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.hh"
+#include "bus/blob.hh"
 #include "log/log.hh"
 #include "mgmt/flat_policy.hh"
 #include "mgmt/gateways.hh"
@@ -90,11 +91,12 @@ void Gateways::establish(mgmt::Call& call, const mgmt::View& gateway, const std:
                          {"name", gateway.name},
                          {"address", address},
                          {"key", key}};
+    bus::Blob secret = bus::pack_secret(json::text(request));
     core()
         .callMethodAsync(bus::MemberName{"EnrolGateway"})
         .onInterface(bus::InterfaceName{k_trust})
         .withTimeout(k_enrol_us)
-        .withArguments(json::text(request))
+        .withArguments(secret.bytes, secret.fds)
         .uponReplyInvoke([finish, not_yet, name = gateway.name, domain = config_.domain_name](
                              bus::ReplyError failed, const std::string& reply) {
             if (const sdbus::Error* e = bus::error_ptr(failed)) return not_yet(bus::from_bus_error(*e).message());

@@ -253,9 +253,9 @@ void Router::send(const std::string& owner, Job job, std::function<void()> done)
     if (job.path.command == "login" && !job.request.client_certificate.empty()) {
         client["client-certificate"] = base64(job.request.client_certificate);
     }
-    bus::Blob body = bus::pack(job.request.body);
     auto then = job.then;
     try {
+        bus::Blob body = bus::pack_body(job.request.body);
         proxy(owner)
             .callMethodAsync(bus::MemberName{"Execute"})
             .onInterface(bus::InterfaceName{"org.openmds.Internal.Command1"})
@@ -280,6 +280,11 @@ void Router::send(const std::string& owner, Job job, std::function<void()> done)
     } catch (const sdbus::Error& e) {
         then(error(400, "generic_err_invalid_syntax", "Payload is not valid"));
         log::debug(e.getMessage());
+        done();
+    } catch (const Error& e) {
+        // No descriptor is left for a memory file.
+        log::warning("a request was not passed on: " + e.message());
+        then(error(500, "generic_internal_error", "The server is too busy; try again in a few seconds"));
         done();
     }
 }

@@ -2,6 +2,7 @@
 #include <memory>
 #include <string>
 
+#include "bus/blob.hh"
 #include "bus/connection.hh"
 
 namespace mds::core {
@@ -23,6 +24,14 @@ class BlockingBus {
             if (c == '.') c = '/';
         }
         return call_at<Results...>(service, path, service, method, arguments...);
+    }
+
+    /// The same for a method whose first argument is a secret, which the bus does not get to see.
+    template <class... Results, class... Arguments>
+    std::tuple<Results...> call_secret(const std::string& service, const std::string& method,
+                                       const std::string& secret, const Arguments&... arguments) {
+        bus::Blob blob = bus::pack_secret(secret);
+        return call<Results...>(service, method, blob.bytes, blob.fds, arguments...);
     }
 
     template <class... Results, class... Arguments>

@@ -104,9 +104,10 @@ void BusObject::Grid(sdbus::Result<std::string>&& result) {
         fail);
 }
 
-void BusObject::Setup(sdbus::Result<std::string>&& result, std::string answers) {
+void BusObject::Setup(sdbus::Result<std::string>&& result, Bytes given, Fds given_fd) {
     auto answer = std::make_shared<sdbus::Result<std::string>>(std::move(result));
     auto fail = [answer](const Error& e) { answer->returnError(bus::to_bus_error(e)); };
+    std::string answers = bus::guarded([&] { return bus::unpack(given, given_fd); });
     authorize(
         "org.openmds.setup.run",
         [this, answer, fail, answers] {
@@ -186,8 +187,8 @@ void answer_json(sdbus::Result<std::string>&& result, const std::string& request
 
 }  // namespace
 
-void BusObject::EnrolGateway(sdbus::Result<std::string>&& result, std::string request) {
-    answer_json(std::move(result), request,
+void BusObject::EnrolGateway(sdbus::Result<std::string>&& result, Bytes request, Fds request_fd) {
+    answer_json(std::move(result), bus::guarded([&] { return bus::unpack(request, request_fd); }),
                 [this](json::object o, auto then) { service_.enrol_gateway(o, then); });
 }
 

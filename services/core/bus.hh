@@ -40,7 +40,7 @@ class BusObject final
              Fds body_fd) override;
     void LoginLocal(sdbus::Result<std::string>&& result, std::string request) override;
     void Grid(sdbus::Result<std::string>&& result) override;
-    void Setup(sdbus::Result<std::string>&& result, std::string answers) override;
+    void Setup(sdbus::Result<std::string>&& result, Bytes answers, Fds answers_fd) override;
     std::string State() override;
     std::string Role() override;
     std::string Name() override;
@@ -58,7 +58,7 @@ class BusObject final
     void Deliver(const std::string& peer, const std::string& channel, const uint16_t& kind,
                  const Bytes& payload, const Fds& payload_fd) override;
 
-    void EnrolGateway(sdbus::Result<std::string>&& result, std::string request) override;
+    void EnrolGateway(sdbus::Result<std::string>&& result, Bytes request, Fds request_fd) override;
     void CertifyGateway(sdbus::Result<std::string>&& result, std::string request) override;
     void SettleGateways(sdbus::Result<std::string>&& result, std::string request) override;
 

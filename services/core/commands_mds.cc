@@ -154,7 +154,7 @@ void Service::add_mds(mgmt::Call& call, Then then) {
         json::object enrolled;
         try {
             BlockingBus bus;
-            auto [text] = bus.call<std::string>("org.openmds.Sync1", "Enrol", json::text(request));
+            auto [text] = bus.call_secret<std::string>("org.openmds.Sync1", "Enrol", json::text(request));
             enrolled = json::parse_object(text);
         } catch (const Error& e) {
             error = e;
@@ -247,7 +247,7 @@ void Service::connect_mds(mgmt::Call& call, Then then) {
         std::optional<Error> error;
         try {
             BlockingBus bus;
-            auto [text] = bus.call<std::string>("org.openmds.Sync1", "Enrol", json::text(request));
+            auto [text] = bus.call_secret<std::string>("org.openmds.Sync1", "Enrol", json::text(request));
             std::string serial = json::get_string(json::parse_object(text), "certificate-serial");
             // On the list first: what fails or is interrupted is done again (RS-4).
             daemon_.on_loop([&] { must_revoke(row.uid.text(), serial); });
@@ -306,7 +306,7 @@ void Service::reset_trust(mgmt::Call& call, Then then) {
     std::string key = call.text("one-time-password");
     answer_from_worker(std::move(then), [key] {
         BlockingBus bus;
-        bus.call<>("org.openmds.Sic1", "Reset", key, uint32_t{86400});
+        bus.call_secret<>("org.openmds.Sic1", "Reset", key, uint32_t{86400});
         bus.call<>("org.openmds.Sync1", "ReloadTrust");
         return json::object{{"message", "OK"}};
     });

@@ -157,7 +157,7 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
 
 void Service::execute_in_domain(const std::string& server, const std::string& sid,
                                 const std::string& command, const std::string& body, Then then) {
-    bus::Blob blob = bus::pack(body);
+    bus::Blob blob = bus::pack_body(body);
     domain_proxy(server)
         .callMethodAsync(bus::MemberName{"Execute"})
         .onInterface(bus::InterfaceName{"org.openmds.Internal.Command1"})

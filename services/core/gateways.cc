@@ -1,6 +1,7 @@
 // Trust with gateways (LS-7, K-7): a Domain Server of this host asks, mds-sync talks to the gateway, the
 // authority of the Domain is used on the Primary.
 #include "base/error.hh"
+#include "bus/blob.hh"
 #include "log/log.hh"
 #include "service.hh"
 
@@ -26,10 +27,11 @@ void Service::enrol_gateway(const json::object& asked, Then then) {
                          {"deployment", json::object{{"id", identity_->deployment_id},
                                                      {"name", identity_->deployment_name}}},
                          {"members", json::array{}}};
+    bus::Blob secret = bus::pack_secret(json::text(request));
     sync_->callMethodAsync(bus::MemberName{"Enrol"})
         .onInterface(bus::InterfaceName{k_sync})
         .withTimeout(k_enrol_us)
-        .withArguments(json::text(request))
+        .withArguments(secret.bytes, secret.fds)
         .uponReplyInvoke([then](bus::ReplyError failed, const std::string& reply) {
             if (const sdbus::Error* e = bus::error_ptr(failed)) {
                 return then(mgmt::error_reply(bus::from_bus_error(*e)));

@@ -89,7 +89,7 @@ json::object Service::setup(const json::object& answers,
         if (known->joined() || me.role != "primary") {
             if (!known->joined() && !key.empty()) {
                 BlockingBus bus;
-                bus.call<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
+                bus.call_secret<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
             }
             return {{"changed", false}, {"role", me.role}};
         }
@@ -103,7 +103,7 @@ json::object Service::setup(const json::object& answers,
 
     if (me.role != "primary") {
         me.save(daemon_.state_folder());
-        bus.call<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
+        bus.call_secret<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
         daemon_.on_loop([this, me] {
             identity_ = me;
             update_status();

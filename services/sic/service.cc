@@ -8,6 +8,7 @@
 #include "base/ids.hh"
 #include "base/text.hh"
 #include "base/version.hh"
+#include "bus/blob.hh"
 #include "log/log.hh"
 
 namespace mds::sic {
@@ -70,12 +71,14 @@ enrol::Hello Service::self() const {
     return hello;
 }
 
-void Service::SetKey(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds) {
-    take_key(std::move(result), std::move(key), valid_seconds, false);
+void Service::SetKey(sdbus::Result<>&& result, Bytes key, Fds key_fd, uint32_t valid_seconds) {
+    std::string text = bus::guarded([&] { return bus::unpack(key, key_fd); });
+    take_key(std::move(result), std::move(text), valid_seconds, false);
 }
 
-void Service::Reset(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds) {
-    take_key(std::move(result), std::move(key), valid_seconds, true);
+void Service::Reset(sdbus::Result<>&& result, Bytes key, Fds key_fd, uint32_t valid_seconds) {
+    std::string text = bus::guarded([&] { return bus::unpack(key, key_fd); });
+    take_key(std::move(result), std::move(text), valid_seconds, true);
 }
 
 void Service::take_key(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds, bool reset) {
@@ -94,7 +97,6 @@ void Service::take_key(sdbus::Result<>&& result, std::string key, uint32_t valid
         } catch (const Error& e) {
             error = e;
         }
-        explicit_bzero(key.data(), key.size());
         daemon_.post([this, answer, error] {
             if (error) {
                 answer->returnError(bus::to_bus_error(*error));

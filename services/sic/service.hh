@@ -18,8 +18,11 @@ class Service final
     ~Service();
 
   private:
-    void SetKey(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds) override;
-    void Reset(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds) override;
+    using Bytes = std::vector<uint8_t>;
+    using Fds = std::vector<sdbus::UnixFd>;
+
+    void SetKey(sdbus::Result<>&& result, Bytes key, Fds key_fd, uint32_t valid_seconds) override;
+    void Reset(sdbus::Result<>&& result, Bytes key, Fds key_fd, uint32_t valid_seconds) override;
     void take_key(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds, bool reset);
     void ClearKey() override;
     void Confirm() override;

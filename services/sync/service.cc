@@ -151,10 +151,13 @@ void Service::ask_for_gateway(const wire::PeerIdentity& gateway, const std::stri
         });
 }
 
-void Service::Enrol(sdbus::Result<std::string>&& result, std::string request) {
+void Service::Enrol(sdbus::Result<std::string>&& result, std::vector<uint8_t> given,
+                    std::vector<sdbus::UnixFd> given_fd) {
     auto answer = std::make_shared<sdbus::Result<std::string>>(std::move(result));
+    std::string request;
     try {
         callers_.require(current());
+        request = bus::unpack(given, given_fd);
     } catch (const Error& e) {
         answer->returnError(bus::to_bus_error(e));
         return;

@@ -30,7 +30,8 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
               const std::vector<uint8_t>& payload,
               const std::vector<sdbus::UnixFd>& payload_fd) override;
     void SetMembers(const std::string& self_uid, const std::vector<MemberRow>& members) override;
-    void Enrol(sdbus::Result<std::string>&& result, std::string request) override;
+    void Enrol(sdbus::Result<std::string>&& result, std::vector<uint8_t> request,
+               std::vector<sdbus::UnixFd> request_fd) override;
     std::tuple<std::string, std::string> PrepareIdentity(const std::string& name,
                                                          const std::string& uid) override;
     void InstallIdentity(const std::string& identity_pem, const std::string& sealing_pem,

@@ -169,6 +169,11 @@ class PrivateBus:
     def __exit__(self, *_):
         self.close()
 
+    @property
+    def pid(self):
+        """The process of the bus itself."""
+        return self._bus.pid
+
     def connect(self):
         """A new connection of the test to this bus (a caller with a unique name of its own)."""
         connection = dbus.bus.BusConnection(self.address)

@@ -67,9 +67,8 @@ def by_api(api, command, body):
 
 def run(host, domain, command, body, user="root"):
     """(status, answer) of org.openmds.Core1.Run, as busctl calls it."""
-    data = json.dumps(body).encode()
     words = ["busctl", "--json=short", "call", "org.openmds.Core1", "/org/openmds/Core1", "org.openmds.Core1", "Run",
-             "ssayah", domain or "", command, str(len(data)), *map(str, data), "0"]
+             "ssayah", domain or "", command, *octets(json.dumps(body)), "0"]
     if user != "root":
         words = ["runuser", "-u", user, "--", *words]
     status, reply, _ = json.loads(host.out(shlex.join(words)))["data"]
@@ -81,6 +80,12 @@ def by_bus(host, domain, command, body, user="root"):
     status, reply = run(host, domain, command, body, user)
     assert status >= 400, (command, body, reply)
     return of_body(reply)
+
+
+def octets(text):
+    """A text as an array of bytes, as busctl takes it."""
+    data = text.encode()
+    return [str(len(data)), *map(str, data)]
 
 
 def by_method(host, service, method, signature, *arguments):

@@ -42,6 +42,16 @@ def forms_of_text(text):
             "base64": base64.b64encode(text.encode()).rstrip(b"=")[:-1]}
 
 
+def forms_of_activation_key(text):
+    """The forms of an activation key: as typed, as it is compared (lib/enrol/key.cc), and pieces that a register
+    or a short text holds."""
+    normal = text.upper().replace("-", "").replace(" ", "").translate(str.maketrans("ILO", "110"))
+    forms = {**forms_of_text(text), "normalized": normal.encode()}
+    if len(text) >= 16:
+        forms |= {"first piece": text[:8].encode(), "last piece": text[-8:].encode()}
+    return forms
+
+
 def _matches(data, forms):
     return [name for name, form in forms.items() if form in data]
 
@@ -81,23 +91,29 @@ def processes(host):
     return out
 
 
-def memory(pid):
-    """Pieces (address, bytes) of the memory of a process that it may write."""
+def regions(pid):
+    """Pieces (name, address, bytes) of the memory of a process that it may write."""
     try:
         with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as maps, \
                 open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
             for line in maps:
-                span, rights = line.split()[:2]
+                span, rights, _, _, _, *name = line.split(None, 5)
                 if not rights.startswith("rw") or "[vvar]" in line:
                     continue
                 begin, end = (int(x, 16) for x in span.split("-"))
                 try:
                     mem.seek(begin)
-                    yield begin, mem.read(end - begin)
+                    yield name[0].strip() if name else "anonymous", begin, mem.read(end - begin)
                 except (OSError, ValueError):
                     continue
     except OSError:
         return
+
+
+def in_regions(pid, name, forms):
+    """["process pid: form in region at address"] of one process."""
+    return [f"{name} {pid}: {form} in {region} at {begin + data.index(forms[form]):#x}"
+            for region, begin, data in regions(pid) for form in _matches(data, forms)]
 
 
 def in_memory(host, forms, skip=()):
@@ -106,7 +122,7 @@ def in_memory(host, forms, skip=()):
     for pid, name in processes(host):
         if name in skip:
             continue
-        for _, data in memory(pid):
+        for _, _, data in regions(pid):
             found |= {(name, form) for form in _matches(data, forms)}
     return sorted(found)
 

@@ -9,7 +9,7 @@ import pytest
 
 import refusals
 from deployment import ADDRESSES, KEY, PASSWORD
-from refusals import by_api, by_bus, by_mdsctl, by_method, by_mgmt_cli, of_text, run
+from refusals import by_api, by_bus, by_mdsctl, by_method, by_mgmt_cli, octets, of_text, run
 from rig import wait_until
 from test_ex1 import host
 from test_join import fourth_host, set_up
@@ -82,7 +82,7 @@ def test_RF_01_RF_08_RF_09_RF_10_RF_32_add_mds(ex1, keys):
            f"server add paris --ip {ADDRESSES['tokyo']} --key-file /root/key")
     on_all(ex1, "RF-32", "london", None, "add-mds", {**PARIS, "one-time-password": "short"},
            f"server add paris --ip {PARIS['ip-address']} --key-file /root/short")
-    same("RF-32", **{"Sic1.SetKey": by_method(ex1["london"], "org.openmds.Sic1", "SetKey", "su", "short", "86400")})
+    same("RF-32", **{"Sic1.SetKey": by_method(ex1["london"], "org.openmds.Sic1", "SetKey", "ayahu", *octets("short"), "0", "86400")})
 
 
 def test_RF_13_what_the_primary_does(ex1, keys):
@@ -121,7 +121,7 @@ def test_RF_03_RF_04_first_setup(ex1, paris):
         done = paris.sh(f"mds-setup {base} --set Server.Role={role} </dev/null", check=False)
         assert done.returncode == 2, done.stdout + done.stderr
         said = next(line for line in (done.stdout + done.stderr).splitlines() if rf in line)
-        bus = by_method(paris, "org.openmds.Core1", "Setup", "s", json.dumps({**answers, "role": role}))
+        bus = by_method(paris, "org.openmds.Core1", "Setup", "ayah", *octets(json.dumps({**answers, "role": role})), "0")
         assert bus.message in said, (said, bus)
         same(rf, **{"Core1.Setup": bus})
         SEEN[rf][1].append("mds-setup")

@@ -93,6 +93,8 @@ bool reset_trust() {
 }  // namespace
 
 int mdsconfig(const std::vector<std::string>& arguments, bool& restart) {
+    // A menu stays open for long; typed keys would stay in the buffer of the input.
+    std::setvbuf(stdin, nullptr, _IONBF, 0);
     json::object me;
     if (access(k_identity, R_OK) == 0) me = json::parse_object(read_file(k_identity));
     if (me.empty()) {

@@ -69,7 +69,7 @@ json::object Client::run(const std::string& domain, const std::string& command,
                          const json::object& body) {
     json::object request = body;
     if (!reason_.empty() && domain.empty() && command.rfind("show-", 0) != 0) request["reason"] = reason_;
-    bus::Blob blob = bus::pack(json::text(request));
+    bus::Blob blob = bus::pack_body(json::text(request));
     uint16_t status = 0;
     std::vector<uint8_t> reply;
     std::vector<sdbus::UnixFd> reply_fd;
@@ -99,10 +99,11 @@ json::object Client::grid() {
 void Client::set_key(const std::string& key, uint32_t valid_seconds) {
     auto sic = sdbus::createProxy(*impl_->connection, bus::ServiceName{"org.openmds.Sic1"},
                                   sdbus::ObjectPath{"/org/openmds/Sic1"});
+    bus::Blob blob = bus::pack_secret(key);
     try {
         sic->callMethod(bus::MemberName{"SetKey"})
             .onInterface(bus::InterfaceName{"org.openmds.Sic1"})
-            .withArguments(key, valid_seconds)
+            .withArguments(blob.bytes, blob.fds, valid_seconds)
             .storeResultsTo();
     } catch (const sdbus::Error& e) {
         throw bus::from_bus_error(e);

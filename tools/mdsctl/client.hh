@@ -30,7 +30,7 @@ class Client {
                      const json::object& body);
     /// The whole deployment (Core1.Grid).
     json::object grid();
-    /// Calls a method of Sic1 with text arguments; returns nothing.
+    /// Sic1.SetKey.
     void set_key(const std::string& key, uint32_t valid_seconds);
     std::string sic_property(const std::string& name);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <set>
 
 #include "base/error.hh"
@@ -86,6 +87,20 @@ void put_parameter(json::object& target, const std::string& name, const json::va
     json::value root = std::move(target);
     put_at(root, split(name, '.'), 0, value);
     target = std::move(root.as_object());
+}
+
+void hide_secrets(int count, char** words) {
+    auto secret = [](std::string_view name) {
+        return name == "-p" || name == "-k" || name.find("password") != name.npos ||
+               name.find("passphrase") != name.npos || name.ends_with("api-key");
+    };
+    for (int i = 1; i < count; ++i) {
+        std::string_view word = words[i];
+        size_t equals = word.rfind("--", 0) == 0 ? word.find('=') : word.npos;
+        if (!secret(word.substr(0, equals))) continue;
+        char* value = equals != word.npos ? words[i] + equals + 1 : i + 1 < count ? words[++i] : nullptr;
+        if (value) std::fill_n(value, std::strlen(value), '*');
+    }
 }
 
 Arguments parse_arguments(const std::vector<std::string>& words) {

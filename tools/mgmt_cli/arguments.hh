@@ -21,6 +21,8 @@ struct Arguments {
 
 /// Throws mds::Error (missing_parameters, invalid_parameter) for words that do not fit.
 Arguments parse_arguments(const std::vector<std::string>& words);
+/// Blanks the values of passwords and keys in the words of this process, which every user of the host may read.
+void hide_secrets(int count, char** words);
 /// Adds `name` = `value` to an object: dots and 1-based numbers make objects and lists
 /// ("groups.1 a", "interfaces.1.name eth0").
 void put_parameter(json::object& target, const std::string& name, const json::value& value);

@@ -291,6 +291,7 @@ int main(int argc, char** argv) {
     try {
         if (argc > 1 && std::string(argv[1]) == "help") return mds::cli::help({argv + 2, argv + argc});
         mds::cli::Arguments arguments = mds::cli::parse_arguments({argv + 1, argv + argc});
+        mds::cli::hide_secrets(argc, argv);
         if (arguments.help || arguments.command.empty()) {
             std::fputs(mds::cli::k_usage, arguments.help ? stdout : stderr);
             return arguments.help ? 0 : 2;

@@ -79,8 +79,12 @@ class Core(dbus.service.Object):
     def Get(self, interface, name):
         return self.state
 
-    @dbus.service.method(CORE, in_signature="s", out_signature="s")
-    def Setup(self, answers):
+    @dbus.service.method(CORE, in_signature="ayah", out_signature="s")
+    def Setup(self, inline, files):
+        assert not inline, "the bus daemon sees the answers"
+        with open(files[0].take(), "rb") as memory:
+            memory.seek(0)
+            answers = memory.read()
         self.record.add("setup", json.loads(answers))
         if self.refuse:
             raise RefusedError("The disk is full [RF-99]\nfree some space")
