@@ -147,6 +147,8 @@ class Reader {
     explicit Reader(const std::string& file) : archive_(archive_read_new()) {
         archive_read_support_format_tar(archive_.get());
         if (archive_read_open_filename(archive_.get(), file.c_str(), k_piece) != ARCHIVE_OK) {
+            // It can be read; what it is cannot be told.
+            if (access(file.c_str(), R_OK) == 0) damaged(why());
             throw Error(Code::object_not_found, file + " cannot be read: " + why());
         }
     }

@@ -23,6 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Folders of this program; the uid of the order is behind it. A backup of the server has neither in it.
+constexpr char k_staged[] = ".", k_read[] = "restore-";
+
 /// A file of the user mds, whose folders this program, as root, must not be led out of: no link, and nothing
 /// but a file.
 class Foreign {
@@ -93,7 +96,7 @@ json::object save(ctl::Client& core, const json::object& order) {
     std::string task = json::get_string(order, "task"), file = place_for_new(json::get_string(order, "file"));
     core.run("", "domain-archive-seen", {{"task", task}});
     json::object content = wait_for_content(core, task);
-    RemoveAtEnd staging(std::string(k_store) + "/." + task);
+    RemoveAtEnd staging(std::string(k_store) + "/" + k_staged + task);
     std::string copy = staging.path + "/" + k_domain_content;
     fs::create_directories(fs::path(copy).parent_path());
     Manifest m = manifest_of_this_server(json::get_string(order, "time"), task);
@@ -117,7 +120,7 @@ json::object read(ctl::Client& core, const json::object& order) {
     // What it is, is known before all of it is read: whoever asked is answered by that.
     json::object head = read_head(file, root).manifest.to_json();
     json::object answer = core.run("", "domain-archive-seen", {{"task", task}, {"manifest", head}});
-    RemoveAtEnd folder(std::string(k_state) + "/restore-" + task);
+    RemoveAtEnd folder(std::string(k_state) + "/" + k_read + task);
     fs::create_directories(folder.path);
     chmod(folder.path.c_str(), 0700);
     if (read_archive(file, root, folder.path).manifest.to_json() != head) {
@@ -130,7 +133,23 @@ json::object read(ctl::Client& core, const json::object& order) {
     return {{"file", file}, {"bytes", fs::file_size(file)}, {"sha256", entry.hash}};
 }
 
+/// Folders in `parent` that are called this and the uid of an order.
+void remove_folders_of_orders(const std::string& parent, const std::string& head) {
+    std::error_code ignored;
+    std::vector<fs::path> left;
+    for (const auto& item : fs::directory_iterator(parent, ignored)) {
+        std::string name = item.path().filename();
+        if (name.rfind(head, 0) == 0 && Uid::parse(name.substr(head.size()))) left.push_back(item.path());
+    }
+    for (const fs::path& path : left) fs::remove_all(path, ignored);
+}
+
 }  // namespace
+
+void forget_left_over() {
+    remove_folders_of_orders(k_store, k_staged);
+    remove_folders_of_orders(k_state, k_read);
+}
 
 int serve_domain(ctl::Client& core, const json::object& order) {
     json::object report;

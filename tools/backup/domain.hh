@@ -8,5 +8,7 @@ namespace mds::backup {
 /// "file", "time"}. mds-core is told when the file was looked at ("domain-archive-seen") and at the end
 /// ("backup-done"). Returns the exit code.
 int serve_domain(ctl::Client& core, const json::object& order);
+/// Takes away what serve_domain() has left when it was killed.
+void forget_left_over();
 
 }  // namespace mds::backup

@@ -63,6 +63,7 @@ int serve() {
 
 /// After serve(), also when that was killed: mds-core does not wait for what does not come.
 int ended() {
+    forget_left_over();
     ctl::Client core;
     core.run("", "backup-done", {{"ended", true},
                                  {"problem", "mds-backup ended before it was done: journalctl -u mds-backup"}});
