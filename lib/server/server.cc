@@ -10,6 +10,7 @@
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "log/log.hh"
+#include "server/content_copy.hh"
 #include "server/gateways.hh"
 #include "server/ha_action.hh"
 #include "server/install_database.hh"
@@ -66,7 +67,8 @@ struct Server::Impl {
           actions(workspace, replica, sync_tasks, options.config, options.folder),
           installs(workspace, replica, options.config),
           server_objects(workspace, replica, options.config),
-          gateways(daemon, workspace, replica, options.config) {
+          gateways(daemon, workspace, replica, options.config),
+          copies(daemon, workspace, db, options.config, options.folder) {
         if (!db.set_aside().empty()) {
             log::error(fmt::format("the database of {} is damaged; a full copy comes from another "
                                    "server: {}",
@@ -357,6 +359,7 @@ struct Server::Impl {
     std::unique_ptr<SharedData> shared;
     ServerObjects server_objects;
     Gateways gateways;
+    ContentCopies copies;
     repl::Role was = repl::Role::starting;
     bool status_dirty = true;
     std::string audit_told;
@@ -546,6 +549,8 @@ json::object Server::ha_action(const json::object& request) {
         if (impl_->hold_task == json::get_string(request, "task")) impl_->hold_task.clear();
         return {};
     }
+    // The backup of one Domain (services/core/domain_backup.cc).
+    if (action == "copy-content") return impl_->copies.start(request);
     impl_->require_not_held();
     impl_->soon();
     return impl_->actions.run(request);

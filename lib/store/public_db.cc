@@ -185,26 +185,47 @@ bool PublicDb::was_damaged() const { return !impl_->generations.damaged().empty(
 
 bool PublicDb::has_history() const { return !impl_->incarnation.is_nil(); }
 
+void PublicDb::Impl::put_meta(const char* key, std::string_view value) {
+    Use s(sql("INSERT OR REPLACE INTO meta VALUES(?,?)"));
+    s->bind(1, key);
+    bind_blob(*s, 2, value);
+    s->exec();
+}
+
+namespace {
+
+Term new_term(const Uid& self, const char* cause, const std::string& by) {
+    Term t;
+    t.no = 1;
+    t.id = *Uid::from_bytes(random_bytes(16));
+    t.active = self;
+    t.cause = cause;
+    t.by = by;
+    return t;
+}
+
+}  // namespace
+
 void PublicDb::create(const Uid& self, const std::string& by) {
     if (has_history()) throw Error(Code::internal, "this database has a history already");
-    auto put = [&](const char* key, std::string_view value) {
-        Use s(impl_->sql("INSERT OR REPLACE INTO meta VALUES(?,?)"));
-        s->bind(1, key);
-        bind_blob(*s, 2, value);
-        s->exec();
-    };
-    Term first;
-    first.no = 1;
-    first.id = *Uid::from_bytes(random_bytes(16));
-    first.active = self;
-    first.cause = "create";
-    first.by = by;
     impl_->transact([&] {
-        put("incarnation", Uid::make().raw());
-        put("digest_key", random_bytes(32));
+        impl_->put_meta("incarnation", Uid::make().raw());
+        impl_->put_meta("digest_key", random_bytes(32));
         // The oldest one: other servers of this Domain may be of an older release. The Active raises it.
-        put("schema", "1");
-        return impl_->write_term(first);
+        impl_->put_meta("schema", "1");
+        return impl_->write_term(new_term(self, "create", by));
+    });
+    impl_->load();
+}
+
+void PublicDb::begin_anew(const Uid& self, const std::string& by) {
+    if (!has_history()) throw Error(Code::internal, "this database has no history to go on from");
+    Term next = new_term(self, "restore", by);
+    next.no = term().no + 1;
+    next.parent = term().id;
+    impl_->transact([&] {
+        impl_->put_meta("incarnation", Uid::make().raw());
+        return impl_->write_term(next);
     });
     impl_->load();
 }

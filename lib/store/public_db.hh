@@ -75,7 +75,7 @@ struct Term {
     /// Chain hash of the revision before start_rev.
     Hash start_hash{};
     Uid active;
-    /// "create", "restart", "handover", "standby", "force".
+    /// "create", "restart", "handover", "standby", "force", "restore".
     std::string cause;
     std::string by;
     int64_t time_ms = 0;
@@ -138,6 +138,9 @@ class PublicDb {
     bool has_history() const;
     /// Starts a new history with term 1 and this server as Active. Throws when there is one.
     void create(const Uid& self, const std::string& by);
+    /// Goes on as another history with the content and the log that are here, and this server as Active:
+    /// no server of the history that they were of is ever taken for one of this (replication.md 5).
+    void begin_anew(const Uid& self, const std::string& by);
 
     /// Version of the documents here, from 1; the newest one that this release reads and writes.
     uint32_t schema() const;

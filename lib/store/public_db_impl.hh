@@ -144,6 +144,7 @@ struct PublicDb::Impl {
     Hash row_hash(const Change& change);
     void insert_revision(const Revision& record);
     void insert_term(const Term& term);
+    void put_meta(const char* key, std::string_view value);
     /// Appends the record that begins `wanted`, and its row.
     Revision write_term(const Term& wanted);
     /// The newest record is this one, committed.

@@ -39,6 +39,11 @@ std::string message_of(const mgmt::Reply& reply) {
 
 }  // namespace
 
+void Service::require_mds_backup(mgmt::Call& call) {
+    if (call.client().empty()) return;
+    throw Error(Code::command_not_found, "Unknown command [" + call.command() + "]");
+}
+
 void Service::require_no_backup() {
     if (!backup_) return;
     throw Error(Code::ha_invalid, "a backup runs (task " + backup_->task.text() +
@@ -75,6 +80,7 @@ void Service::backup_step(const json::object& message, Then then) {
     if (!task) throw Error(Code::invalid_parameter, "a backup without a task");
     if (backup_ && backup_->task != *task) require_no_backup();
     if (step == "hold") {
+        require_no_archive();
         backup_.emplace();
         backup_->task = *task;
         backup_->order = json::get_object(message, "order");
@@ -282,30 +288,32 @@ void Service::register_backup_commands() {
     flags.permission = "mds-provisioning";
     flags.description = "Backs up every Multi-Domain Server at one moment";
     w.add_async_command("backup-mds", [this](mgmt::Call& call, Then then) { backup_mds(call, then); }, flags);
-    // For mds-backup on this host.
-    auto local = [](mgmt::Call& call) {
-        if (!call.client().empty()) {
-            throw Error(Code::command_not_found, "Unknown command [" + call.command() + "]");
-        }
-    };
     flags.description = "For mds-backup";
-    w.add_command("backup-order", [this, local](mgmt::Call& call) {
-        local(call);
+    w.add_command("backup-order", [this](mgmt::Call& call) {
+        require_mds_backup(call);
+        if (archive_) {
+            archive_->fetched = true;
+            return archive_->order;
+        }
         if (!backup_) throw Error(Code::ha_invalid, "no backup was ordered").refusal("", "mdsctl backup create");
         return backup_->order;
     }, flags);
-    w.add_async_command("backup-pinned", [this, local](mgmt::Call& call, Then then) {
-        local(call);
+    w.add_async_command("backup-pinned", [this](mgmt::Call& call, Then then) {
+        require_mds_backup(call);
         if (!backup_ || call.text("task") != backup_->task.text()) {
             throw Error(Code::ha_invalid, "the backup was given up");
         }
         backup_->go = std::move(then);
         if (auto pinned = std::exchange(backup_->pinned, {})) pinned(mgmt::ok_reply({{"message", "OK"}}));
     }, flags);
-    w.add_command("backup-done", [this, local](mgmt::Call& call) {
-        local(call);
+    w.add_command("backup-done", [this](mgmt::Call& call) {
+        require_mds_backup(call);
         json::object report = call.params();
-        backup_ended(std::move(report));
+        if (archive_) {
+            archive_told(std::move(report));
+        } else {
+            backup_ended(std::move(report));
+        }
         return json::object{{"message", "OK"}};
     }, flags);
 }

@@ -205,8 +205,35 @@ void Service::add_domain(mgmt::Call& call, Then then) {
     call.only({"name", "servers", "color", "comments", "tags"});
     require_primary("Creating a Domain");
     std::string name = call.text("name");
+    check_domain_name(name, "name");
+    const json::value* servers = json::find(call.params(), "servers");
+    if (!servers) {
+        throw Error(Code::missing_parameters,
+                    "Missing parameter: [servers]. A Domain is created with its first server");
+    }
+    NewDomain domain;
+    domain.uid = Uid::make();
+    domain.name = name;
+    domain.servers = check_servers(as_list(*servers), name, {});
+    domain.comments = call.text_or("comments", "");
+    domain.color = call.text_or("color", "black");
+    domain.user = call.user();
+    domain.command = "add-domain";
+    domain.task = system_->workspace().create_task("Create Domain " + name, name, call.user());
+    daemon_.work([this, domain] {
+        try {
+            create_domain(domain);
+        } catch (const Error& e) {
+            std::string why = e.message();
+            daemon_.on_loop([&] { system_->workspace().finish_task(domain.task, "failed", {}, why); });
+        }
+    });
+    then(mgmt::ok_reply(task_reply(domain.task)));
+}
+
+void Service::check_domain_name(const std::string& name, const std::string& parameter) {
     if (std::string problem = name_problem(name); !problem.empty()) {
-        throw Error(Code::invalid_parameter, "Invalid parameter for [name]. " + problem);
+        throw Error(Code::invalid_parameter, "Invalid parameter for [" + parameter + "]. " + problem);
     }
     for (const DomainRow& row : all_domains()) {
         if (fold(row.name) == fold(name)) {
@@ -218,43 +245,29 @@ void Service::add_domain(mgmt::Call& call, Then then) {
         throw Error(Code::not_unique, "System Data is the name of the built-in domain")
             .refusal("RF-08", "mdsctl domain list");
     }
-    const json::value* servers = json::find(call.params(), "servers");
-    if (!servers) {
-        throw Error(Code::missing_parameters,
-                    "Missing parameter: [servers]. A Domain is created with its first server");
-    }
-    json::array rows = check_servers(as_list(*servers), name, {});
-    Uid uid = Uid::make();
-    json::object document{{"name", name},
-                          {"comments", call.text_or("comments", "")},
-                          {"color", call.text_or("color", "black")},
-                          {"tags", json::array{}},
-                          {"domain-type", "domain"},
-                          {"servers", rows},
-                          {"global-domain-assignments", json::array{}}};
-    Uid task = system_->workspace().create_task("Create Domain " + name, name, call.user());
-    std::string user = call.user();
-    daemon_.work([this, uid, name, document, task, user] {
-        try {
-            BlockingBus bus;
-            bus.call<std::string>("org.openmds.Ca1", "CreateDomainAuthority", uid.text(), name);
-            daemon_.on_loop([&] {
-                mgmt::Workspace& w = system_->workspace();
-                w.update_task(task, 20, "Certificate authority of " + name);
-                w.transact({user, "add-domain", "Create Domain " + name, ""},
-                           [&](mgmt::Call& c) { c.put("domain", uid, document); });
-                watch_domain_task(task, uid.text(), mono_ms() + 90'000);
-            });
-        } catch (const Error& e) {
-            std::string why = e.message();
-            daemon_.on_loop([&] { system_->workspace().finish_task(task, "failed", {}, why); });
-        }
-    });
-    then(mgmt::ok_reply(task_reply(task)));
 }
 
-void Service::watch_domain_task(Uid task, const std::string& domain, int64_t deadline) {
-    watches_.push_back({task, domain, deadline, mono_ms()});
+void Service::create_domain(const NewDomain& d) {
+    BlockingBus bus;
+    bus.call<std::string>("org.openmds.Ca1", "CreateDomainAuthority", d.uid.text(), d.name);
+    daemon_.on_loop([&] {
+        mgmt::Workspace& w = system_->workspace();
+        w.update_task(d.task, 20, "Certificate authority of " + d.name);
+        json::object document{{"name", d.name},
+                              {"comments", d.comments},
+                              {"color", d.color},
+                              {"tags", json::array{}},
+                              {"domain-type", "domain"},
+                              {"servers", d.servers},
+                              {"global-domain-assignments", json::array{}}};
+        w.transact({d.user, d.command, "Create Domain " + d.name, ""},
+                   [&](mgmt::Call& c) { c.put("domain", d.uid, std::move(document)); });
+        watch_domain_task(d.task, d.uid.text(), mono_ms() + 90'000, d.details);
+    });
+}
+
+void Service::watch_domain_task(Uid task, const std::string& domain, int64_t deadline, json::array details) {
+    watches_.push_back({task, domain, deadline, mono_ms(), std::move(details)});
     check_watches();
 }
 
@@ -291,7 +304,7 @@ void Service::check_watches() {
         }
         if (good == row->servers.size()) {
             w.update_task(watch.task, 100, "every server of " + row->name + " is synchronized");
-            w.finish_task(watch.task, "succeeded");
+            w.finish_task(watch.task, "succeeded", watch.details);
             return true;
         }
         // A server that was added a moment ago may not have been heard yet.
@@ -299,7 +312,7 @@ void Service::check_watches() {
                            mono_ms() - watch.begun > 10'000;
         if (only_silent || mono_ms() > watch.deadline) {
             std::string text = "not synchronized yet: " + join(waiting, ", ");
-            w.finish_task(watch.task, good > 0 ? "succeeded with warnings" : "failed", {}, text);
+            w.finish_task(watch.task, good > 0 ? "succeeded with warnings" : "failed", watch.details, text);
             return true;
         }
         int percent = 20 + static_cast<int>(70 * good / row->servers.size());
@@ -487,6 +500,10 @@ void Service::register_domain_commands() {
     change.description = "Deletes a Domain with all its servers and data";
     w.add_async_command("delete-domain", [this](mgmt::Call& c, Then t) { delete_domain(c, t); },
                         change);
+    change.description = "Saves what is published in a Domain to a file on this server";
+    w.add_async_command("backup-domain", [this](mgmt::Call& c, Then t) { backup_domain(c, t); }, change);
+    change.description = "Creates a Domain on this server with the content of a file that backup-domain has made";
+    w.add_async_command("restore-domain", [this](mgmt::Call& c, Then t) { restore_domain(c, t); }, change);
     mgmt::CommandFlags read;
     read.system_only = true;
     read.description = "One Domain with its servers";

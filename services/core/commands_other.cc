@@ -24,6 +24,7 @@ void Service::register_commands() {
     register_list_commands();
     register_assignment_commands();
     register_backup_commands();
+    register_domain_backup_commands();
     register_audit_commands();
     register_administrator_commands();
 }

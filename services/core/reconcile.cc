@@ -162,6 +162,11 @@ void Service::reconcile() {
         std::string link = root() + "/servers/" + server;
         std::string text = json::pretty(config.to_json()) + "\n";
         try {
+            // A Domain that was restored begins with what was made for it, never empty.
+            if (std::string made = restored_folder(domain.uid); fs::exists(made)) {
+                fs::rename(made, folder);
+                sync_folder(root() + "/domains");
+            }
             fs::create_directories(folder);
             fs::create_directories(root() + "/servers");
             std::string path = folder + "/server.json";

@@ -224,6 +224,7 @@ void Service::open_system() {
     if (system_->db().has_history()) {
         adopt_role();
         system_->reload(system_config());
+        forget_archives();
     }
     load_tasks_elsewhere();
     register_commands();
@@ -332,6 +333,7 @@ void Service::heartbeat() {
     audit_news_.clear();
     check_watches();
     look_after_backup();
+    look_after_archive();
     int64_t now = mono_ms();
     for (auto it = requests_.begin(); it != requests_.end();) {
         if (it->second.deadline > now) {

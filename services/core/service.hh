@@ -183,7 +183,22 @@ class Service {
     /// Asks the mds-core of another server; an error answers when it is silent or takes longer.
     void request(const Uid& mds, json::object body, Then then, int64_t timeout_ms = 15'000);
     void answer_request(const Uid& mds, const json::object& message);
-    void watch_domain_task(Uid task, const std::string& domain, int64_t deadline);
+    void watch_domain_task(Uid task, const std::string& domain, int64_t deadline, json::array details = {});
+    /// Throws when a new Domain cannot have this name, which is the value of `parameter`.
+    void check_domain_name(const std::string& name, const std::string& parameter);
+    /// Worker: makes the authority of a Domain and publishes its object; the task is watched from then on.
+    struct NewDomain {
+        Uid uid;
+        std::string name;
+        /// As check_servers() gives them.
+        json::array servers;
+        std::string comments, color = "black";
+        /// Who, and by which command.
+        std::string user, command;
+        Uid task;
+        json::array details;
+    };
+    void create_domain(const NewDomain& domain);
     std::string name_problem(const std::string& name);
     void local_ha_action(const std::string& server, const json::object& request, Then then);
     void check_watches();
@@ -309,6 +324,8 @@ class Service {
         std::optional<json::object> report;
     };
     void register_backup_commands();
+    /// Of commands for mds-backup on this host: throws for anybody else.
+    static void require_mds_backup(mgmt::Call& call);
     void backup_mds(mgmt::Call& call, Then then);
     /// What the leading server asks of this one: hold, pin, go, end, release.
     void backup_step(const json::object& message, Then then);
@@ -326,6 +343,75 @@ class Service {
     void run_backup(const std::vector<MdsRow>& servers, const json::object& order, const Uid& task);
     std::vector<mgmt::Reply> step_everywhere(const std::vector<MdsRow>& servers, json::object body,
                                              int64_t timeout_ms);
+
+    // domain_backup.cc
+    /// The file of one Domain's backup that mds-backup of this host makes or reads for this server; one at a
+    /// time.
+    struct DomainArchive {
+        /// Of the order, also the name of what is made for it.
+        Uid id;
+        /// For mds-backup: {"job","task" (the id),"file","time"}.
+        json::object order;
+        /// What its task is called and is about, and who has ordered it.
+        std::string name, target, user;
+        Uid session;
+        /// Whoever asked, until the file was looked at and the task begun.
+        Then reply;
+        Uid task;
+        /// mds-backup works on it.
+        bool fetched = false;
+        /// The file was looked at, and may be made or is what it should be: begins; the answer is for
+        /// mds-backup. Throws to refuse it.
+        std::function<json::object(const json::object& seen)> seen;
+        /// mds-backup has done its part; ends by end_archive().
+        std::function<void(json::object report)> done;
+        /// Takes away what was made on the way, however it ends.
+        std::function<void()> clean;
+        /// Of a backup: what it says of the Domain; the Domain Server here, its task that makes a copy of the
+        /// content, where that copy is, and what mds-backup gets when it is there: {"source","domain"}.
+        json::object domain, content;
+        std::string server, copying, copy;
+        bool asking = false;
+        /// What stops it, until mds-backup asks.
+        std::optional<Error> problem;
+        std::optional<json::object> report;
+        /// Mono ms after which it is given up.
+        int64_t until_ms = 0;
+    };
+    void register_domain_backup_commands();
+    void backup_domain(mgmt::Call& call, Then then);
+    void begin_archive(DomainArchive archive);
+    /// Throws unless this order of mds-backup is the one that is carried out.
+    DomainArchive& archive_of(mgmt::Call& call);
+    /// The copy of the content for mds-backup, or nothing yet.
+    json::object archive_content(DomainArchive& archive);
+    /// The content is copied: proves it (worker), as nobody could restore what is damaged.
+    void prove_content(const json::object& at);
+    void archive_told(json::object report);
+    /// Runs `work` on a worker; what it throws fails the archive.
+    void archive_work(std::function<void()> work);
+    void archive_step(int percent, const std::string& text);
+    /// Ends it well, or for this reason. `watched`: a watch ends its task.
+    void end_archive(json::array details, bool watched = false);
+    void fail_archive(const Error& why);
+    void look_after_archive();
+    /// Throws while a Domain's backup is made or read here.
+    void require_no_archive();
+    /// At the start of this process: takes away what one that was stopped has left.
+    void forget_archives();
+    std::optional<DomainArchive> archive_;
+
+    // domain_restore.cc
+    struct RestoredDomain;
+    void restore_domain(mgmt::Call& call, Then then);
+    /// Throws what is against restoring this backup as `what` says; fills in what it does not say.
+    void check_restored(const json::object& manifest, RestoredDomain& what);
+    /// Worker: the content as a database of a Domain Server, of a history of its own.
+    void make_restored(const RestoredDomain& what, const std::string& content);
+    /// Where reconcile() finds the database of a Domain that was restored.
+    std::string restored_folder(const Uid& domain) const;
+    /// The database as it is in the file, until then.
+    std::string restored_content(const Uid& domain) const;
 
     // promotion.cc
     struct Promotion;
@@ -469,6 +555,8 @@ class Service {
         Uid task;
         std::string domain;
         int64_t deadline, begun;
+        /// Of the task, when it ends well.
+        json::array details;
     };
     std::vector<Watch> watches_;
     std::string members_sent_;

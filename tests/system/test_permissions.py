@@ -36,7 +36,8 @@ RIGHTS = {"set-ha-state": "high-availability-operations", "make-server-active": 
           "approve-session": "approve-or-reject-sessions", "reject-session": "approve-or-reject-sessions",
           "assign-global-assignment": "manage-global-assignments",
           **dict.fromkeys(("add-mds", "set-mds", "delete-mds", "add-domain", "set-domain", "delete-domain",
-                           "promote-mds", "promote-domain-server", "readmit-mds", "set-licence"), "mds-provisioning"),
+                           "promote-mds", "promote-domain-server", "readmit-mds", "set-licence", "backup-domain",
+                           "restore-domain"), "mds-provisioning"),
           **dict.fromkeys(("unlock-administrator", "add-api-key", "delete-api-key", "delete-administrator",
                            "add-administrator-certificate", "delete-administrator-certificate",
                            "show-administrator-certificate", "add-administrator-totp", "delete-administrator-totp",
@@ -58,7 +59,7 @@ NOT_IN_SYSTEM_DATA = {"set-ha-state", "make-server-active"}
 APART = {"login", "logout", "disconnect"}
 # With these flags a command works on a Standby too, so it is no matter of a session that may write.
 ANYWHERE = {"set-ha-state", "make-server-active", "ha-full-sync", "assign-session", "unlock-administrator",
-            "add-api-key", "delete-api-key", "set-licence"}
+            "add-api-key", "delete-api-key", "set-licence", "backup-domain", "restore-domain"}
 
 
 def every(right):

@@ -132,7 +132,8 @@ const char* word(Entry::Kind kind) {
 
 /// Below one of our roots, without a way out.
 bool good_path(const std::string& path) {
-    if (path.rfind("state/", 0) != 0 && path.rfind("etc/", 0) != 0 && path.rfind("logs/", 0) != 0) {
+    if (path.rfind("state/", 0) != 0 && path.rfind("etc/", 0) != 0 && path.rfind("logs/", 0) != 0 &&
+        path != k_domain_content) {
         return false;
     }
     for (const auto& part : std::filesystem::path(path)) {
@@ -146,6 +147,8 @@ class Reader {
     explicit Reader(const std::string& file) : archive_(archive_read_new()) {
         archive_read_support_format_tar(archive_.get());
         if (archive_read_open_filename(archive_.get(), file.c_str(), k_piece) != ARCHIVE_OK) {
+            // It can be read; what it is cannot be told.
+            if (access(file.c_str(), R_OK) == 0) damaged(why());
             throw Error(Code::object_not_found, file + " cannot be read: " + why());
         }
     }
@@ -245,10 +248,12 @@ json::object Manifest::to_json() const {
         }
         list[path] = std::move(row);
     }
-    return {{"format", 1},          {"version", version}, {"deployment", deployment},
-            {"deployment-id", deployment_id}, {"server", server},   {"uid", uid},
-            {"role", role},         {"time", time},       {"set", set},
-            {"entries", std::move(list)}};
+    json::object out{{"format", 1},          {"version", version}, {"deployment", deployment},
+                     {"deployment-id", deployment_id}, {"server", server},   {"uid", uid},
+                     {"role", role},         {"time", time},       {"set", set},
+                     {"entries", std::move(list)}};
+    if (!domain.empty()) out["domain"] = domain;
+    return out;
 }
 
 Manifest Manifest::parse(std::string_view text) {
@@ -268,6 +273,7 @@ Manifest Manifest::parse(std::string_view text) {
     m.role = json::get_string(o, "role");
     m.time = json::get_string(o, "time");
     m.set = json::get_string(o, "set");
+    m.domain = json::get_object(o, "domain");
     for (const auto& member : json::get_object(o, "entries")) {
         std::string path(member.key());
         const json::object& row = member.value().as_object();
@@ -286,6 +292,11 @@ Manifest Manifest::parse(std::string_view text) {
             damaged("'" + path + "' leads out of it");
         }
         m.entries[path] = std::move(e);
+    }
+    // Of one kind: what is taken for a server's is never a Domain's, and the other way.
+    if (m.domain.empty() ? m.entries.contains(k_domain_content)
+                         : m.entries.size() != 1 || !m.entries.contains(k_domain_content)) {
+        damaged("it is neither of a server nor of a Domain");
     }
     return m;
 }
@@ -317,14 +328,28 @@ void write_archive(const Manifest& manifest, const std::string& staging, const s
     }
 }
 
-Proof read_archive(const std::string& file, const std::string& root, const std::string& folder) {
-    Reader in(file);
+namespace {
+
+Proof read_head(Reader& in, const std::string& root) {
     Proof proof;
     std::string manifest = in.text(k_manifest), signature = in.text(k_signature),
                 certificates = in.text(k_certificates);
     if (in.text(k_script) != k_script_text) damaged("its script was altered");
     proof.manifest = Manifest::parse(manifest);
     prove(proof, manifest, signature, certificates, root);
+    return proof;
+}
+
+}  // namespace
+
+Proof read_head(const std::string& file, const std::string& root) {
+    Reader in(file);
+    return read_head(in, root);
+}
+
+Proof read_archive(const std::string& file, const std::string& root, const std::string& folder) {
+    Reader in(file);
+    Proof proof = read_head(in, root);
     // Every entry once and as listed; links are made at the end, so that nothing is written through one.
     std::map<std::string, Entry> left = proof.manifest.entries;
     crypto::Sha256 hash;

@@ -12,7 +12,7 @@
 namespace mds::backup {
 
 /// One thing in a backup. Paths begin with "state/" (what was below /var/lib/mds), "etc/" (/etc/mds) or
-/// "logs/".
+/// "logs/"; the one thing in the backup of a Domain is k_domain_content.
 struct Entry {
     enum class Kind { file, folder, link };
     Kind kind = Kind::file;
@@ -25,9 +25,15 @@ struct Entry {
     std::string hash;
 };
 
+/// The public database of the Domain. No release before backups of Domains takes a file with such a path.
+inline constexpr char k_domain_content[] = "domain/public.db";
+
 /// What a backup says about itself; signed by the server that made it.
 struct Manifest {
     std::string version, deployment, deployment_id, server, uid, role, time, set;
+    /// Of the backup of one Domain (mds-core gives and reads it, services/core/domain_backup.cc); empty when
+    /// it is one of a whole server.
+    json::object domain;
     std::map<std::string, Entry> entries;
 
     json::object to_json() const;
@@ -52,6 +58,8 @@ struct Proof {
     bool known_root = false;
 };
 
+/// Reads the beginning of a backup, which says what the rest must be: signed like that, but not yet that.
+Proof read_head(const std::string& file, const std::string& root);
 /// Reads all of a backup: every byte of it must be what its server has signed. `root` is the root
 /// certificate of this machine, PEM, or empty. Extracts the entries into `folder`, an empty one of root's
 /// alone, unless it is empty. Throws mds::Error(validation_failed) naming what is wrong.

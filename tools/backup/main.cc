@@ -10,7 +10,9 @@
 #include "../mdsctl/client.hh"
 #include "base/error.hh"
 #include "base/text.hh"
-#include "base/version.hh"
+#include "domain.hh"
+#include "machine.hh"
+#include "place.hh"
 #include "restore.hh"
 #include "snapshot.hh"
 
@@ -26,29 +28,14 @@ void create(ctl::Client& core, const json::object& order) {
     if (stamp.empty() || stamp.find('/') != std::string::npos || stamp.front() == '.') {
         throw Error(Code::invalid_parameter, "a backup needs a name");
     }
-    json::object me = json::parse_object(read_file(std::string(k_state) + "/system/identity.json"));
-    Manifest m;
-    m.version = version();
-    m.deployment = json::get_string(me, "deployment-name");
-    m.deployment_id = json::get_string(me, "deployment-id");
-    m.server = json::get_string(me, "name");
-    m.uid = json::get_string(me, "uid");
-    m.role = json::get_string(me, "role");
-    m.time = json::get_string(order, "time");
-    m.set = json::get_string(order, "set");
+    Manifest m = manifest_of_this_server(json::get_string(order, "time"), json::get_string(order, "set"));
     fs::create_directories(k_store);
     chmod(k_store, 0700);
     std::string staging = std::string(k_store) + "/." + stamp,
                 file = std::string(k_store) + "/" + stamp + ".mdsbk.tar";
     if (fs::exists(file)) throw Error(Code::ha_invalid, file + " is there already; try again");
     fs::remove_all(staging);
-    struct Remove {
-        const std::string& path;
-        ~Remove() {
-            std::error_code ignored;
-            fs::remove_all(path, ignored);
-        }
-    } cleanup{staging};
+    RemoveAtEnd cleanup(staging);
     fs::create_directories(staging);
     Snapshot snapshot;
     // Returns when every server has its moment: from then on everybody publishes again (BK-2).
@@ -63,6 +50,7 @@ void create(ctl::Client& core, const json::object& order) {
 int serve() {
     ctl::Client core;
     json::object order = core.run("", "backup-order", {});
+    if (order.contains("job")) return serve_domain(core, order);
     try {
         create(core, order);
         return 0;
@@ -75,8 +63,10 @@ int serve() {
 
 /// After serve(), also when that was killed: mds-core does not wait for what does not come.
 int ended() {
+    forget_left_over();
     ctl::Client core;
-    core.run("", "backup-done", {{"problem", "mds-backup ended before it was done: journalctl -u mds-backup"}});
+    core.run("", "backup-done", {{"ended", true},
+                                 {"problem", "mds-backup ended before it was done: journalctl -u mds-backup"}});
     return 0;
 }
 

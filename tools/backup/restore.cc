@@ -25,7 +25,7 @@
 #include "base/text.hh"
 #include "base/version.hh"
 #include "crypto/hash.hh"
-#include "snapshot.hh"
+#include "machine.hh"
 
 extern char** environ;
 
@@ -33,16 +33,6 @@ namespace mds::backup {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string root_of_this_machine() {
-    std::string path = std::string(k_state) + "/trust/root.pem";
-    return fs::exists(path) ? read_file(path) : "";
-}
-
-json::object identity_of_this_machine() {
-    std::string path = std::string(k_state) + "/system/identity.json";
-    return fs::exists(path) ? json::parse_object(read_file(path)) : json::object{};
-}
 
 void run(const std::vector<std::string>& words) {
     std::vector<char*> argv;
@@ -59,6 +49,11 @@ const char* role_word(const std::string& role) {
 }
 
 void check(const Manifest& m) {
+    if (!m.domain.empty()) {
+        std::string name = json::get_string(m.domain, "name");
+        throw Error(Code::ha_invalid, "this is the backup of Domain " + name + ", not of a server")
+            .refusal("", "mdsctl domain restore --file FILE");
+    }
     if (m.version != version()) {
         throw Error(Code::validation_failed,
                     fmt::format("this backup was made by version {}; this server has {}", m.version, version()))
@@ -210,10 +205,16 @@ void print(const Proof& proof) {
         bytes += e.size;
         files += e.kind == Entry::Kind::file;
     }
-    std::printf("Backup of   %s (%s) of %s\nMade        %s by version %s, set %s\n"
+    if (!m.domain.empty()) {
+        std::printf("Backup of   Domain %s (%s), revision %lld\n", json::get_string(m.domain, "name").c_str(),
+                    json::get_string(m.domain, "uid").c_str(),
+                    static_cast<long long>(json::get_int(m.domain, "revision")));
+    }
+    std::printf("%s   %s (%s) of %s\nMade        %s by version %s, set %s\n"
                 "Content     %zu files, %.1f MiB; every one as %s has signed it\n"
                 "Deployment  root certificate %s%s\n",
-                m.server.c_str(), role_word(m.role), m.deployment.c_str(), m.time.c_str(),
+                m.domain.empty() ? "Backup of" : "Taken on ", m.server.c_str(), role_word(m.role),
+                m.deployment.c_str(), m.time.c_str(),
                 m.version.c_str(), m.set.c_str(), files, static_cast<double>(bytes) / (1 << 20),
                 m.server.c_str(), proof.root.substr(0, 32).c_str(),
                 proof.known_root ? "…, the one of this server" : "…, compare it: this machine knows none");
@@ -232,13 +233,7 @@ int restore(const Restore& what) {
     std::string folder = std::string(k_state) + "/restore-" + stamp,
                 before = std::string(k_state) + "/before-" + stamp,
                 before_etc = std::string(k_etc) + ".before-" + stamp;
-    struct Remove {
-        std::string path;
-        ~Remove() {
-            std::error_code ignored;
-            fs::remove_all(path, ignored);
-        }
-    } cleanup{folder};
+    RemoveAtEnd cleanup(folder);
     fs::create_directories(folder);
     chmod(folder.c_str(), 0700);
     // All of it is read and proved before anything is asked or stopped.

@@ -16,6 +16,7 @@
 #include "base/ids.hh"
 #include "base/text.hh"
 #include "crypto/hash.hh"
+#include "machine.hh"
 
 namespace mds::backup {
 namespace {

@@ -9,8 +9,6 @@
 
 namespace mds::backup {
 
-inline constexpr char k_state[] = "/var/lib/mds", k_etc[] = "/etc/mds", k_store[] = "/var/backups/mds";
-
 /// The state of this server at one moment. Services go on meanwhile: databases are kept as they were by
 /// a read transaction each, other files are small and read at once.
 class Snapshot {

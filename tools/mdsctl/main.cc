@@ -121,6 +121,20 @@ int main(int argc, char** argv) {
          [&](Client& c) { return domain_delete(c, o, name); })
         ->add_option("DOMAIN", name)->required();
 
+    std::string domain_file;
+    CLI::App* keep = leaf(domain, "backup", "what is published in a Domain, as a file on this server",
+                          [&](Client& c) { return domain_backup(c, o, name, domain_file); });
+    keep->add_option("DOMAIN", name)->required();
+    keep->add_option("--file", domain_file, "below /var/backups/mds; a name alone is one there")->required();
+    mds::ctl::DomainRestore restored;
+    CLI::App* bring = leaf(domain, "restore", "a new Domain on this server with the content of a backup",
+                           [&](Client& c) { return domain_restore(c, o, restored); });
+    bring->add_option("--file", restored.file, "as domain backup has made it")->required();
+    bring->add_option("--name", restored.name, "name of the Domain; default: as it was");
+    bring->add_option("--server-name", restored.server_name, "name of its server; default: as it was, or NAME-1");
+    bring->add_option("--ip", restored.address, "address of its server; default: as it was");
+    bring->add_flag("--verify", restored.verify, "only reads all of the backup and proves it");
+
     CLI::App* ds = app.add_subcommand("ds", "Domain Servers");
     ds->require_subcommand(1);
     CLI::App* ds_make = leaf(ds, "create", "another server of a Domain", [&](Client& c) {

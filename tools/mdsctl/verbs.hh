@@ -24,6 +24,16 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
 /// From which server each gateway of a Domain has its policy (RD-8). Exit 3 when one has none left.
 int domain_gateways(Client& client, const Options& options, const std::string& domain);
 int domain_delete(Client& client, const Options& options, const std::string& name);
+/// `file`: a name alone lies where backups are kept.
+int domain_backup(Client& client, const Options& options, const std::string& name, const std::string& file);
+struct DomainRestore {
+    std::string file;
+    /// Empty: as the backup says.
+    std::string name, server_name, address;
+    /// Only reads and proves it.
+    bool verify = false;
+};
+int domain_restore(Client& client, const Options& options, const DomainRestore& what);
 int ds_create(Client& client, const Options& options, const std::string& domain,
               const std::string& server, const std::string& address, const std::string& name,
               bool log_server);

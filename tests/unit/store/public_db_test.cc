@@ -108,6 +108,39 @@ TEST_F(PublicDbTest, ABrokenRuleRefusesTheWholePublish) {
     EXPECT_TRUE(verify(db.file()).good());
 }
 
+TEST_F(PublicDbTest, BeginAnewKeepsContentAndLogAndIsAnotherHistory) {
+    PublicDb db(folder.path);
+    create(db);
+    Uid a = Uid::make();
+    Revision published = publish(db, {host("a", a)});
+    publish(db, {group("g", {a})});
+    Uid server = Uid::make();
+    Position was = db.position();
+    {
+        auto restored = replica_of(db);
+        restored->begin_anew(server, "anna");
+        EXPECT_EQ(restored->term().cause, "restore");
+    }
+    PublicDb restored(other.path);
+    EXPECT_NE(restored.position().incarnation, was.incarnation);
+    EXPECT_EQ(restored.position().rev, was.rev + 1);
+    EXPECT_EQ(restored.position().digest, was.digest);
+    EXPECT_EQ(restored.term().active, server);
+    EXPECT_EQ(restored.term().by, "anna");
+    EXPECT_EQ(restored.term().no, was.term_no + 1);
+    EXPECT_EQ(restored.find("network", "a")->uid, a);
+    EXPECT_TRUE(restored.published(published.session));
+    EXPECT_TRUE(verify(restored.file()).good());
+    // Neither takes anything of the other.
+    publish(db, {host("later")});
+    EXPECT_THROW(restored.apply(db.records(was.rev + 1, 1 << 20)), Error);
+    publish(restored, {host("here")});
+    EXPECT_TRUE(verify(restored.file()).good());
+    // What has no history has none to go on from.
+    PublicDb empty(other.path + "/empty");
+    EXPECT_THROW(empty.begin_anew(server, "anna"), Error);
+}
+
 TEST_F(PublicDbTest, HW_1_ADeltaBringsAReplicaToTheSameContent) {
     PublicDb db(folder.path);
     create(db);
