@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// mds-backup is there within this time, or not at all.
-constexpr int64_t k_begin_ms = 30'000;
+constexpr int64_t k_begin_ms = 15'000;
 /// It works so long at most: its unit ends then.
 constexpr int64_t k_work_ms = 3'600'000;
 /// Of what a restore makes in the folder of the Domains; the uid is behind it.
