@@ -68,7 +68,13 @@ void Service::check_restored(const json::object& manifest, RestoredDomain& what)
         throw Error(Code::invalid_parameter, "Invalid parameter for [domain-server-name]. " + problem);
     }
     // The server of a Domain that was deleted a moment ago has its folder until it has stopped.
-    if (fs::is_symlink(root() + "/servers/" + what.server_name)) {
+    bool in_use = false;
+    for (const DomainRow& row : all_domains()) {
+        for (const json::value& v : row.servers) {
+            in_use |= fold(json::get_string(v.as_object(), "name")) == fold(what.server_name);
+        }
+    }
+    if (!in_use && fs::is_symlink(root() + "/servers/" + what.server_name)) {
         throw Error(Code::ha_invalid, "an earlier server " + what.server_name + " is still being removed here")
             .refusal("", "try again in a few seconds, or give another domain-server-name");
     }
