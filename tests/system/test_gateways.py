@@ -2,12 +2,13 @@
 the end of that trust. The gateway is this machine at the switch, with the mds-gateway of the same build."""
 
 import json
+import re
 import subprocess
 import tempfile
 
 import pytest
 
-from deployment import ADDRESSES
+from deployment import ADDRESSES, ROOT
 from gateway import ADDRESS, KEY, Machine
 from rig import wait_until
 from test_crl import openssl, same_everywhere, text_of
@@ -130,3 +131,41 @@ def test_a_stranger_learns_nothing_at_the_port_of_gateways(ex1):
                  f"{ADDRESSES['london']}:18221", "-alpn", "mds-gateway/1", "-quiet", *more],
                 input=b"\x02\0\0\0\x01\0\0\0" + 8 * b"\0" + b"{}", capture_output=True, check=False, timeout=30)
             assert b"policy" not in done.stdout and done.returncode != 0, done
+
+
+def documented():
+    """(host, command) of every line in the blocks of the document, in order."""
+    inside = False
+    with open(f"{ROOT}/docs/gateways.md", encoding="utf-8") as file:
+        for line in file.read().splitlines():
+            if line.startswith("```"):
+                inside = not inside
+            elif inside and line:
+                yield line.split("# ", 1)
+
+
+def test_the_document_is_what_its_commands_do(ex1):
+    machine = Machine(ex1, "edge")
+    count = 0
+    try:
+        for host, command in documented():
+            count += 1
+            words = command.split()
+            if host == "london":
+                said = ex1["london"].out(command)
+                if words[0] == "mdsctl":
+                    assert re.search(r"^edge +10\.77\.0\.1 +London-1", said, re.M), said
+                if "one-time-password" in words:
+                    assert '"sic-state": "trust established"' in said, said
+            elif words[1] == "trust":
+                machine.wait_for_trust("tender-otter-31")
+            else:
+                if machine.waiting:
+                    machine.trusted()
+                    machine.waiting = None
+                machine.run(*words[1:])
+        assert count == 7 and machine.policy()["package"] == "Standard"
+        assert "no gateway of Domain London" in machine.run("fetch", code=1)
+    finally:
+        machine.stop()
+        ex1["london"].sh("mgmt_cli -r true -d London delete simple-gateway name edge", check=False)
