@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -169,3 +170,44 @@ def test_the_document_is_what_its_commands_do(ex1):
     finally:
         machine.stop()
         ex1["london"].sh("mgmt_cli -r true -d London delete simple-gateway name edge", check=False)
+
+
+def number_of(der):
+    """The number of a list."""
+    text = openssl("crl", "-inform", "DER", "-noout", "-crlnumber", data=der)
+    return int(text.split("=")[1], 16)
+
+
+def test_T_11_a_standby_that_became_active_takes_over_issuing(ex1, machine, london):
+    machine.enrol(london)
+    ex1.wait_synchronized("london", "London")
+    status, other = machine.status(), Machine(ex1, "second-gateway")
+    path, serial = f"/{status['domain']}/0-1.crl", int(status["certificate-serial"], 16)
+    before = number_of(same_everywhere(ex1, path))
+    ex1["london"].sh("systemctl stop mds-domain@London-1")
+    try:
+        ex1.ctl("tokyo", "-y ha force-active London tokyo --reason T-11")
+        ex1.wait_role("tokyo", "London", "active")
+        api = ex1.api("tokyo", "London")
+        begin = time.monotonic()
+        other.enrol(api)
+        api.call("reset-sic", name=machine.name)
+        api.publish()
+
+        def listed():
+            der = same_everywhere(ex1, path)
+            return der and number_of(der) > before and f"{serial:X}" in text_of(der).replace(":", "").upper()
+        wait_until(listed, 10, "the serial in the list of every server")
+        assert time.monotonic() - begin < 10
+        other.install(api)
+        assert "London-2 (active)" in other.run("fetch", "--from", ADDRESSES["tokyo"])
+        api.call("delete-simple-gateway", name=other.name)
+        api.publish()
+        api.close()
+    finally:
+        other.stop()
+        ex1["london"].sh("systemctl start mds-domain@London-1")
+    ex1.wait_synchronized("tokyo", "London")
+    ex1.ctl("london", "-y ha set-active London london")
+    ex1.wait_role("london", "London", "active")
+    ex1.wait_synchronized("london", "London")
