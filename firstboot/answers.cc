@@ -81,8 +81,8 @@ std::string Answers::get(const std::string& id) const {
     return it == values_.end() ? "" : it->second.text;
 }
 
-void Answers::answer(const std::string& id, const std::string& text) {
-    values_[id] = {text, "answer", false};
+void Answers::answer(const std::string& id, const std::string& text, const std::string& source) {
+    values_[id] = {text, source, false};
 }
 
 void Answers::take(const Question& question, const std::string& text, const std::string& source) {
@@ -523,7 +523,8 @@ HostFacts host_facts() {
                 continue;
             }
             std::string interface = entry->ifa_name;
-            facts.addresses.push_back({text, interface.substr(0, interface.find(':'))});
+            facts.addresses.push_back({text, interface.substr(0, interface.find(':')),
+                                       (entry->ifa_flags & IFF_RUNNING) != 0});
         }
         freeifaddrs(list);
     }

@@ -9,11 +9,14 @@
 #include <iterator>
 
 #include "answers.hh"
+#include "answers_file.hh"
 #include "apply.hh"
 #include "base/error.hh"
 #include "base/roles.hh"
 #include "base/text.hh"
 #include "base/version.hh"
+#include "dialog.hh"
+#include "face_full.hh"
 #include "face_plain.hh"
 
 // mds-setup: first-time setup of this server. mds-setup(8).
@@ -29,12 +32,18 @@ std::string folder(const char* variable, const char* standard) {
     return value ? value : standard;
 }
 const std::string k_etc = folder("MDS_ETC", "/etc/mds");
-const std::string k_done_file = folder("MDS_STATE", "/var/lib/mds") + "/setup.json";
+const std::string k_state = folder("MDS_STATE", "/var/lib/mds");
+const std::string k_done_file = k_state + "/setup.json";
+/// Answers of somebody who left before the end.
+const std::string k_draft_file = k_state + "/setup-draft.conf";
+/// Answers that somebody wanted as a file.
+const std::string k_kept_file = k_state + "/answers.conf";
 
 struct Options {
     std::vector<std::string> sets;
     std::string answers, check, config_file, config_string, template_file;
-    bool has_config_string = false, dry_run = false, firstboot = false, console = false;
+    bool has_config_string = false, dry_run = false, firstboot = false, console = false,
+         plain = false;
 };
 
 void print_help() {
@@ -48,7 +57,7 @@ void print_help() {
         "  --config-file FILE    answers in the classic form\n"
         "  --config-string TEXT  the same, key=value joined by &; - reads standard input\n"
         "  --create-template FILE  writes an answers file to fill in\n"
-        "  --plain               one line after another (always so in this version)\n"
+        "  --plain               asks one line after another, also where a full screen is possible\n"
         "  -h, --help            this text\n"
         "      --version         the version\n\n"
         "Exit code 0 done or nothing to do, 1 failed, 2 answers missing or wrong, 4 not root.");
@@ -84,25 +93,7 @@ int check(const Options& options) {
 }
 
 int write_template(const std::string& path) {
-    std::string text =
-        "# Answers for mds-setup(8). Put this file in place as /etc/mds/setup.conf, or use it with\n"
-        "# mds-setup --answers FILE.\n";
-    std::string section;
-    for (const Question& question : questions()) {
-        std::string key = question.key;
-        if (key.empty()) continue;
-        std::string head = key.substr(0, key.find('.'));
-        if (head != section) text += "\n[" + (section = head) + "]\n";
-        std::string who = question.roles == k_all       ? ""
-                          : question.roles == k_primary ? " (Primary only)"
-                                                        : " (Secondary and log server only)";
-        std::string standard = question.standard;
-        if (!standard.empty() && standard[0] == '@') standard.clear();
-        text += "# " + std::string(question.help) + who + "\n";
-        if (std::string(question.id) == "role") text += "# primary, secondary or log-server\n";
-        text += "#" + key.substr(head.size() + 1) + "=" + standard + "\n";
-    }
-    mds::replace_file(path, text, 0600);
+    mds::replace_file(path, answers_template(), 0600);
     return k_done;
 }
 
@@ -130,6 +121,25 @@ void write_issue() {
     mkdir("/run/issue.d", 0755);
     mds::replace_file(k_issue, "This server is not set up yet. Sign in as root and run: mds-setup\n\n",
                       0644);
+}
+
+/// The questions, on the face that this terminal can show. What people have answered when they leave
+/// is suggested the next time.
+Dialog::End ask_people(const Options& options, Answers& answers, const HostFacts& host) {
+    Answers earlier;
+    if (access(k_draft_file.c_str(), R_OK) == 0) earlier.read_ini_file(k_draft_file);
+    Dialog dialog(answers, host, std::move(earlier));
+    auto keep = [](const std::string& file) {
+        mds::replace_file(k_kept_file, file, 0600);
+        return "Written to " + k_kept_file + ", without secrets.";
+    };
+    Dialog::End end = !options.plain && full_screen_possible()
+                          ? FullFace(keep).run(dialog)
+                          : PlainFace(stdin, stdout, options.console, keep).run(dialog);
+    if (end == Dialog::End::leave && !answers.values().empty()) {
+        mds::replace_file(k_draft_file, dialog.file(), 0600);
+    }
+    return end;
 }
 
 /// Already set up: the same answers change nothing, others are refused. -1: go on.
@@ -200,9 +210,8 @@ int run(const Options& options) {
             print_notes(complete);
             return print_problems(complete, "Nothing was changed.");
         }
-        PlainFace face(stdin, stdout, options.console);
         complete = answers;
-        if (face.run(complete, host) == PlainFace::End::leave) {
+        if (ask_people(options, complete, host) == Dialog::End::leave) {
             if (options.firstboot) write_issue();
             std::puts("Nothing was changed.");
             return k_done;
@@ -216,6 +225,7 @@ int run(const Options& options) {
         return k_done;
     }
     apply(stdout, complete, k_done_file);
+    unlink(k_draft_file.c_str());
     return k_done;
 }
 
@@ -249,7 +259,7 @@ int main(int argc, char** argv) {
             case k_file: options.config_file = optarg; break;
             case k_string: options.config_string = optarg; options.has_config_string = true; break;
             case k_template: options.template_file = optarg; break;
-            case k_plain: break;
+            case k_plain: options.plain = true; break;
             case k_first: options.firstboot = true; break;
             case k_console: options.console = true; break;
             case k_version: std::printf("mds-setup %s\n", mds::version()); return k_done;
