@@ -63,12 +63,18 @@ class Answers {
         bool is_default = false;
     };
 
+    /// One answer of a source that names questions by id or key; `why_no_secret`: what is wrong with
+    /// a secret in this source, empty when it may hold secrets.
+    void offer(const std::string& name, const std::string& text, const std::string& source,
+               const std::string& why_no_secret = "");
     /// key=value of --set; `option` names the source.
     void set(const std::string& assignment, const std::string& option);
     /// The files of a credentials folder: mds.setup.conf, mds.setup.ID.
     void read_credentials(const std::string& folder);
     /// mds.setup.ID=value words.
     void read_kernel(const std::string& command_line);
+    /// The questions mds/ID of debconf's database file, which everybody can read.
+    void read_debconf(const std::string& name, const std::string& text);
     /// The ini form; `guarded` = the file may be read by nobody but its owner and group.
     void read_ini(const std::string& name, const std::string& text, bool guarded);
     void read_ini_file(const std::string& path);

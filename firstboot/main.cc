@@ -18,6 +18,7 @@
 #include "dialog.hh"
 #include "face_full.hh"
 #include "face_plain.hh"
+#include "schema.hh"
 
 // mds-setup: first-time setup of this server. mds-setup(8).
 namespace {
@@ -43,7 +44,7 @@ struct Options {
     std::vector<std::string> sets;
     std::string answers, check, config_file, config_string, template_file;
     bool has_config_string = false, dry_run = false, firstboot = false, console = false,
-         plain = false;
+         plain = false, schema = false;
 };
 
 void print_help() {
@@ -53,6 +54,7 @@ void print_help() {
         "  --answers FILE        answers from FILE instead of /etc/mds/setup.conf\n"
         "  --set KEY=VALUE       one answer, for example --set Server.Role=secondary\n"
         "  --check FILE          checks FILE, also for another machine and without root\n"
+        "  --print-schema        the keys of an answers file as JSON Schema\n"
         "  --dry-run             shows what would be done\n"
         "  --config-file FILE    answers in the classic form\n"
         "  --config-string TEXT  the same, key=value joined by &; - reads standard input\n"
@@ -97,12 +99,18 @@ int write_template(const std::string& path) {
     return k_done;
 }
 
+/// Not in a container: its kernel is the host's, and so is what stands on its command line.
+std::string kernel_command_line() {
+    const char* proc = std::getenv("MDS_PROC");
+    if (!proc && access("/run/systemd/container", F_OK) == 0) return "";
+    std::string path = std::string(proc ? proc : "/proc") + "/cmdline";
+    return access(path.c_str(), R_OK) == 0 ? mds::read_file(path) : "";
+}
+
 void collect(const Options& options, Answers& answers) {
     for (const std::string& one : options.sets) answers.set(one, "--set");
     if (const char* folder = std::getenv("CREDENTIALS_DIRECTORY")) answers.read_credentials(folder);
-    if (options.firstboot && access("/proc/cmdline", R_OK) == 0) {
-        answers.read_kernel(mds::read_file("/proc/cmdline"));
-    }
+    answers.read_kernel(kernel_command_line());
     if (!options.answers.empty()) answers.read_ini_file(options.answers);
     if (!options.config_file.empty()) answers.read_classic_file(options.config_file);
     if (options.has_config_string) {
@@ -114,6 +122,8 @@ void collect(const Options& options, Answers& answers) {
     if (options.answers.empty() && options.config_file.empty() && !options.has_config_string) {
         answers.read_etc(k_etc);
     }
+    std::string debconf = folder("MDS_DEBCONF", "/var/cache/debconf") + "/config.dat";
+    if (access(debconf.c_str(), R_OK) == 0) answers.read_debconf(debconf, mds::read_file(debconf));
 }
 
 /// The line above the login prompt, for a server that is not set up.
@@ -173,6 +183,10 @@ int again(const Options& options, Answers& answers, const Done& done) {
 }
 
 int run(const Options& options) {
+    if (options.schema) {
+        std::puts(answers_schema().c_str());
+        return k_done;
+    }
     if (!options.check.empty()) return check(options);
     if (!options.template_file.empty()) return write_template(options.template_file);
     if (geteuid() != 0 && !options.dry_run) {
@@ -235,7 +249,7 @@ int main(int argc, char** argv) {
     std::setlocale(LC_ALL, "");
     umask(0077);
     enum { k_answers = 256, k_set, k_check, k_dry, k_file, k_string, k_template, k_plain, k_first,
-           k_console, k_version };
+           k_console, k_schema, k_version };
     static const option k_options[] = {{"answers", required_argument, nullptr, k_answers},
                                        {"set", required_argument, nullptr, k_set},
                                        {"check", required_argument, nullptr, k_check},
@@ -246,6 +260,7 @@ int main(int argc, char** argv) {
                                        {"plain", no_argument, nullptr, k_plain},
                                        {"firstboot", no_argument, nullptr, k_first},
                                        {"console", no_argument, nullptr, k_console},
+                                       {"print-schema", no_argument, nullptr, k_schema},
                                        {"version", no_argument, nullptr, k_version},
                                        {"help", no_argument, nullptr, 'h'},
                                        {nullptr, 0, nullptr, 0}};
@@ -262,6 +277,7 @@ int main(int argc, char** argv) {
             case k_plain: options.plain = true; break;
             case k_first: options.firstboot = true; break;
             case k_console: options.console = true; break;
+            case k_schema: options.schema = true; break;
             case k_version: std::printf("mds-setup %s\n", mds::version()); return k_done;
             case 'h': print_help(); return k_done;
             default: return k_wrong;

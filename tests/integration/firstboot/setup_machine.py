@@ -30,7 +30,7 @@ class Machine:
         self.state.mkdir()
         self.record = folder / "record"
         self.env = dict(os.environ, MDS_ETC=str(self.etc), MDS_STATE=str(self.state), LC_ALL="C.UTF-8",
-                        TERM="dumb")
+                        TERM="dumb", MDS_PROC=str(folder), MDS_DEBCONF=str(folder))
         for name in ("CREDENTIALS_DIRECTORY", "DBUS_SYSTEM_BUS_ADDRESS"):
             self.env.pop(name, None)
         self.processes = []

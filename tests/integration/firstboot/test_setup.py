@@ -64,7 +64,7 @@ def test_PS_3_a_secondary_waits_for_the_primary(machine):
 
 
 @needs_root
-def test_the_same_answers_again_change_nothing(machine):
+def test_F_T4_the_same_answers_again_change_nothing(machine):
     machine.boot()
     answers = machine.file("answers", secondary(machine))
     assert machine.setup("--answers", answers).returncode == 0
