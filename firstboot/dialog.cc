@@ -27,9 +27,11 @@ const Answers::Value* value_of(const Answers& answers, const Question& question)
     return nullptr;
 }
 
-std::string padded(std::string text, size_t width) {
-    if (text.size() < width) text.resize(width, ' ');
-    return text;
+/// With blanks to so many characters of UTF-8.
+std::string padded(const std::string& text, size_t width) {
+    auto count = static_cast<size_t>(std::count_if(
+        text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
+    return text + std::string(count < width ? width - count : 0, ' ');
 }
 
 }  // namespace

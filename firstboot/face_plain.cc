@@ -186,7 +186,10 @@ PlainFace::End PlainFace::run(Dialog& dialog) {
         switch (last ? summary(dialog)
                      : ask(*steps[at].first, dialog, dialog.progress(steps[at].second))) {
             case Move::next:
-                if (last) return End::apply;
+                if (last) {
+                    say("");
+                    return End::apply;
+                }
                 ++at;
                 break;
             case Move::back: at = at ? at - 1 : 0; break;

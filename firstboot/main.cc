@@ -139,15 +139,22 @@ Dialog::End ask_people(const Options& options, Answers& answers, const HostFacts
     Answers earlier;
     if (access(k_draft_file.c_str(), R_OK) == 0) earlier.read_ini_file(k_draft_file);
     Dialog dialog(answers, host, std::move(earlier));
-    auto keep = [](const std::string& file) {
-        mds::replace_file(k_kept_file, file, 0600);
+    auto keep = [](const std::string& file) -> std::string {
+        try {
+            mds::replace_file(k_kept_file, file, 0600);
+        } catch (const mds::Error& e) {
+            return std::string("Not written: ") + e.what() + ".";
+        }
         return "Written to " + k_kept_file + ", without secrets.";
     };
     Dialog::End end = !options.plain && full_screen_possible()
                           ? FullFace(keep).run(dialog)
                           : PlainFace(stdin, stdout, options.console, keep).run(dialog);
-    if (end == Dialog::End::leave && !answers.values().empty()) {
+    if (end != Dialog::End::leave || answers.values().empty()) return end;
+    try {
         mds::replace_file(k_draft_file, dialog.file(), 0600);
+    } catch (const mds::Error& e) {
+        std::fprintf(stderr, "Note: the answers are not kept: %s\n", e.what());
     }
     return end;
 }

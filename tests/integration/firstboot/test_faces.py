@@ -339,3 +339,63 @@ def test_no_color_is_respected(machine):
     screen = machine.screen(NO_COLOR="1")
     screen.wait(FULL)
     assert not re.search(rb"\x1b\[(?:3|4)[0-7]m", screen.text)
+
+
+def test_letters_of_other_languages_arrive_as_they_were_typed(machine):
+    machine.boot()
+    screen = machine.screen("--set", "role=primary", "--set", "host-name=zh.example")
+    screen.wait("┤ Address ├")
+    screen.type(ENTER)
+    screen.wait("┤ Deployment name ├")
+    clear(screen)
+    screen.type("Zürcher Börse 株式" + ENTER)
+    screen.wait("┤ First administrator ├")
+    screen.type(ENTER + SECRET + ENTER + SECRET + ENTER)
+    screen.wait("┤ Who may connect ├")
+    screen.type(ENTER)
+    screen.wait("Zürcher Börse")
+    screen.type(ENTER)
+    assert screen.end() == 0, screen.shown()
+    assert machine.request()["deployment"] == "Zürcher Börse 株式"
+
+
+NETWORK = """ip link add ens18 type veth peer name far && ip link set far up && ip link set ens18 up
+for i in $0; do ip address add 10.1.0.$i/24 dev ens18; done
+exec "$@"
+"""
+
+
+def test_many_addresses_scroll_and_the_last_can_be_chosen(machine):
+    machine.boot()
+    numbers = " ".join(str(i) for i in range(1, 15))
+    screen = machine.screen("--set", "role=secondary", "--set", "host-name=a.example",
+                            program=["/usr/bin/unshare", "--net", "sh", "-ec", NETWORK, numbers])
+    shown = screen.wait("┤ Address ├", "10.1.0.10 on ens18")
+    assert "10.1.0.11 on" not in shown
+    for _ in range(13):
+        screen.down()
+    screen.wait("10.1.0.14 on ens18")
+    screen.type(ENTER)
+    screen.wait("┤ Trust ├")
+    screen.type(SECRET + ENTER + SECRET + ENTER)
+    screen.wait("┤ Summary ├", "10.1.0.14")
+    screen.type(ENTER)
+    assert screen.end() == 0, screen.shown()
+    assert machine.request()["address"] == "10.1.0.14"
+
+
+def test_a_host_without_an_address_is_told_so(machine):
+    screen = machine.screen("--set", "role=secondary", "--set", "host-name=a.example",
+                            program=["/usr/bin/unshare", "--net"])
+    screen.wait("┤ Address ├")
+    screen.type("10.1.0.1" + ENTER)
+    screen.wait("Not accepted: 10.1.0.1 is not an address of this host.")
+
+
+def test_the_answers_are_not_lost_with_words_when_they_cannot_be_kept(machine):
+    machine.env["MDS_STATE"] = "/proc/no-such-folder"
+    screen = machine.screen("--set", "host-name=a.example")
+    screen.wait("┤ Address ├")
+    screen.type(CTRL_C)
+    assert screen.end() == 0
+    assert b"Note: the answers are not kept: " in screen.text and b"Nothing was changed." in screen.text
