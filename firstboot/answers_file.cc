@@ -25,7 +25,8 @@ std::string sections(const std::function<std::string(const Question&, const std:
 }  // namespace
 
 std::string answers_template() {
-    return "# Answers for mds-setup(8). Put this file in place as /etc/mds/setup.conf, or use it with\n"
+    return "# Answers for mds-setup(8). Put this file in place as /etc/mds/setup.conf, or use it "
+           "with\n"
            "# mds-setup --answers FILE.\n" +
            sections([](const Question& question, const std::string& key) {
                std::string who = question.roles == k_all       ? ""
@@ -34,14 +35,16 @@ std::string answers_template() {
                std::string standard = question.standard;
                if (!standard.empty() && standard[0] == '@') standard.clear();
                std::string text = "# " + std::string(question.help) + who + "\n";
-               if (std::string(question.id) == "role") text += "# primary, secondary or log-server\n";
+               if (std::string(question.id) == "role")
+                   text += "# primary, secondary or log-server\n";
                return text + "#" + key + "=" + standard + "\n";
            });
 }
 
 std::string answers_file(const Answers& answers) {
     unsigned role = answers.role_bit();
-    return "# Answers of mds-setup(8)" + (role ? ", for a " + role_title(answers.get("role")) : "") +
+    return "# Answers of mds-setup(8)" +
+           (role ? ", for a " + role_title(answers.get("role")) : "") +
            ". Secrets are not in here.\n" +
            sections([&](const Question& question, const std::string& key) -> std::string {
                bool secret = question.secret || key.ends_with("File");

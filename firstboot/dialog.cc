@@ -67,7 +67,8 @@ std::vector<Dialog::Screen> Dialog::screens_of(unsigned role) const {
     std::vector<Screen> found;
     const Question* before = nullptr;
     for (const Question& question : questions()) {
-        if (!*question.title || (role ? !(question.roles & role) : question.roles != k_all)) continue;
+        if (!*question.title || (role ? !(question.roles & role) : question.roles != k_all))
+            continue;
         const Question* previous = std::exchange(before, &question);
         if (std::find(given_.begin(), given_.end(), question.id) != given_.end()) continue;
         if (*question.title == '+' && !found.empty() && found.back().back() == previous) {
@@ -79,7 +80,9 @@ std::vector<Dialog::Screen> Dialog::screens_of(unsigned role) const {
     return found;
 }
 
-std::vector<Dialog::Screen> Dialog::screens() const { return screens_of(answers_.role_bit()); }
+std::vector<Dialog::Screen> Dialog::screens() const {
+    return screens_of(answers_.role_bit());
+}
 
 std::string Dialog::progress(size_t screen) const {
     std::string text = "step " + std::to_string(screen + 1) + " of ";
@@ -89,7 +92,8 @@ std::string Dialog::progress(size_t screen) const {
         least = std::min(least, screens_of(role).size());
         most = std::max(most, screens_of(role).size());
     }
-    return text + std::to_string(least + 1) + (least == most ? "" : " to " + std::to_string(most + 1));
+    return text + std::to_string(least + 1) +
+           (least == most ? "" : " to " + std::to_string(most + 1));
 }
 
 std::vector<Dialog::Choice> Dialog::choices(const Question& question) const {
@@ -150,14 +154,17 @@ std::vector<std::string> Dialog::summary() const {
         if (!*question.title || !(question.roles & answers_.role_bit())) continue;
         const Answers::Value* value = value_of(answers_, question);
         if (!value) continue;
-        lines.push_back(padded(title(question), 20) + padded(shown_value(question, value->text), 30) +
-                        "  (" + value->source + ")");
+        lines.push_back(padded(title(question), 20) +
+                        padded(shown_value(question, value->text), 30) + "  (" + value->source +
+                        ")");
     }
     lines.emplace_back();
     for (const std::string& line : effects(answers_)) lines.push_back(line);
     return lines;
 }
 
-std::string Dialog::file() const { return answers_file(answers_); }
+std::string Dialog::file() const {
+    return answers_file(answers_);
+}
 
 }  // namespace mds::firstboot

@@ -23,7 +23,9 @@ constexpr int k_key_leave = 3;  // Ctrl+C
 /// Keys that end newtFormRun wherever the focus is.
 constexpr int k_hot_keys[] = {NEWT_KEY_ESCAPE, NEWT_KEY_F1, k_key_leave, NEWT_KEY_ENTER};
 
-bool utf8() { return std::string(nl_langinfo(CODESET)) == "UTF-8"; }
+bool utf8() {
+    return std::string(nl_langinfo(CODESET)) == "UTF-8";
+}
 
 /// The terminal, from the first screen to the last.
 class Terminal {
@@ -53,7 +55,8 @@ std::string capital(std::string text) {
     return text;
 }
 
-/// Text in lines of at most `width` characters. (newtReflowText evens lines out and makes them short.)
+/// Text in lines of at most `width` characters. (newtReflowText evens lines out and makes them
+/// short.)
 std::vector<std::string> wrapped(const std::string& text, size_t width) {
     std::vector<std::string> lines;
     for (const std::string& paragraph : split(text, '\n')) {
@@ -84,7 +87,8 @@ class Window {
         newtDrawRootText(0, 0, blank.c_str());
         newtDrawRootText(1, 0, Dialog::k_welcome);
         newtDrawRootText(-static_cast<int>(progress.size()) - 1, 0, progress.c_str());
-        newtOpenWindow((columns - k_width) / 2, (rows - k_height) / 2, k_width, k_height, name.c_str());
+        newtOpenWindow((columns - k_width) / 2, (rows - k_height) / 2, k_width, k_height,
+                       name.c_str());
         newtRedrawHelpLine();  // on 24 rows the shadow of the window lies over it
         form_ = newtForm(nullptr, nullptr, NEWT_FLAG_NOF12);
         for (int key : k_hot_keys) newtFormAddHotKey(form_, key);
@@ -100,13 +104,15 @@ class Window {
     void skip(int rows) { row_ += rows; }
     void add(newtComponent component) { newtFormAddComponent(form_, component); }
     void text(const std::string& content, int column = k_margin) {
-        for (const std::string& line : wrapped(content, static_cast<size_t>(k_width - 1 - column))) {
+        for (const std::string& line :
+             wrapped(content, static_cast<size_t>(k_width - 1 - column))) {
             add(newtLabel(column, row_++, line.c_str()));
         }
     }
     newtComponent entry(const std::string& content, bool secret) {
         int flags = NEWT_FLAG_SCROLL | (secret ? NEWT_FLAG_PASSWORD : 0);
-        newtComponent made = newtEntry(k_margin, row_++, content.c_str(), k_text_width, nullptr, flags);
+        newtComponent made =
+            newtEntry(k_margin, row_++, content.c_str(), k_text_width, nullptr, flags);
         add(made);
         return made;
     }
@@ -190,7 +196,8 @@ Field make_field(Window& window, const Dialog& dialog, const Question& question)
         newtComponent before = nullptr;
         for (const Dialog::Choice& one : field.choices) {
             window.skip(1);
-            before = newtRadiobutton(5, window.row(), one.name.c_str(), one.value == standard, before);
+            before =
+                newtRadiobutton(5, window.row(), one.name.c_str(), one.value == standard, before);
             window.add(before);
             field.radios.push_back(before);
             window.skip(1);
@@ -220,7 +227,9 @@ Field make_field(Window& window, const Dialog& dialog, const Question& question)
     return field;
 }
 
-bool is_checked(newtComponent radio) { return newtCheckboxGetValue(radio) != ' '; }
+bool is_checked(newtComponent radio) {
+    return newtCheckboxGetValue(radio) != ' ';
+}
 
 /// The answer in a field; with the focus on one of several radio buttons, Enter takes that one.
 std::string value_of(Window& window, const Field& field) {
@@ -313,17 +322,18 @@ Key summary(const Dialog& dialog, size_t index, const FullFace::Keep& keep) {
     newtComponent box = newtTextbox(k_margin, 1, k_text_width, k_message_row - 2, NEWT_FLAG_SCROLL);
     newtTextboxSetText(box, content.c_str());
     window.add(box);
-    std::vector<std::pair<std::string, Key>> buttons = {{"Back", Key::back}, {"Set up", Key::next},
-                                                        {"Help", Key::help}};
+    std::vector<std::pair<std::string, Key>> buttons = {
+        {"Back", Key::back}, {"Set up", Key::next}, {"Help", Key::help}};
     if (keep) buttons.emplace_back("Write file", Key::file);
     window.buttons(buttons);
     window.focus_button(Key::next);
     for (;;) {
         Key key = window.run();
         if (key == Key::help) {
-            show_help("Nothing has been changed yet. \"Set up\" does what the summary says; it takes "
-                      "some seconds. \"Write file\" keeps these answers in a file, for another "
-                      "server or another time.");
+            show_help(
+                "Nothing has been changed yet. \"Set up\" does what the summary says; it takes "
+                "some seconds. \"Write file\" keeps these answers in a file, for another "
+                "server or another time.");
         } else if (key == Key::file) {
             window.message(keep(dialog.file()));
         } else {
@@ -370,8 +380,11 @@ Dialog::End FullFace::run(Dialog& dialog) {
                 if (last) return End::apply;
                 ++at;
                 break;
-            case Key::leave: return End::leave;
-            default: at = at ? at - 1 : 0; break;
+            case Key::leave:
+                return End::leave;
+            default:
+                at = at ? at - 1 : 0;
+                break;
         }
     }
 }

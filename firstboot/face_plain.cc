@@ -156,9 +156,10 @@ PlainFace::Move PlainFace::summary(const Dialog& dialog) {
     say("Summary");
     for (const std::string& one : dialog.summary()) say(one.empty() ? "" : "  " + one);
     for (std::string text;;) {
-        if (!line("Type yes to set up this server, d to keep these answers in a file, < to go back,\n"
-                  "q to leave: ",
-                  text)) {
+        if (!line(
+                "Type yes to set up this server, d to keep these answers in a file, < to go back,\n"
+                "q to leave: ",
+                text)) {
             return Move::leave;
         }
         text = trim(text);
@@ -192,8 +193,11 @@ PlainFace::End PlainFace::run(Dialog& dialog) {
                 }
                 ++at;
                 break;
-            case Move::back: at = at ? at - 1 : 0; break;
-            case Move::leave: return End::leave;
+            case Move::back:
+                at = at ? at - 1 : 0;
+                break;
+            case Move::leave:
+                return End::leave;
         }
     }
 }

@@ -6,7 +6,8 @@ using namespace mds::firstboot;
 
 namespace {
 
-const HostFacts k_host{"tokyo-mds-01.acme.example", {{"10.2.0.11", "ens18"}, {"10.9.0.1", "ens19", false}}};
+const HostFacts k_host{"tokyo-mds-01.acme.example",
+                       {{"10.2.0.11", "ens18"}, {"10.9.0.1", "ens19", false}}};
 
 std::string ids(const std::vector<Dialog::Screen>& screens) {
     std::string text;
@@ -39,8 +40,10 @@ TEST(Dialog, HasSevenScreensForAPrimaryAndFiveForTheOthers) {
 
 TEST(Dialog, DoesNotAskWhatFilesHaveAnsweredInAnyForm) {
     Answers answers;
-    answers.read_ini("f", "[Server]\nRole=primary\nHostName=a\n[Administrator]\nName=anna\n"
-                          "PasswordFile=/root/x\n", true);
+    answers.read_ini("f",
+                     "[Server]\nRole=primary\nHostName=a\n[Administrator]\nName=anna\n"
+                     "PasswordFile=/root/x\n",
+                     true);
     EXPECT_EQ(ids(Dialog(answers, k_host).screens()), "address deployment gui_clients");
     Answers other;
     other.read_ini("f", "[Administrator]\nName=anna\n", true);
@@ -51,7 +54,8 @@ TEST(Dialog, DoesNotAskWhatFilesHaveAnsweredInAnyForm) {
 
 TEST(Dialog, SuggestsWhatWasAnsweredBeforeButNothingThatIsWrongNow) {
     Answers earlier, answers;
-    earlier.read_ini("d", "[Server]\nHostName=before.example\nAddress=10.7.7.7\nRole=log-server\n", true);
+    earlier.read_ini("d", "[Server]\nHostName=before.example\nAddress=10.7.7.7\nRole=log-server\n",
+                     true);
     Dialog dialog(answers, k_host, earlier);
     EXPECT_EQ(dialog.suggestion(*find_question("host_name")), "before.example");
     EXPECT_EQ(dialog.suggestion(*find_question("address")), "10.2.0.11") << "that address is gone";
@@ -60,7 +64,8 @@ TEST(Dialog, SuggestsWhatWasAnsweredBeforeButNothingThatIsWrongNow) {
 
 TEST(Dialog, OffersTheAddressesWithTheirLinks) {
     Answers answers;
-    std::vector<Dialog::Choice> choices = Dialog(answers, k_host).choices(*find_question("address"));
+    std::vector<Dialog::Choice> choices =
+        Dialog(answers, k_host).choices(*find_question("address"));
     ASSERT_EQ(choices.size(), 2u);
     EXPECT_EQ(choices[0].name, "10.2.0.11 on ens18");
     EXPECT_EQ(choices[1].name, "10.9.0.1 on ens19, no link");
