@@ -37,7 +37,7 @@ class Machine:
         self.mocks = None
         self.screens = []
 
-    def boot(self, broken="-", refuse="-"):
+    def boot(self, broken="-", refuse="-", hang="-"):
         if not self.processes:
             bus = subprocess.Popen(["dbus-daemon", "--session", "--print-address", "--nofork"],
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -47,7 +47,7 @@ class Machine:
             self.mocks.kill()
             self.mocks.wait()
         self.mocks = subprocess.Popen([sys.executable, os.path.join(HERE, "mocks.py"),
-                                       str(self.record), broken, refuse], stdout=subprocess.PIPE,
+                                       str(self.record), broken, refuse, hang], stdout=subprocess.PIPE,
                                       env=self.env, text=True)
         self.processes.append(self.mocks)
         assert self.mocks.stdout.readline() == "ready\n"

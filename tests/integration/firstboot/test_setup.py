@@ -8,6 +8,7 @@ import subprocess
 import termios
 import time
 
+import pytest
 from setup_machine import ADDRESS, HASH, SETUP, needs_root
 
 PRIMARY = f"""[Server]
@@ -125,6 +126,29 @@ def test_a_service_that_does_not_start_is_named_and_the_next_run_continues(machi
     assert not (machine.state / "setup.json").exists()
     machine.boot()
     assert machine.setup("--answers", answers).returncode == 0
+
+
+@needs_root
+@pytest.mark.parametrize("moment", ["start mds-core.service", "setup", "enable", "reload", "start mds.target"])
+def test_F_T5_killed_at_any_step_the_next_run_ends_as_one_run(machine, moment):
+    answers = machine.file("answers", secondary(machine))
+    machine.boot(hang=moment)
+    process = subprocess.Popen([SETUP, "--answers", answers], stdout=subprocess.DEVNULL, env=machine.env)
+    end = time.monotonic() + 20
+    while not any(moment in (call[0], f"{call[0]} {call[-1]}") for call in machine.calls()):
+        assert time.monotonic() < end and process.poll() is None, machine.calls()
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert machine.snapshot() == {}, "nothing says that setup is done"
+    machine.record.unlink()
+    machine.boot()
+    done = machine.setup("--answers", answers)
+    assert done.returncode == 0, done.stderr
+    assert machine.request()["activation-key"] == "orange-boat-77"
+    assert machine.calls()[-1] == ["start", "mds.target"]
+    state = json.loads((machine.state / "setup.json").read_text())
+    assert state["role"] == "secondary" and [p.name for p in machine.state.iterdir()] == ["setup.json"]
 
 
 @needs_root
