@@ -81,8 +81,8 @@ std::string Answers::get(const std::string& id) const {
     return it == values_.end() ? "" : it->second.text;
 }
 
-void Answers::answer(const std::string& id, const std::string& text) {
-    values_[id] = {text, "answer", false};
+void Answers::answer(const std::string& id, const std::string& text, const std::string& source) {
+    values_[id] = {text, source, false};
 }
 
 void Answers::take(const Question& question, const std::string& text, const std::string& source) {
@@ -101,13 +101,18 @@ void Answers::unknown(const std::string& where, const std::string& name) {
             return;
         }
     }
-    std::vector<std::string> keys;
+    // Section.Key where files are read, the id elsewhere.
+    bool is_key = name.find('.') != name.npos || name.find(' ') != name.npos;
+    std::vector<std::string> known;
     for (const Question& question : questions()) {
-        if (*question.key) keys.push_back(question.key);
+        std::string id = question.id;
+        std::replace(id.begin(), id.end(), '_', '-');
+        if (!is_key) known.push_back(id);
+        if (is_key && *question.key) known.emplace_back(question.key);
     }
-    std::string near = nearest(name, keys);
-    if (near.empty()) {  // a right key in a wrong section
-        for (const std::string& key : keys) {
+    std::string near = nearest(name, known);
+    if (near.empty() && is_key) {  // a right key in a wrong section
+        for (const std::string& key : known) {
             if (fold(key).substr(key.find('.')) == fold(name).substr(std::min(
                                                        name.size(), name.find('.')))) {
                 near = key;
@@ -117,21 +122,27 @@ void Answers::unknown(const std::string& where, const std::string& name) {
     problem(where, "unknown key " + name + (near.empty() ? "" : ", did you mean " + near + "?"));
 }
 
+void Answers::offer(const std::string& name, const std::string& text, const std::string& source,
+                    const std::string& why_no_secret) {
+    const Question* question = find_question(name);
+    if (!question) {
+        unknown(source, name);
+    } else if (question->secret && !why_no_secret.empty()) {
+        problem(source, std::string(question->id) + " is a secret: " + why_no_secret);
+    } else {
+        take(*question, text, source);
+    }
+}
+
 void Answers::set(const std::string& assignment, const std::string& option) {
     size_t equal = assignment.find('=');
     std::string name = trim(assignment.substr(0, equal));
-    const Question* question = find_question(name);
     if (equal == std::string::npos) {
         problem(option, "expected key=value, not \"" + name + "\"");
-    } else if (!question) {
-        unknown(option, name);
-    } else if (question->secret) {
-        problem(option, std::string(question->id) +
-                            " is a secret: others see command lines. Use a file, a credential, or "
-                            "type it when asked");
-    } else {
-        take(*question, trim(assignment.substr(equal + 1)), option);
+        return;
     }
+    offer(name, trim(assignment.substr(equal + 1)), option,
+          "others see command lines. Use a file, a credential, or type it when asked");
 }
 
 void Answers::read_credentials(const std::string& folder) {
@@ -151,11 +162,9 @@ void Answers::read_credentials(const std::string& folder) {
             problem(where, reason);
         } else if (name == "mds.setup.conf") {
             whole = text;
-        } else if (const Question* question = find_question(name.substr(head.size()))) {
-            while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-            take(*question, text, where);
         } else {
-            unknown(where, name.substr(head.size()));
+            while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+            offer(name.substr(head.size()), text, where);
         }
     }
     if (!whole.empty()) read_ini("credential mds.setup.conf", whole, true);
@@ -164,20 +173,27 @@ void Answers::read_credentials(const std::string& folder) {
 void Answers::read_kernel(const std::string& command_line) {
     const std::string head = "mds.setup.";
     for (const std::string& word : split(command_line, ' ')) {
-        std::string one = trim(word);
+        std::string one = plain_quotes(word);
         if (!one.starts_with(head)) continue;
         size_t equal = one.find('=');
         std::string name = one.substr(head.size(), equal == one.npos ? one.npos : equal - head.size());
-        const Question* question = find_question(name);
-        if (!question) {
-            unknown("kernel command line", name);
-        } else if (question->secret) {
-            problem("kernel command line",
-                    std::string(question->id) + " is a secret, and everybody on this host can read "
-                    "it here: it must be considered known. Use a credential with another one");
-        } else {
-            take(*question, equal == one.npos ? "" : one.substr(equal + 1), "kernel command line");
-        }
+        offer(name, equal == one.npos ? "" : plain_quotes(one.substr(equal + 1)), "kernel command line",
+              "everybody on this host can read it here, so it must be considered known. Use a "
+              "credential with another one");
+    }
+}
+
+void Answers::read_debconf(const std::string& name, const std::string& text) {
+    std::string question;
+    for (const std::string& line : split(text, '\n')) {
+        if (line.empty()) question.clear();
+        if (line.starts_with("Name: mds/")) question = trim(line.substr(10));
+        if (question.empty() || !line.starts_with("Value: ")) continue;
+        std::string value = trim(line.substr(7));
+        if (value.empty()) continue;  // registered, not answered
+        offer(question, value, "debconf mds/" + question,
+              "everybody on this host can read " + name + ", so it must be considered known. Use a "
+              "credential with another one");
     }
 }
 
@@ -523,7 +539,8 @@ HostFacts host_facts() {
                 continue;
             }
             std::string interface = entry->ifa_name;
-            facts.addresses.push_back({text, interface.substr(0, interface.find(':'))});
+            facts.addresses.push_back({text, interface.substr(0, interface.find(':')),
+                                       (entry->ifa_flags & IFF_RUNNING) != 0});
         }
         freeifaddrs(list);
     }

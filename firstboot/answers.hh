@@ -22,6 +22,18 @@ struct Question {
 };
 
 const std::vector<Question>& questions();
+/// The title without its mark.
+const char* title(const Question& question);
+
+/// One answer to choose from, of questions.def.
+struct FixedChoice {
+    const char* question;
+    const char* value;
+    const char* what;
+    const char* more;
+};
+std::vector<const FixedChoice*> fixed_choices(const Question& question);
+
 /// By key ("Server.Role", any case) or by id ("role", '-' and '_' alike); null when unknown.
 const Question* find_question(const std::string& name);
 
@@ -35,6 +47,7 @@ struct HostFacts {
     std::string host_name;
     struct Address {
         std::string address, interface;
+        bool link = true;
     };
     /// Without loopback and link-local ones; the one of the default route first.
     std::vector<Address> addresses;
@@ -50,12 +63,18 @@ class Answers {
         bool is_default = false;
     };
 
+    /// One answer of a source that names questions by id or key; `why_no_secret`: what is wrong with
+    /// a secret in this source, empty when it may hold secrets.
+    void offer(const std::string& name, const std::string& text, const std::string& source,
+               const std::string& why_no_secret = "");
     /// key=value of --set; `option` names the source.
     void set(const std::string& assignment, const std::string& option);
     /// The files of a credentials folder: mds.setup.conf, mds.setup.ID.
     void read_credentials(const std::string& folder);
     /// mds.setup.ID=value words.
     void read_kernel(const std::string& command_line);
+    /// The questions mds/ID of debconf's database file, which everybody can read.
+    void read_debconf(const std::string& name, const std::string& text);
     /// The ini form; `guarded` = the file may be read by nobody but its owner and group.
     void read_ini(const std::string& name, const std::string& text, bool guarded);
     void read_ini_file(const std::string& path);
@@ -67,8 +86,9 @@ class Answers {
 
     bool has(const std::string& id) const { return values_.count(id) != 0; }
     std::string get(const std::string& id) const;
-    /// An answer of a person; replaces what is there.
-    void answer(const std::string& id, const std::string& text);
+    /// An answer of a person; replaces what is there. `source`: "answer", or where the default that
+    /// the person left as it was comes from.
+    void answer(const std::string& id, const std::string& text, const std::string& source = "answer");
     void forget(const std::string& id) { values_.erase(id); }
     const std::map<std::string, Value>& values() const { return values_; }
     bool empty() const { return values_.empty() && problems_.empty(); }

@@ -13,6 +13,7 @@
 #include "base/text.hh"
 #include "bus/blob.hh"
 #include "bus/connection.hh"
+#include "dialog.hh"
 #include "json/json.hh"
 
 namespace mds::firstboot {
@@ -203,17 +204,11 @@ void print_plan(FILE* out, const Answers& answers) {
         auto it = answers.values().find(question.id);
         if (it == answers.values().end() || !(question.roles & answers.role_bit())) continue;
         std::fprintf(out, "  %-28s %s  (%s)\n", *question.key ? question.key : question.id,
-                     question.secret ? "***" : it->second.text.c_str(), it->second.source.c_str());
+                     shown_value(question, it->second.text).c_str(), it->second.source.c_str());
     }
-    std::fprintf(out,
-                 "\n  Files    /var/lib/mds/system, trust, crl, %ssetup.json\n"
-                 "  Units    mds.target enabled and started\n"
-                 "  Users    none; mds, mds-sync, mds-ca, mds-crl, mds-api came with the package\n"
-                 "  Ports    443 (management API), 18221 (synchronization),\n"
-                 "           18264 (revocation lists)%s\n"
-                 "  Time     about 10 s\n\nNothing was changed.\n",
-                 answers.role_bit() == k_primary ? "ca, " : "",
-                 answers.role_bit() == k_primary ? "" : ", 18211 while it waits for the Primary");
+    std::fputs("\n", out);
+    for (const std::string& line : effects(answers)) std::fprintf(out, "  %s\n", line.c_str());
+    std::fputs("\nNothing was changed.\n", out);
 }
 
 std::string core_state() {

@@ -3,7 +3,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/roles.hh"
 #include "base/text.hh"
 
 namespace mds::firstboot {
@@ -35,17 +34,10 @@ std::string without_controls(std::string text) {
     return text;
 }
 
-bool is_here(const HostFacts& host, const std::string& address) {
-    for (const HostFacts::Address& one : host.addresses) {
-        if (one.address == address) return true;
-    }
-    return false;
-}
-
 }  // namespace
 
-PlainFace::PlainFace(FILE* in, FILE* out, bool login_word)
-    : in_(in), out_(out), login_word_(login_word) {}
+PlainFace::PlainFace(FILE* in, FILE* out, bool login_word, Keep keep)
+    : in_(in), out_(out), login_word_(login_word), keep_(std::move(keep)) {}
 
 void PlainFace::say(const std::string& text) {
     std::fprintf(out_, "%s\n", text.c_str());
@@ -80,58 +72,60 @@ PlainFace::Move PlainFace::special(const std::string& text, const Question* ques
     return Move::next;
 }
 
-PlainFace::Move PlainFace::ask_role(const Question& question, Answers& answers) {
-    const char* roles[] = {"primary", "secondary", "log-server"};
+PlainFace::Move PlainFace::ask_choice(const Question& question, Dialog& dialog) {
+    std::vector<Dialog::Choice> choices = dialog.choices(question);
+    std::string standard = dialog.suggestion(question), numbers;
     say(question.text);
-    say("  1  Primary Multi-Domain Server, the first server of a deployment");
-    say("  2  Secondary Multi-Domain Server, joins an existing deployment");
-    say("  3  Multi-Domain Log Server, joins an existing deployment");
+    for (size_t i = 0; i < choices.size(); ++i) {
+        std::string number = std::to_string(i + 1);
+        say("  " + number + "  " + choices[i].name + ", " + choices[i].what);
+        if (choices[i].value == standard) standard = number;
+        numbers += (i == 0 ? "" : i + 1 == choices.size() ? " or " : ", ") + number;
+    }
+    std::string suggested = standard.empty() ? "" : " [" + standard + "]";
     for (std::string text;;) {
-        if (!line("Number, or ? for help, < for back: ", text)) return Move::leave;
+        if (!line("Number, or ? for help, < for back" + suggested + ": ", text)) return Move::leave;
         text = trim(text);
         Move move = special(text, &question);
         if (move != Move::next) return move;
         if (asked_again_) continue;
-        if (text.size() == 1 && text[0] >= '1' && text[0] <= '3') {
-            answers.answer("role", roles[text[0] - '1']);
-            say("Role: " + role_title(answers.get("role")) + ".");
+        if (text.empty()) text = standard;
+        for (size_t i = 0; i < choices.size(); ++i) {
+            if (text != std::to_string(i + 1)) continue;
+            dialog.store(question, choices[i].value);
+            std::string name = title(question);
+            name[0] = static_cast<char>(toupper(name[0]));
+            say(name + ": " + choices[i].name + ".");
             return Move::next;
         }
-        say("Type 1, 2 or 3.");
+        say("Type " + numbers + ".");
     }
 }
 
-PlainFace::Move PlainFace::ask_secret(const Question& question, Answers& answers) {
-    std::string what = std::string(question.id) == "password" ? "Password" : "Activation key";
+PlainFace::Move PlainFace::ask_secret(const Question& question, Dialog& dialog) {
     for (std::string first, second;;) {
         if (!line(std::string(question.text) + ": ", first, false)) return Move::leave;
         Move move = special(first, &question);
         if (move != Move::next) return move;
         if (asked_again_) continue;
-        std::string wrong = check_value(question.id, first, answers);
+        std::string wrong = dialog.refuse(question, first);
         if (!wrong.empty()) {
-            say("Not accepted: " + wrong + ".");
+            say(wrong);
             continue;
         }
-        if (!line(what + " again: ", second, false)) return Move::leave;
+        if (!line(Dialog::secret_name(question) + " again: ", second, false)) return Move::leave;
         if (first != second) {
-            say("The two differ. Nothing was stored. Please type both again.");
+            say(Dialog::k_differ);
             continue;
         }
-        answers.answer(question.id, first);
+        dialog.store(question, first);
         return Move::next;
     }
 }
 
-PlainFace::Move PlainFace::ask_text(const Question& question, Answers& answers,
-                                    const HostFacts& host) {
-    std::string standard = answers.get(question.id);
-    if (standard.empty()) standard = default_value(question, host, answers);
-    if (std::string(question.id) == "address") {
-        for (const HostFacts::Address& one : host.addresses) {
-            say("  " + one.address + " on " + one.interface);
-        }
-    }
+PlainFace::Move PlainFace::ask_text(const Question& question, Dialog& dialog) {
+    std::string standard = dialog.suggestion(question);
+    for (const Dialog::Choice& one : dialog.choices(question)) say("  " + one.name);
     std::string prompt = question.text + (standard.empty() ? "" : " [" + standard + "]") + ": ";
     for (std::string text;;) {
         if (!line(prompt, text)) return Move::leave;
@@ -140,85 +134,70 @@ PlainFace::Move PlainFace::ask_text(const Question& question, Answers& answers,
         if (move != Move::next) return move;
         if (asked_again_) continue;
         if (text.empty()) text = standard;
-        std::string wrong = text.empty() ? "an answer is needed"
-                                         : check_value(question.id, text, answers);
-        if (wrong.empty() && std::string(question.id) == "address" && !is_here(host, text)) {
-            wrong = text + " is not an address of this host";
-        }
+        std::string wrong = dialog.refuse(question, text);
         if (wrong.empty()) {
-            answers.answer(question.id, text);
+            dialog.store(question, text);
             return Move::next;
         }
-        say("Not accepted: " + wrong + ".");
+        say(wrong);
     }
 }
 
-PlainFace::Move PlainFace::ask(const Question& question, Answers& answers, const HostFacts& host,
-                               size_t step, size_t steps) {
+PlainFace::Move PlainFace::ask(const Question& question, Dialog& dialog,
+                               const std::string& progress) {
     say("");
-    say("First-time setup. Step " + std::to_string(step) +
-        (steps ? " of " + std::to_string(steps) : "") + ": " + question.title + ".");
-    if (std::string(question.id) == "role") return ask_role(question, answers);
-    return question.secret ? ask_secret(question, answers) : ask_text(question, answers, host);
+    say(std::string(Dialog::k_welcome) + ". S" + progress.substr(1) + ": " + title(question) + ".");
+    if (!fixed_choices(question).empty()) return ask_choice(question, dialog);
+    return question.secret ? ask_secret(question, dialog) : ask_text(question, dialog);
 }
 
-PlainFace::Move PlainFace::summary(const Answers& answers) {
+PlainFace::Move PlainFace::summary(const Dialog& dialog) {
     say("");
     say("Summary");
-    for (const Question& question : questions()) {
-        if (!*question.title || !(question.roles & answers.role_bit())) continue;
-        std::string value = question.secret ? "***" : answers.get(question.id);
-        if (std::string(question.id) == "role") value = role_title(value);
-        std::string title = question.title;
-        title.resize(20, ' ');
-        say("  " + title + value);
-    }
+    for (const std::string& one : dialog.summary()) say(one.empty() ? "" : "  " + one);
     for (std::string text;;) {
-        if (!line("Type yes to set up this server, < to go back, q to leave: ", text)) {
+        if (!line(
+                "Type yes to set up this server, d to keep these answers in a file, < to go back,\n"
+                "q to leave: ",
+                text)) {
             return Move::leave;
         }
         text = trim(text);
         if (fold(text) == "yes" || fold(text) == "y") return Move::next;
+        if (text == "d" && keep_) {
+            say(keep_(dialog.file()));
+            continue;
+        }
         Move move = special(text, nullptr);
         if (move != Move::next) return move;
     }
 }
 
-PlainFace::End PlainFace::run(Answers& answers, const HostFacts& host) {
+PlainFace::End PlainFace::run(Dialog& dialog) {
     say("First-time setup of OpenMDS. At every question: ? for help, < for back, q to leave.");
-    // What files and options have answered is not asked, unless people go back to it.
-    auto is_open = [&](const Question& question) {
-        if (!*question.title) return false;
-        unsigned role = answers.role_bit();
-        if (role && !(question.roles & role)) return false;
-        if (!role && question.roles != k_all) return false;
-        return true;
-    };
-    std::map<std::string, bool> given;
-    for (const Question& question : questions()) given[question.id] = answers.has(question.id);
-    if (answers.has("password_hash") || answers.has("password_file")) given["password"] = true;
-    if (answers.has("activation_key_file")) given["activation_key"] = true;
     size_t at = 0;
     for (;;) {
-        std::vector<const Question*> steps;
-        for (const Question& question : questions()) {
-            if (is_open(question) && !given[question.id]) steps.push_back(&question);
+        // One question after the other, also where a screen has several.
+        std::vector<std::pair<const Question*, size_t>> steps;
+        std::vector<Dialog::Screen> screens = dialog.screens();
+        for (size_t i = 0; i < screens.size(); ++i) {
+            for (const Question* question : screens[i]) steps.emplace_back(question, i);
         }
-        if (at < steps.size()) {
-            size_t count = answers.role_bit() ? steps.size() + 1 : 0;
-            switch (ask(*steps[at], answers, host, at + 1, count)) {
-                case Move::next: ++at; break;
-                case Move::back: at = at ? at - 1 : 0; break;
-                case Move::leave: return End::leave;
-            }
-            continue;
-        }
-        switch (summary(answers)) {
-            case Move::next: return End::apply;
-            case Move::back:
-                if (at) --at;
+        bool last = at >= steps.size();
+        switch (last ? summary(dialog)
+                     : ask(*steps[at].first, dialog, dialog.progress(steps[at].second))) {
+            case Move::next:
+                if (last) {
+                    say("");
+                    return End::apply;
+                }
+                ++at;
                 break;
-            case Move::leave: return End::leave;
+            case Move::back:
+                at = at ? at - 1 : 0;
+                break;
+            case Move::leave:
+                return End::leave;
         }
     }
 }

@@ -1,8 +1,9 @@
 #pragma once
 #include <cstdio>
+#include <functional>
 #include <string>
 
-#include "answers.hh"
+#include "dialog.hh"
 
 namespace mds::firstboot {
 
@@ -10,21 +11,22 @@ namespace mds::firstboot {
 /// scripts. Writes no control characters; secrets are typed twice and not shown.
 class PlainFace {
   public:
-    enum class End { apply, leave };
+    using End = Dialog::End;
+    /// Writes the answers to a file; returns what to tell.
+    using Keep = std::function<std::string(const std::string& file)>;
 
     /// `login_word`: at the console of a starting machine, "login" leaves to the login prompt.
-    PlainFace(FILE* in, FILE* out, bool login_word);
+    PlainFace(FILE* in, FILE* out, bool login_word, Keep keep = {});
     /// Asks, shows the summary, lets people go back; `leave` when they do not want to go on.
-    End run(Answers& answers, const HostFacts& host);
+    End run(Dialog& dialog);
 
   private:
     enum class Move { next, back, leave };
-    Move ask(const Question& question, Answers& answers, const HostFacts& host, size_t step,
-             size_t steps);
-    Move ask_role(const Question& question, Answers& answers);
-    Move ask_secret(const Question& question, Answers& answers);
-    Move ask_text(const Question& question, Answers& answers, const HostFacts& host);
-    Move summary(const Answers& answers);
+    Move ask(const Question& question, Dialog& dialog, const std::string& progress);
+    Move ask_choice(const Question& question, Dialog& dialog);
+    Move ask_secret(const Question& question, Dialog& dialog);
+    Move ask_text(const Question& question, Dialog& dialog);
+    Move summary(const Dialog& dialog);
     /// One line; false at the end of input.
     bool line(const std::string& prompt, std::string& text, bool shown = true);
     Move special(const std::string& text, const Question* question);
@@ -33,6 +35,7 @@ class PlainFace {
     FILE* in_;
     FILE* out_;
     bool login_word_;
+    Keep keep_;
     bool asked_again_ = false;
 };
 

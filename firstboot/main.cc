@@ -9,12 +9,16 @@
 #include <iterator>
 
 #include "answers.hh"
+#include "answers_file.hh"
 #include "apply.hh"
 #include "base/error.hh"
 #include "base/roles.hh"
 #include "base/text.hh"
 #include "base/version.hh"
+#include "dialog.hh"
+#include "face_full.hh"
 #include "face_plain.hh"
+#include "schema.hh"
 
 // mds-setup: first-time setup of this server. mds-setup(8).
 namespace {
@@ -29,12 +33,18 @@ std::string folder(const char* variable, const char* standard) {
     return value ? value : standard;
 }
 const std::string k_etc = folder("MDS_ETC", "/etc/mds");
-const std::string k_done_file = folder("MDS_STATE", "/var/lib/mds") + "/setup.json";
+const std::string k_state = folder("MDS_STATE", "/var/lib/mds");
+const std::string k_done_file = k_state + "/setup.json";
+/// Answers of somebody who left before the end.
+const std::string k_draft_file = k_state + "/setup-draft.conf";
+/// Answers that somebody wanted as a file.
+const std::string k_kept_file = k_state + "/answers.conf";
 
 struct Options {
     std::vector<std::string> sets;
     std::string answers, check, config_file, config_string, template_file;
-    bool has_config_string = false, dry_run = false, firstboot = false, console = false;
+    bool has_config_string = false, dry_run = false, firstboot = false, console = false,
+         plain = false, schema = false;
 };
 
 void print_help() {
@@ -44,11 +54,12 @@ void print_help() {
         "  --answers FILE        answers from FILE instead of /etc/mds/setup.conf\n"
         "  --set KEY=VALUE       one answer, for example --set Server.Role=secondary\n"
         "  --check FILE          checks FILE, also for another machine and without root\n"
+        "  --print-schema        the keys of an answers file as JSON Schema\n"
         "  --dry-run             shows what would be done\n"
         "  --config-file FILE    answers in the classic form\n"
         "  --config-string TEXT  the same, key=value joined by &; - reads standard input\n"
         "  --create-template FILE  writes an answers file to fill in\n"
-        "  --plain               one line after another (always so in this version)\n"
+        "  --plain               asks one line after another, also where a full screen is possible\n"
         "  -h, --help            this text\n"
         "      --version         the version\n\n"
         "Exit code 0 done or nothing to do, 1 failed, 2 answers missing or wrong, 4 not root.");
@@ -84,34 +95,22 @@ int check(const Options& options) {
 }
 
 int write_template(const std::string& path) {
-    std::string text =
-        "# Answers for mds-setup(8). Put this file in place as /etc/mds/setup.conf, or use it with\n"
-        "# mds-setup --answers FILE.\n";
-    std::string section;
-    for (const Question& question : questions()) {
-        std::string key = question.key;
-        if (key.empty()) continue;
-        std::string head = key.substr(0, key.find('.'));
-        if (head != section) text += "\n[" + (section = head) + "]\n";
-        std::string who = question.roles == k_all       ? ""
-                          : question.roles == k_primary ? " (Primary only)"
-                                                        : " (Secondary and log server only)";
-        std::string standard = question.standard;
-        if (!standard.empty() && standard[0] == '@') standard.clear();
-        text += "# " + std::string(question.help) + who + "\n";
-        if (std::string(question.id) == "role") text += "# primary, secondary or log-server\n";
-        text += "#" + key.substr(head.size() + 1) + "=" + standard + "\n";
-    }
-    mds::replace_file(path, text, 0600);
+    mds::replace_file(path, answers_template(), 0600);
     return k_done;
+}
+
+/// Not in a container: its kernel is the host's, and so is what stands on its command line.
+std::string kernel_command_line() {
+    const char* proc = std::getenv("MDS_PROC");
+    if (!proc && access("/run/systemd/container", F_OK) == 0) return "";
+    std::string path = std::string(proc ? proc : "/proc") + "/cmdline";
+    return access(path.c_str(), R_OK) == 0 ? mds::read_file(path) : "";
 }
 
 void collect(const Options& options, Answers& answers) {
     for (const std::string& one : options.sets) answers.set(one, "--set");
     if (const char* folder = std::getenv("CREDENTIALS_DIRECTORY")) answers.read_credentials(folder);
-    if (options.firstboot && access("/proc/cmdline", R_OK) == 0) {
-        answers.read_kernel(mds::read_file("/proc/cmdline"));
-    }
+    answers.read_kernel(kernel_command_line());
     if (!options.answers.empty()) answers.read_ini_file(options.answers);
     if (!options.config_file.empty()) answers.read_classic_file(options.config_file);
     if (options.has_config_string) {
@@ -123,6 +122,8 @@ void collect(const Options& options, Answers& answers) {
     if (options.answers.empty() && options.config_file.empty() && !options.has_config_string) {
         answers.read_etc(k_etc);
     }
+    std::string debconf = folder("MDS_DEBCONF", "/var/cache/debconf") + "/config.dat";
+    if (access(debconf.c_str(), R_OK) == 0) answers.read_debconf(debconf, mds::read_file(debconf));
 }
 
 /// The line above the login prompt, for a server that is not set up.
@@ -130,6 +131,32 @@ void write_issue() {
     mkdir("/run/issue.d", 0755);
     mds::replace_file(k_issue, "This server is not set up yet. Sign in as root and run: mds-setup\n\n",
                       0644);
+}
+
+/// The questions, on the face that this terminal can show. What people have answered when they leave
+/// is suggested the next time.
+Dialog::End ask_people(const Options& options, Answers& answers, const HostFacts& host) {
+    Answers earlier;
+    if (access(k_draft_file.c_str(), R_OK) == 0) earlier.read_ini_file(k_draft_file);
+    Dialog dialog(answers, host, std::move(earlier));
+    auto keep = [](const std::string& file) -> std::string {
+        try {
+            mds::replace_file(k_kept_file, file, 0600);
+        } catch (const mds::Error& e) {
+            return std::string("Not written: ") + e.what() + ".";
+        }
+        return "Written to " + k_kept_file + ", without secrets.";
+    };
+    Dialog::End end = !options.plain && full_screen_possible()
+                          ? FullFace(keep).run(dialog)
+                          : PlainFace(stdin, stdout, options.console, keep).run(dialog);
+    if (end != Dialog::End::leave || answers.values().empty()) return end;
+    try {
+        mds::replace_file(k_draft_file, dialog.file(), 0600);
+    } catch (const mds::Error& e) {
+        std::fprintf(stderr, "Note: the answers are not kept: %s\n", e.what());
+    }
+    return end;
 }
 
 /// Already set up: the same answers change nothing, others are refused. -1: go on.
@@ -163,6 +190,10 @@ int again(const Options& options, Answers& answers, const Done& done) {
 }
 
 int run(const Options& options) {
+    if (options.schema) {
+        std::puts(answers_schema().c_str());
+        return k_done;
+    }
     if (!options.check.empty()) return check(options);
     if (!options.template_file.empty()) return write_template(options.template_file);
     if (geteuid() != 0 && !options.dry_run) {
@@ -200,9 +231,8 @@ int run(const Options& options) {
             print_notes(complete);
             return print_problems(complete, "Nothing was changed.");
         }
-        PlainFace face(stdin, stdout, options.console);
         complete = answers;
-        if (face.run(complete, host) == PlainFace::End::leave) {
+        if (ask_people(options, complete, host) == Dialog::End::leave) {
             if (options.firstboot) write_issue();
             std::puts("Nothing was changed.");
             return k_done;
@@ -216,6 +246,7 @@ int run(const Options& options) {
         return k_done;
     }
     apply(stdout, complete, k_done_file);
+    unlink(k_draft_file.c_str());
     return k_done;
 }
 
@@ -225,7 +256,7 @@ int main(int argc, char** argv) {
     std::setlocale(LC_ALL, "");
     umask(0077);
     enum { k_answers = 256, k_set, k_check, k_dry, k_file, k_string, k_template, k_plain, k_first,
-           k_console, k_version };
+           k_console, k_schema, k_version };
     static const option k_options[] = {{"answers", required_argument, nullptr, k_answers},
                                        {"set", required_argument, nullptr, k_set},
                                        {"check", required_argument, nullptr, k_check},
@@ -236,6 +267,7 @@ int main(int argc, char** argv) {
                                        {"plain", no_argument, nullptr, k_plain},
                                        {"firstboot", no_argument, nullptr, k_first},
                                        {"console", no_argument, nullptr, k_console},
+                                       {"print-schema", no_argument, nullptr, k_schema},
                                        {"version", no_argument, nullptr, k_version},
                                        {"help", no_argument, nullptr, 'h'},
                                        {nullptr, 0, nullptr, 0}};
@@ -249,9 +281,10 @@ int main(int argc, char** argv) {
             case k_file: options.config_file = optarg; break;
             case k_string: options.config_string = optarg; options.has_config_string = true; break;
             case k_template: options.template_file = optarg; break;
-            case k_plain: break;
+            case k_plain: options.plain = true; break;
             case k_first: options.firstboot = true; break;
             case k_console: options.console = true; break;
+            case k_schema: options.schema = true; break;
             case k_version: std::printf("mds-setup %s\n", mds::version()); return k_done;
             case 'h': print_help(); return k_done;
             default: return k_wrong;

@@ -8,7 +8,6 @@
 #include "mgmt/flat_policy.hh"
 #include "mgmt/gateways.hh"
 #include "mgmt/servers.hh"
-#include "pki/certificate.hh"
 
 namespace mds::server {
 namespace {
@@ -189,8 +188,7 @@ void Gateways::renew(const mgmt::View& gateway, const std::string& csr, Answer t
             if (alive.expired()) return;
             if (const sdbus::Error* e = bus::error_ptr(failed)) return then(bus::from_bus_error(*e), "");
             try {
-                std::string pem = json::get_string(json::parse_object(reply), "certificate");
-                std::string serial = pki::Certificate::from_pem(pem).serial();
+                std::string serial = json::get_string(json::parse_object(reply), "certificate-serial");
                 workspace_.transact(of_gateway(gateway), [&](mgmt::Call& call) {
                     auto view = call.get(gateway.uid);
                     if (!view) throw Error(Code::forbidden, "the gateway was deleted meanwhile");

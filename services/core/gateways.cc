@@ -2,7 +2,7 @@
 // authority of the Domain is used on the Primary.
 #include "base/error.hh"
 #include "bus/blob.hh"
-#include "log/log.hh"
+#include "pki/certificate.hh"
 #include "service.hh"
 
 namespace mds::core {
@@ -51,8 +51,11 @@ void Service::certify_gateway(json::object message, Then then) {
             if (const sdbus::Error* e = bus::error_ptr(failed)) {
                 return then(mgmt::error_reply(bus::from_bus_error(*e)));
             }
-            then({200, json::text(json::object{
-                           {"certificate", certificate}, {"chain", chain}, {"root", root}, {"crl", crl}})});
+            then({200, json::text(json::object{{"certificate", certificate},
+                                               {"certificate-serial", pki::Certificate::from_pem(certificate).serial()},
+                                               {"chain", chain},
+                                               {"root", root},
+                                               {"crl", crl}})});
         });
 }
 

@@ -38,6 +38,7 @@ HOMES = {
                   r"lib/store/hash\.cc", r"services/api/", r"tools/mgmt_cli/https\.cc"],
     r"systemd/sd-journal": [r"lib/log/"],
     r"systemd/sd-daemon": [r"lib/app/", r"services/api/", r"services/crl/"],
+    r"(newt|slang)\.h": [r"firstboot/face_full\.cc"],
     r"CLI/": [r"tools/mdsctl/"],
     r"boost/json": [r"lib/json/"],
 }

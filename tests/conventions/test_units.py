@@ -76,3 +76,11 @@ def test_every_user_and_folder_is_made():
         for line in re.findall(r"^ReadWritePaths=(.*)$", text, re.M):
             for folder in line.split():
                 assert folder.lstrip("-") in folders, f"{unit.name}: {folder}"
+
+
+@pytest.mark.parametrize("name", ["mds-firstboot", "mds-firstboot-console"])
+def test_setup_units_take_every_answer_as_a_credential(name):
+    rows = re.findall(r"^MDS_QUESTION\((\w+),", (ROOT / "firstboot" / "questions.def").read_text(), re.M)
+    wanted = {"mds.setup.conf"} | {"mds.setup." + row.replace("_", "-") for row in rows}
+    lines = re.findall(r"^LoadCredential=(\S+)$", (UNITS / f"{name}.service").read_text(), re.M)
+    assert len(rows) > 10 and len(lines) == len(set(lines)) and set(lines) == wanted

@@ -1,6 +1,7 @@
 """The package on one host: install, first boot, rights of the services, remove, purge."""
 
 import os
+import re
 import sys
 
 import pytest
@@ -62,6 +63,18 @@ def test_the_bus_knows_every_user_after_the_installation(host):
     host.sh("busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig")
     after = says(host, "journalctl -b -u dbus --no-pager -o cat | tail -3")
     assert "Reloaded configuration" in after and "Unknown username" not in after
+
+
+def test_F_T3_the_service_manager_hands_answers_over_as_credentials(host):
+    host.write_file("/root/key", "orange-boat-77\n", 0o600)
+    plan = says(host, "systemd-run --pipe --wait --quiet --collect -p SetCredential=mds.setup.role:secondary "
+                "-p SetCredential=mds.setup.host-name:credential.example "
+                "-p LoadCredential=mds.setup.activation-key:/root/key /usr/bin/mds-setup --dry-run")
+    host.sh("rm /root/key")
+    assert re.search(r"Server.Role +Secondary .*\(credential mds.setup.role\)", plan), plan
+    assert re.search(r"Server.HostName +credential.example +\(credential mds.setup.host-name\)", plan), plan
+    assert re.search(r"activation_key +\*\*\* +\(credential mds.setup.activation-key\)", plan), plan
+    assert "orange-boat" not in plan
 
 
 def test_a_boot_without_answers_waits_for_nobody_and_says_so_at_the_login(host):

@@ -5,86 +5,11 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import termios
 import time
 
 import pytest
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-BUILD = os.environ.get("MDS_BUILD", os.path.join(ROOT, "build", "dev"))
-SETUP = os.path.join(BUILD, "firstboot", "mds-setup")
-ADDRESS = subprocess.run(["hostname", "-I"], capture_output=True, text=True,
-                         check=False).stdout.split()
-HASH = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7"
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="setup is for root")
-
-
-class Machine:
-    """Folders of its own and a private system bus."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.etc = folder / "etc"
-        self.state = folder / "state"
-        self.etc.mkdir()
-        self.state.mkdir()
-        self.record = folder / "record"
-        self.env = dict(os.environ, MDS_ETC=str(self.etc), MDS_STATE=str(self.state), LC_ALL="C.UTF-8",
-                        TERM="dumb")
-        for name in ("CREDENTIALS_DIRECTORY", "DBUS_SYSTEM_BUS_ADDRESS"):
-            self.env.pop(name, None)
-        self.processes = []
-        self.mocks = None
-
-    def boot(self, broken="-", refuse="-"):
-        if not self.processes:
-            bus = subprocess.Popen(["dbus-daemon", "--session", "--print-address", "--nofork"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            self.processes.append(bus)
-            self.env["DBUS_SYSTEM_BUS_ADDRESS"] = bus.stdout.readline().strip()
-        if self.mocks:
-            self.mocks.kill()
-            self.mocks.wait()
-        self.mocks = subprocess.Popen([sys.executable, os.path.join(HERE, "mocks.py"),
-                                       str(self.record), broken, refuse], stdout=subprocess.PIPE,
-                                      env=self.env, text=True)
-        self.processes.append(self.mocks)
-        assert self.mocks.stdout.readline() == "ready\n"
-
-    def close(self):
-        for process in reversed(self.processes):
-            process.kill()
-            process.wait()
-
-    def file(self, name, text, mode=0o600):
-        path = self.folder / name
-        path.write_text(text)
-        path.chmod(mode)
-        return str(path)
-
-    def setup(self, *arguments, stdin=""):
-        return subprocess.run([SETUP, *arguments], input=stdin, capture_output=True, text=True,
-                              env=self.env, timeout=60, check=False)
-
-    def calls(self):
-        if not self.record.exists():
-            return []
-        return [json.loads(line) for line in self.record.read_text().splitlines()]
-
-    def snapshot(self):
-        return {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in self.state.rglob("*")
-                if p.is_file()}
-
-
-@pytest.fixture(name="machine")
-def fixture_machine(tmp_path):
-    machine = Machine(tmp_path)
-    yield machine
-    machine.close()
-
+from setup_machine import ADDRESS, HASH, SETUP, needs_root
 
 PRIMARY = f"""[Server]
 Role=primary
@@ -140,7 +65,7 @@ def test_PS_3_a_secondary_waits_for_the_primary(machine):
 
 
 @needs_root
-def test_the_same_answers_again_change_nothing(machine):
+def test_F_T4_the_same_answers_again_change_nothing(machine):
     machine.boot()
     answers = machine.file("answers", secondary(machine))
     assert machine.setup("--answers", answers).returncode == 0
@@ -201,6 +126,29 @@ def test_a_service_that_does_not_start_is_named_and_the_next_run_continues(machi
     assert not (machine.state / "setup.json").exists()
     machine.boot()
     assert machine.setup("--answers", answers).returncode == 0
+
+
+@needs_root
+@pytest.mark.parametrize("moment", ["start mds-core.service", "setup", "enable", "reload", "start mds.target"])
+def test_F_T5_killed_at_any_step_the_next_run_ends_as_one_run(machine, moment):
+    answers = machine.file("answers", secondary(machine))
+    machine.boot(hang=moment)
+    process = subprocess.Popen([SETUP, "--answers", answers], stdout=subprocess.DEVNULL, env=machine.env)
+    end = time.monotonic() + 20
+    while not any(moment in (call[0], f"{call[0]} {call[-1]}") for call in machine.calls()):
+        assert time.monotonic() < end and process.poll() is None, machine.calls()
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert machine.snapshot() == {}, "nothing says that setup is done"
+    machine.record.unlink()
+    machine.boot()
+    done = machine.setup("--answers", answers)
+    assert done.returncode == 0, done.stderr
+    assert machine.request()["activation-key"] == "orange-boat-77"
+    assert machine.calls()[-1] == ["start", "mds.target"]
+    state = json.loads((machine.state / "setup.json").read_text())
+    assert state["role"] == "secondary" and [p.name for p in machine.state.iterdir()] == ["setup.json"]
 
 
 @needs_root

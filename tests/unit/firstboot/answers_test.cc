@@ -208,13 +208,13 @@ TEST(Setup, HashesArePlainYescrypt) {
     EXPECT_NE(check_value("password_hash", "orange-boat-77", {}), "");
 }
 
-TEST(Setup, AnyFileIsAcceptedOrRefusedWithAList) {
+TEST(Setup, F_T7_AnyFileIsAcceptedOrRefusedWithAList) {
     std::mt19937 random(20251124);
     const std::vector<std::string> pieces = {
         "[Server]", "[", "]", "Role", "=", "primary", "secondary", "\n", "\n", "Address=", "10.1.0.11",
         "[Trust]", "ActivationKeyFile=/nowhere", "HostName=", "\xff\xfe", std::string("\0", 1), "#", ";",
         "[Administrator]\nPasswordHash=", k_hash, "GuiClients=1-2", "/", "...", "[Access]", "::1",
-        std::string(300, 'a'), "[Deployment]\nName="};
+        std::string(300, 'a'), "Name: mds/role", "Value: ", "mds.setup.role=", " ", "[Deployment]\nName="};
     int accepted = 0;
     for (int i = 0; i < 10000; ++i) {
         std::string text;
@@ -223,9 +223,35 @@ TEST(Setup, AnyFileIsAcceptedOrRefusedWithAList) {
         answers.read_ini("f", text, true);
         answers.read_classic("c", text, true);
         answers.read_kernel(text);
+        answers.read_debconf("d", text);
         answers.resolve(london(), false);
         if (answers.problems().empty()) ++accepted;
         for (const Problem& one : answers.problems()) ASSERT_FALSE(one.text.empty());
     }
     EXPECT_LT(accepted, 10000);
+}
+
+TEST(Setup, DebconfHoldsAnswersButNoSecrets) {
+    Answers answers;
+    answers.read_debconf("config.dat",
+                         "Name: mds/role\nTemplate: mds/role\nValue: secondary\nOwners: openmds-server\n"
+                         "Flags: seen\n\nName: other/role\nValue: primary\n\nName: mds/host-name\n"
+                         "Template: mds/host-name\nOwners: openmds-server\n\nName: mds/activation-key\n"
+                         "Value: orange-boat-77\n\nName: mds/adress\nValue: 10.1.0.1\n");
+    EXPECT_EQ(answers.get("role"), "secondary");
+    EXPECT_EQ(answers.values().at("role").source, "debconf mds/role");
+    EXPECT_FALSE(answers.has("host_name")) << "registered, not answered";
+    EXPECT_FALSE(answers.has("activation_key"));
+    std::string text = all(answers);
+    EXPECT_NE(text.find("everybody on this host can read config.dat"), std::string::npos) << text;
+    EXPECT_NE(text.find("|debconf mds/adress|unknown key adress, did you mean address?"),
+              std::string::npos) << text;
+}
+
+TEST(Setup, UnknownNamesAreComparedWithNamesOfTheirKind) {
+    Answers answers;
+    answers.read_kernel("mds.setup.host-nmae=x mds.setup.Server.Rol=primary");
+    std::string text = all(answers);
+    EXPECT_NE(text.find("unknown key host-nmae, did you mean host-name?"), std::string::npos) << text;
+    EXPECT_NE(text.find("unknown key Server.Rol, did you mean Server.Role?"), std::string::npos) << text;
 }

@@ -14,7 +14,11 @@ struct Talk {
         size_t size = 0;
         FILE* out = open_memstream(&text, &size);
         HostFacts host{"tokyo-mds-01.acme.example", {{"10.2.0.11", "ens18"}}};
-        end = PlainFace(in, out, login_word).run(answers, host);
+        Dialog dialog(answers, host);
+        end = PlainFace(in, out, login_word, [&](const std::string& file) {
+                  kept = file;
+                  return std::string("Kept.");
+              }).run(dialog);
         fclose(in);
         fclose(out);
         said.assign(text, size);
@@ -22,7 +26,7 @@ struct Talk {
     }
     Answers answers;
     PlainFace::End end{};
-    std::string said;
+    std::string said, kept;
 };
 
 }  // namespace
@@ -77,4 +81,20 @@ TEST(PlainFace, RefusesWhatIsWrongAndHelps) {
 TEST(PlainFace, WritesNoControlCharacters) {
     Talk talk("\x1b[31mx\n?\na.example\n\n2\norange-boat-77\norange-boat-77\nyes\n");
     for (unsigned char c : talk.said) EXPECT_TRUE(c == '\n' || (c >= 0x20 && c != 0x7f)) << int(c);
+}
+
+TEST(PlainFace, TheSummaryNamesSourcesAndWritesTheAnswers) {
+    Talk talk("tokyo.acme.example\n\n2\norange-boat-77\norange-boat-77\nd\nyes\n");
+    EXPECT_EQ(talk.end, PlainFace::End::apply) << talk.said;
+    for (const char* line : {"host name           tokyo.acme.example              (answer)\n",
+                             "address             10.2.0.11                       (found on this host)\n",
+                             "trust               ***                             (answer)\n", "Kept.\n",
+                             "Ports    443 (management API)"}) {
+        EXPECT_NE(talk.said.find(line), std::string::npos) << line << talk.said;
+    }
+    EXPECT_EQ(talk.kept.find("orange-boat"), std::string::npos);
+    Answers again;
+    again.read_ini("kept", talk.kept, true);
+    EXPECT_TRUE(again.problems().empty());
+    EXPECT_EQ(again.get("role"), "secondary");
 }

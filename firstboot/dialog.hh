@@ -1,0 +1,61 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "answers.hh"
+
+namespace mds::firstboot {
+
+/// What every face shares: which questions are open and on which screens, what can be chosen, the
+/// checks and their messages, the summary. A face only presents it. Without a terminal.
+class Dialog {
+  public:
+    enum class End { apply, leave };
+    struct Choice {
+        std::string value, name, what, more;
+    };
+    using Screen = std::vector<const Question*>;
+    static constexpr const char* k_welcome = "First-time setup";
+    static constexpr const char* k_differ =
+        "The two differ. Nothing was stored. Please type both again.";
+
+    /// `earlier`: answers of a run that was left, suggested instead of the defaults. What `answers`
+    /// holds now came from files and options, and is not asked.
+    Dialog(Answers& answers, const HostFacts& host, Answers earlier = {});
+
+    /// Open questions in their order; those of a role once it is known.
+    std::vector<Screen> screens() const;
+    /// "step 3 of 5" of the screen with this index (the summary is the last); "step 1 of 5 to 7"
+    /// before the role is known.
+    std::string progress(size_t screen) const;
+    std::vector<Choice> choices(const Question& question) const;
+    std::string suggestion(const Question& question) const;
+    /// Why this is no answer to the question, as a sentence; empty when it is one.
+    std::string refuse(const Question& question, const std::string& text) const;
+    /// Keeps an answer that was not refused.
+    void store(const Question& question, const std::string& text);
+    /// "Activation key", for the second time it is typed.
+    static std::string secret_name(const Question& question);
+
+    /// A line for every answer with its source, and for everything that will be done.
+    std::vector<std::string> summary() const;
+    /// The answers as a file, without secrets.
+    std::string file() const;
+
+    const Answers& answers() const { return answers_; }
+
+  private:
+    std::vector<Screen> screens_of(unsigned role) const;
+
+    Answers& answers_;
+    const HostFacts& host_;
+    Answers earlier_;
+    std::vector<std::string> given_;
+};
+
+/// What setting up with these answers does to the host, one line each.
+std::vector<std::string> effects(const Answers& answers);
+/// "***" for secrets, otherwise the value as people read it.
+std::string shown_value(const Question& question, const std::string& value);
+
+}  // namespace mds::firstboot

@@ -1,0 +1,29 @@
+#pragma once
+#include <functional>
+#include <string>
+
+#include "dialog.hh"
+
+namespace mds::firstboot {
+
+/// Whether this terminal can show the full-screen face: standard input and output are one that has
+/// cursor control and at least 80 x 24 characters, and it is not a serial line, where the plain
+/// face is better.
+bool full_screen_possible();
+
+/// The questions as screens with Back, Next and Help, drawn by libnewt as in the Debian installer.
+class FullFace {
+  public:
+    using End = Dialog::End;
+    /// Writes the answers to a file; returns what to tell.
+    using Keep = std::function<std::string(const std::string& file)>;
+
+    explicit FullFace(Keep keep = {});
+    /// Asks, shows the summary; gives the terminal back before it returns.
+    End run(Dialog& dialog);
+
+  private:
+    Keep keep_;
+};
+
+}  // namespace mds::firstboot
