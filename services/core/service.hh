@@ -9,6 +9,7 @@
 
 #include "app/daemon.hh"
 #include "base/version.hh"
+#include "alarms.hh"
 #include "grid.hh"
 #include "identity.hh"
 #include "login_guard.hh"
@@ -45,6 +46,7 @@ class Service {
     const json::object& certificate() const { return certificate_; }
     uint64_t lists_version() const { return lists_version_; }
     const std::string& renewal_problem() const { return renewal_problem_; }
+    int64_t started_ms() const { return started_ms_; }
     /// Ca1.Authority of this host.
     const json::object& authority() const { return authority_; }
     /// The system data; throws Error(not_set_up) before there is one.
@@ -251,6 +253,12 @@ class Service {
     json::object audit_seen(const Uid& mds);
     /// Has every trail of this server read and compared.
     void check_audit_here(const json::object& seen, Then then);
+    /// The last verification of each server's trails that was ordered here: {"<name>":{"time" ms,"good"}}. Kept
+    /// in the file audit-verified.json.
+    json::object audit_verified_;
+    void load_audit_verified();
+    /// Keeps the outcome of verify_audit(), and tells the journal what is not as it was written.
+    void keep_audit_verified(const json::array& servers);
     /// Worker: all servers, or one.
     json::object verify_audit(const std::vector<MdsRow>& servers, const std::vector<MdsRow>& witnesses);
     std::optional<pki::CheckpointKey> audit_key_;
@@ -347,6 +355,8 @@ class Service {
     struct Login;
     /// Second half of a login: who it is has been found out, or why not.
     void admit(const std::shared_ptr<Login>& login);
+    static void tell_lockout(const LoginGuard::Waits& waits, const std::string& account,
+                             const std::string& address);
     /// Finds out who shows this certificate (DER).
     void login_by_certificate(const std::shared_ptr<Login>& login, std::string der);
     /// The password was right: checks the one-time code.
@@ -443,6 +453,7 @@ class Service {
     std::optional<Identity> identity_;
     std::unique_ptr<server::Server> system_;
     std::unique_ptr<Grid> grid_;
+    Alarms alarms_{*this};
     std::unique_ptr<UnitControl> units_;
     std::unique_ptr<BusObject> bus_;
     std::unique_ptr<sdbus::IProxy> sync_, sic_, ca_;
