@@ -25,6 +25,7 @@ void Service::register_commands() {
     register_assignment_commands();
     register_backup_commands();
     register_audit_commands();
+    register_metrics_commands();
     register_administrator_commands();
 }
 

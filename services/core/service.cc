@@ -8,6 +8,7 @@
 #include "base/text.hh"
 #include "bus.hh"
 #include "log/messages.hh"
+#include "metrics_socket.hh"
 #include "model/type.hh"
 
 namespace mds::core {
@@ -100,11 +101,13 @@ Service::Service(app::Daemon& daemon)
     });
     daemon.every(5000, [this] {
         ask_round_trips();
+        ask_traffic();
         alarms_.look();
         withdraw_global();
         take_out_deleted_servers();
     });
     watch_certificates();
+    begin_monitoring();
     daemon.ready("");
     update_status();
     if (identity_ && identity_->role != "primary") {

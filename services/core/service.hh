@@ -13,6 +13,7 @@
 #include "grid.hh"
 #include "identity.hh"
 #include "login_guard.hh"
+#include "metrics.hh"
 #include "pki/crl_folder.hh"
 #include "pki/signature.hh"
 #include "server/server.hh"
@@ -22,6 +23,7 @@ namespace mds::core {
 
 class BlockingBus;
 class BusObject;
+class MetricsSocket;
 
 /// Uids of the built-in domains (management-api.md 9).
 inline const char k_system_data_uid[] = "a0eebc99-afed-4ef8-bb6d-fedfedfedfed";
@@ -410,6 +412,19 @@ class Service {
     std::map<Uid, int64_t> authority_sent_, revocations_sent_;
     /// Sealing certificates of the mds-ca of the members.
     std::map<Uid, std::string> authority_recipients_;
+    // monitoring.cc
+    /// Takes the socket of the metrics when there is one, and measures the databases now and then.
+    void begin_monitoring();
+    void measure_databases();
+    void ask_traffic();
+    void register_metrics_commands();
+    /// docs/monitoring.md, in the text format of Prometheus; throws before there is a system.
+    std::string metrics();
+    std::unique_ptr<MetricsSocket> metrics_socket_;
+    std::vector<DatabaseSize> database_sizes_;
+    bool measuring_ = false;
+    int64_t sync_sent_ = 0, sync_received_ = 0, metrics_at_ = 0;
+    std::string metrics_text_;
     std::optional<Backup> backup_;
     /// Wall ms of the last one that this server led.
     int64_t last_backup_ms_ = 0;
