@@ -58,6 +58,12 @@ def written(server, name, word="core"):
     return [line for line in log_of(server, word).splitlines() if f"MESSAGE_ID={IDS[name]}" in line]
 
 
+def test_the_document_lists_what_is_exported(two):
+    text = (ROOT / "docs" / "monitoring.md").read_text()
+    told = dict(re.findall(r"^\| `(openmds_\w+)` \| (gauge|counter) ", text, re.M))
+    assert metrics_of(two["london"]).types == told
+
+
 def test_values_are_those_of_the_show_commands(two):
     london, tokyo = two["london"], two["tokyo"]
     m = metrics_of(london)
