@@ -17,6 +17,7 @@ void send(Priority priority, std::string_view message_id, const std::string& mes
           std::initializer_list<Field> fields) {
     if (isatty(STDERR_FILENO)) {
         std::string line = "<" + std::to_string(static_cast<int>(priority)) + "> " + message;
+        if (!message_id.empty()) line += " MESSAGE_ID=" + std::string(message_id);
         for (const Field& field : fields) {
             line += " " + std::string(field.first) + "=" + std::string(field.second);
         }
@@ -45,9 +46,8 @@ void write(Priority priority, const std::string& message, std::initializer_list<
     send(priority, {}, message, fields);
 }
 
-void event(Priority priority, std::string_view message_id, const std::string& message,
-           std::initializer_list<Field> fields) {
-    send(priority, message_id, message, fields);
+void event(const Message& kind, const std::string& message, std::initializer_list<Field> fields) {
+    send(kind.priority, kind.id, message, fields);
 }
 
 void debug(const std::string& m, std::initializer_list<Field> f) {

@@ -13,12 +13,18 @@ enum class Priority { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 /// underscores and begin with MDS_ (design.md 4).
 using Field = std::pair<std::string_view, std::string_view>;
 
+/// A kind of entry that the message catalog explains (log/messages.def).
+struct Message {
+    /// 32 hexadecimal digits, the journal's MESSAGE_ID.
+    std::string_view id;
+    Priority priority;
+};
+
 /// Writes one entry to the journal with its fields; to standard error when it is a terminal or no
 /// journal listens (a service run by hand). Never give it a secret.
 void write(Priority priority, const std::string& message, std::initializer_list<Field> fields = {});
-/// As write(), with a MESSAGE_ID of the catalogue (32 hexadecimal digits).
-void event(Priority priority, std::string_view message_id, const std::string& message,
-           std::initializer_list<Field> fields = {});
+/// As write(), with the id and the priority of its kind.
+void event(const Message& kind, const std::string& message, std::initializer_list<Field> fields = {});
 
 inline void error(const std::string& m, std::initializer_list<Field> f = {}) {
     write(Priority::error, m, f);

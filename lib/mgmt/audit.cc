@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "log/log.hh"
+#include "log/messages.hh"
 #include "mgmt/workspace_impl.hh"
 
 namespace mds::mgmt {
@@ -117,8 +117,9 @@ void Workspace::record(const AuditRow& row) {
     } catch (const std::exception& error) {
         // What was done is done: the answer must say so.
         impl_->audit_problem = error.what();
-        log::error("audit trail: " + impl_->audit_problem,
-                   {{"MDS_USER", row.user}, {"MDS_OPERATION", row.operation}, {"MDS_SUBJECT", row.subject},
+        log::event(log::message::audit_not_written, "audit trail: " + impl_->audit_problem,
+                   {{"MDS_DOMAIN", impl_->settings.domain.name}, {"MDS_SERVER", impl_->settings.server_name},
+                    {"MDS_USER", row.user}, {"MDS_OPERATION", row.operation}, {"MDS_SUBJECT", row.subject},
                     {"MDS_RESULT", row.good ? "Success" : "Failure"}, {"MDS_REASON", row.message},
                     {"MDS_ADDRESS", row.ip}});
     }

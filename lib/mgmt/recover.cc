@@ -4,7 +4,7 @@
 #include <map>
 
 #include "base/clock.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 #include "mgmt/workspace_impl.hh"
 #include "store/codec.hh"
 
@@ -118,9 +118,11 @@ bool WorkspaceImpl::recover(const Parked::Publish& publish,
     parked.keep(publish);
     transaction.commit();
     sessions[uid] = session;
-    log::notice("'" + session->name() + "' of '" + session->user + "' was recovered: " +
-                    std::to_string(session->changes) + " changes wait for their author",
-                {{"MDS_DOMAIN", settings.domain.name}, {"MDS_SESSION", uid.text()}});
+    log::event(log::message::publish_recovered,
+               "'" + session->name() + "' of '" + session->user + "' was recovered: " +
+                   std::to_string(session->changes) + " changes wait for their author",
+               {{"MDS_DOMAIN", settings.domain.name}, {"MDS_SERVER", settings.server_name},
+                {"MDS_SESSION", uid.text()}, {"MDS_USER", session->user}});
     return true;
 }
 

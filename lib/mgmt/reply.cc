@@ -1,5 +1,8 @@
+#include <atomic>
 #include <functional>
 
+#include "base/clock.hh"
+#include "log/messages.hh"
 #include "mgmt/call.hh"
 
 namespace mds::mgmt {
@@ -13,6 +16,15 @@ json::array lines(const std::vector<std::string>& texts) {
     return out;
 }
 
+/// Every refusal of a command passes here, whoever made it; clients try again and again.
+void tell_disk_full(const std::string& message) {
+    constexpr int64_t k_again_ms = 60'000;
+    static std::atomic<int64_t> told_ms{-k_again_ms};
+    int64_t now = mono_ms(), before = told_ms;
+    if (now - before < k_again_ms || !told_ms.compare_exchange_strong(before, now)) return;
+    log::event(log::message::disk_full, "a command was refused: " + message);
+}
+
 }  // namespace
 
 Reply ok_reply(const json::object& body) {
@@ -20,6 +32,7 @@ Reply ok_reply(const json::object& body) {
 }
 
 Reply error_reply(const Error& error) {
+    if (error.code() == Code::disk_full) tell_disk_full(error.message());
     json::object body;
     body["code"] = json::value(code_word(error.code()));
     body["message"] = error.message();

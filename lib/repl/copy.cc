@@ -33,7 +33,7 @@ void Replica::request_copy(PeerState& from, const Uid& order, const std::string&
     receiving_->by = by;
     receiving_->progress_at = receiving_->asked_at = env_.mono_ms();
     ask_copy();
-    env_.log(6, "asking " + from.peer.name + " for a full copy");
+    env_.event(Event::full_sync_begun, "asking " + from.peer.name + " for a full copy", from.peer.name);
     send_positions();
     env_.status_changed();
 }
@@ -288,9 +288,10 @@ void Replica::finish_copy(const store::ProvenCopy& copy, int64_t read_at) {
     }
     failure_.clear();
     if (!kept.empty()) {
-        env_.log(3, fmt::format("what {} does not have was published here longer ago than the log reaches, and "
-                                "cannot be handed over publish by publish; the whole database with it is kept "
-                                "in {}", name, kept));
+        env_.event(Event::database_kept,
+                   fmt::format("what {} does not have was published here longer ago than the log reaches, and "
+                               "cannot be handed over publish by publish; the whole database with it is kept "
+                               "in {}", name, kept), name);
     }
     mark_good(read_at);
     // Its indexes are made anew by the next check.
@@ -305,8 +306,9 @@ void Replica::finish_copy(const store::ProvenCopy& copy, int64_t read_at) {
             fmt::format("{} was overwritten by a full synchronization from {}, ordered by {}.",
                         self_.name, name, r.by));
     }
-    env_.log(5, fmt::format("full copy of {} received: revision {}, {} bytes", name,
-                            db_.position().rev, r.offer->size));
+    env_.event(Event::full_sync_ended,
+               fmt::format("full copy of {} received: revision {}, {} bytes", name, db_.position().rev,
+                           r.offer->size), name);
     env_.content_changed({}, true);
     if (!r.order.is_nil()) {
         env_.send(r.from, Kind::full_sync_done, NoteMessage{r.order, 0, obeyed_cost_}.encode());
@@ -324,7 +326,8 @@ void Replica::fail_copy(const std::string& why) {
     receiving_.reset();
     if (r.offer) env_.drop_copy(r.offer->id);
     failure_ = why;
-    env_.log(4, "full copy failed: " + why);
+    PeerState* from = find(r.from);
+    env_.event(Event::full_sync_failed, "full copy failed: " + why, from ? from->peer.name : r.from.text());
     if (!r.order.is_nil()) {
         env_.send(r.from, Kind::full_sync_done, NoteMessage{r.order, 1, why}.encode());
     }

@@ -126,7 +126,8 @@ void Replica::on_parked_put(PeerState& p, std::string_view payload) {
         } catch (const std::exception& e) {
             ok.problem = e.what();
             ok.offset = 0;
-            env_.log(4, "a parked publish of " + p.peer.name + " cannot be kept: " + ok.problem);
+            env_.event(Event::parked_not_kept,
+                       "a parked publish of " + p.peer.name + " cannot be kept: " + ok.problem, p.peer.name);
         }
         arriving_.erase(p.peer.mds);
     }

@@ -90,8 +90,9 @@ void Replica::on_verified(store::Verification found, int64_t begun) {
     bool was_damaged = !health_.damage.empty();
     if (found.good()) {
         if (was_damaged) {
-            env_.log(5, fmt::format("the database is whole again: {} objects and {} records read at "
-                                    "revision {}", found.rows, found.records, found.at.rev));
+            env_.event(Event::database_repaired,
+                       fmt::format("the database is whole again: {} objects and {} records read at revision {}",
+                                   found.rows, found.records, found.at.rev));
         }
         // Else the others would say until the next idle beat that it is being verified.
         bool news = was_damaged || !verified();
@@ -112,7 +113,8 @@ void Replica::on_verified(store::Verification found, int64_t begun) {
     std::string text = found.text();
     if (!names.empty()) text += ": " + join(names, ", ");
     if (text != health_.damage) {
-        env_.log(3, fmt::format("the database is damaged at revision {}: {}", found.at.rev, text));
+        env_.event(Event::database_damaged,
+                   fmt::format("the database is damaged at revision {}: {}", found.at.rev, text));
     }
     health_.damage = std::move(text);
     health_.last = found;
@@ -172,8 +174,9 @@ bool Replica::give_up_records(const store::Verification& found) {
         env_.log(4, std::string("damaged records cannot be dropped: ") + e.what());
         return false;
     }
-    env_.log(3, fmt::format("record {} of the log is damaged on every server: the log begins after it "
-                            "from now on. The content is whole", last));
+    env_.event(Event::log_shortened,
+               fmt::format("record {} of the log is damaged on every server: the log begins after it from now "
+                           "on. The content is whole", last));
     health_.due_at = env_.mono_ms();
     env_.content_changed({}, true);
     return true;

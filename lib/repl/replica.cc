@@ -342,10 +342,14 @@ void Replica::begin(const store::Term& term, Role role, const std::string& why) 
     committed();
 }
 
-void Replica::trouble(const std::string& what) {
+void Replica::trouble(const std::string& what, Code code) {
     if (failure_ == what) return;
     failure_ = what;
-    env_.log(4, what);
+    if (code == Code::disk_full) {
+        env_.event(Event::disk_full, what);
+    } else {
+        env_.log(4, what);
+    }
     env_.status_changed();
 }
 
@@ -629,7 +633,7 @@ void Replica::on_delta(PeerState& p, std::string_view payload) {
     } catch (const Error& e) {
         // Not next, damaged, or other content: nothing was applied. Never skipped; the cause shows
         // in the status until records can be applied again.
-        trouble("records of " + p.peer.name + " refused: " + e.message());
+        trouble("records of " + p.peer.name + " refused: " + e.message(), e.code());
         p.pulled_at = env_.mono_ms();
         if (e.code() == Code::content_differs) request_copy(p);
         return;
@@ -669,9 +673,10 @@ void Replica::step_down_if_needed(PeerState& p) {
         if (!collision_) {
             collision_ = true;
             collision_rev_ = c.common_rev;
-            env_.log(3, fmt::format("collision: {} is Active too; the histories part after "
-                                    "revision {}. Publishing stops here until one is set Standby",
-                                    p.peer.name, c.common_rev));
+            env_.event(Event::collision,
+                       fmt::format("collision: {} is Active too; the histories part after revision {}. "
+                                   "Publishing stops here until one is set Standby",
+                                   p.peer.name, c.common_rev), p.peer.name);
             send_positions();
             env_.status_changed();
         }
@@ -685,6 +690,7 @@ void Replica::step_down_if_needed(PeerState& p) {
         });
         if (!any) {
             collision_ = false;
+            env_.event(Event::collision_over, "the collision is over; publishing goes on where a server is Active");
             env_.status_changed();
         }
     }
@@ -721,7 +727,7 @@ void Replica::yield(uint64_t common_rev, const PeerState& to) {
         env_.park(tail);
         db_.undo_to(common_rev);
     } catch (const Error& e) {
-        trouble("cannot take back own revisions: " + e.message());
+        trouble("cannot take back own revisions: " + e.message(), e.code());
         // No space, here or for parking: tried again at the next heartbeat of the peer. Otherwise
         // they cannot be undone; the content comes anew as a full copy, which parks them first.
         PeerState* p = find(to.peer.mds);
@@ -730,9 +736,10 @@ void Replica::yield(uint64_t common_rev, const PeerState& to) {
     }
     failure_.clear();
     if (publishes) {
-        env_.log(4, fmt::format("{} publish{} that {} never received {} parked; following from "
-                                "revision {}", publishes, publishes == 1 ? "" : "es", active,
-                                publishes == 1 ? "is" : "are", common_rev));
+        env_.event(Event::publishes_parked,
+                   fmt::format("{} publish{} that {} never received {} parked; following from revision {}",
+                               publishes, publishes == 1 ? "" : "es", active, publishes == 1 ? "is" : "are",
+                               common_rev), active);
     }
     env_.content_changed({}, true);
     send_positions();

@@ -35,6 +35,13 @@ struct ParkedPublish {
     static ParkedPublish decode(std::string_view bytes);
 };
 
+/// What operators are told with an id of its own in the journal (log/messages.def has the same names).
+enum class Event {
+    collision, collision_over, database_damaged, database_repaired, database_kept, log_shortened,
+    full_sync_begun, full_sync_ended, full_sync_failed, publishes_parked, parked_not_kept, publish_refused,
+    disk_full, clock_differs
+};
+
 /// What the replica needs from outside. The clock, the network, files and randomness are behind
 /// this, so that the same code runs in the simulation.
 class Env {
@@ -86,6 +93,8 @@ class Env {
     /// Something that Status shows has changed.
     virtual void status_changed() = 0;
     virtual void log(int priority, const std::string& text) = 0;
+    /// As log(); `peer` is the name of the server that it is about, if any.
+    virtual void event(Event event, const std::string& text, const std::string& peer = "") = 0;
 };
 
 struct Timing {
@@ -375,7 +384,7 @@ class Replica {
     /// changes when the record could not be committed.
     void begin(const store::Term& term, Role role, const std::string& why);
     /// Keeps why nothing goes on here for Status, and says it once.
-    void trouble(const std::string& what);
+    void trouble(const std::string& what, Code code = Code::internal);
     // full_sync.cc
     void on_full_sync(PeerState& p, std::string_view payload);
     void on_full_sync_done(PeerState& p, std::string_view payload);

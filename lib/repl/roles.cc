@@ -300,6 +300,7 @@ void Replica::set_standby(const std::string& by) {
         // The other Active stays: this side parks what only it has, and follows.
         set_role(Role::standby, "set Standby by " + by + " to end a collision");
         collision_ = false;
+        env_.event(Event::collision_over, "the collision is over: this server was set Standby by " + by);
         for (PeerState& p : peers_) {
             if (reachable(p) && p.last.role == Role::active) step_down_if_needed(p);
         }

@@ -123,7 +123,8 @@ void Tentative::see_clock(const store::Transaction& t) {
     // A wrong clock must not become everybody's; it orders what is shown, never what is committed.
     if (t.clock > (static_cast<uint64_t>(env_.wall_ms()) << 16) + k_skew) {
         if (ahead_.insert(t.origin).second) {
-            env_.log(3, "the clock of server " + t.origin.text() + " is more than a minute ahead of this one's");
+            env_.event(Event::clock_differs,
+                       "the clock of server " + t.origin.text() + " is more than a minute ahead of this one's");
         }
         return;
     }
@@ -307,8 +308,8 @@ Tentative::Decision Tentative::decide(const store::Transaction& t, bool trace) {
         if (gives_back(t)) env_.give_back(t, reasons_of(*d.error));
         store::PublicDb::PublishRequest head{t.id, t.session_name, t.author, t.description, {}};
         done = committed_.refuse(head, reasons_of(*d.error), fence);
-        env_.log(5, fmt::format("the publish {} of '{}' was refused: {}", t.id.text(), t.author,
-                                joined(reasons_of(*d.error))));
+        env_.event(Event::publish_refused, fmt::format("the publish {} of '{}' was refused: {}", t.id.text(),
+                                                      t.author, joined(reasons_of(*d.error))));
         tell(*done);
     } catch (const Error& e) {
         return later(e);

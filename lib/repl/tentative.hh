@@ -44,6 +44,7 @@ class TentativeEnv {
     virtual void shown_changes() = 0;
     virtual void shown_changed() = 0;
     virtual void log(int priority, const std::string& text) = 0;
+    virtual void event(Event event, const std::string& text, const std::string& peer = "") = 0;
 };
 
 /// Data that every server may change, while one decides (replication.md 8): Bayou with primary commit.

@@ -8,6 +8,7 @@
 
 #include "base/clock.hh"
 #include "log/log.hh"
+#include "server/messages.hh"
 
 namespace mds::server {
 namespace {
@@ -220,6 +221,11 @@ void ReplicaEnv::status_changed() {
 
 void ReplicaEnv::log(int priority, const std::string& text) {
     log::write(static_cast<log::Priority>(priority), text, {{"MDS_DOMAIN", domain_name_}});
+}
+
+void ReplicaEnv::event(repl::Event event, const std::string& text, const std::string& peer) {
+    log::event(message_of(event), text,
+               {{"MDS_DOMAIN", domain_name_}, {"MDS_SERVER", server_name_}, {"MDS_PEER", peer}});
 }
 
 }  // namespace mds::server

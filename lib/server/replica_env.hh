@@ -46,6 +46,7 @@ class ReplicaEnv : public repl::Env {
     void content_changed(const std::vector<store::Revision>& records, bool whole) override;
     void status_changed() override;
     void log(int priority, const std::string& text) override;
+    void event(repl::Event event, const std::string& text, const std::string& peer) override;
 
     std::function<void(repl::Role, const std::string&)> on_role;
     std::function<void(const std::vector<store::Revision>&, bool whole)> on_content;

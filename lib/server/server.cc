@@ -9,7 +9,7 @@
 
 #include "base/clock.hh"
 #include "base/text.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 #include "server/content_copy.hh"
 #include "server/gateways.hh"
 #include "server/ha_action.hh"
@@ -70,8 +70,8 @@ struct Server::Impl {
           gateways(daemon, workspace, replica, options.config),
           copies(daemon, workspace, db, options.config, options.folder) {
         if (!db.set_aside().empty()) {
-            log::error(fmt::format("the database of {} is damaged; a full copy comes from another "
-                                   "server: {}",
+            log::event(log::message::database_set_aside,
+                       fmt::format("the database of {} is damaged; a full copy comes from another server: {}",
                                    options.config.self.name, db.set_aside()),
                        {{"MDS_DOMAIN", options.config.domain_name},
                         {"MDS_SERVER", options.config.self.name}});
@@ -230,9 +230,14 @@ struct Server::Impl {
 
     void role_changed(repl::Role role, const std::string& why) {
         std::string word = role_word(role, options.config.self.log_server);
-        log::notice(fmt::format("{} is now {}: {}", options.config.self.name, word, why),
-                    {{"MDS_DOMAIN", options.config.domain_name},
-                     {"MDS_SERVER", options.config.self.name}});
+        // The term was begun before the role: its cause says that the Active before was not asked.
+        bool forced = role == repl::Role::active && db.term().cause == "force";
+        log::event(forced ? log::message::taken_over : log::message::role_changed,
+                   fmt::format("{} is now {}: {}", options.config.self.name, word, why),
+                   {{"MDS_DOMAIN", options.config.domain_name},
+                    {"MDS_SERVER", options.config.self.name},
+                    {"MDS_ROLE", word},
+                    {"MDS_REASON", why}});
         if (role == repl::Role::standby && was == repl::Role::active) {
             // CA-3, RF-38: clients learn where the new Active is when they come back.
             workspace.end_sessions(options.config.self.name + " is now standby.");

@@ -4,6 +4,7 @@
 
 #include "base/clock.hh"
 #include "log/log.hh"
+#include "server/messages.hh"
 #include "mgmt/parked.hh"
 #include "store/codec.hh"
 
@@ -226,6 +227,13 @@ void SharedData::shown_changed() {
 void SharedData::log(int priority, const std::string& text) {
     log::write(static_cast<log::Priority>(priority), text,
                {{"MDS_DOMAIN", workspace_.settings().domain.name}});
+}
+
+void SharedData::event(repl::Event event, const std::string& text, const std::string& peer) {
+    log::event(message_of(event), text,
+               {{"MDS_DOMAIN", workspace_.settings().domain.name},
+                {"MDS_SERVER", workspace_.settings().server_name},
+                {"MDS_PEER", peer}});
 }
 
 }  // namespace mds::server

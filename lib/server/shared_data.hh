@@ -62,6 +62,7 @@ class SharedData final : private repl::TentativeEnv {
     void shown_changes() override;
     void shown_changed() override;
     void log(int priority, const std::string& text) override;
+    void event(repl::Event event, const std::string& text, const std::string& peer) override;
     void on_locks(const Uid& mds, std::string_view payload);
     bool all_know(uint64_t version) const;
     void release_waiting();

@@ -1,7 +1,7 @@
 #include "bus.hh"
 
 #include "bus/blob.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 
 namespace mds::ca {
 namespace {
@@ -92,7 +92,8 @@ std::tuple<std::string, std::string, std::string> BusObject::IssueAdministrator(
 void BusObject::RevokeAdministrator(const std::string& uuid, const std::string& reason) {
     bus::guarded([&] {
         if (store_.revoke_administrator(uuid, reason) == 0) return;
-        log::notice("the certificate of administrator " + uuid + " is revoked: " + reason);
+        log::event(log::message::certificate_revoked,
+                   "the certificate of administrator " + uuid + " is revoked: " + reason, {{"MDS_REASON", reason}});
         emitRevoked("");
         changed();
     });
@@ -117,7 +118,8 @@ uint32_t BusObject::SettleGateways(const std::string& domain, const std::vector<
     return bus::guarded([&] {
         int revoked = store_.settle_gateways(domain, in_effect, gone);
         if (revoked > 0) {
-            log::notice(std::to_string(revoked) + " certificates of gateways are revoked", {{"MDS_DOMAIN", domain}});
+            log::event(log::message::certificate_revoked,
+                       std::to_string(revoked) + " certificates of gateways are revoked", {{"MDS_DOMAIN", domain}});
             emitRevoked("");
             changed();
         }
@@ -128,7 +130,8 @@ uint32_t BusObject::SettleGateways(const std::string& domain, const std::vector<
 void BusObject::Revoke(const std::string& serial, const std::string& reason) {
     bus::guarded([&] {
         store_.revoke(serial, reason);
-        log::notice("certificate " + serial + " revoked: " + reason);
+        log::event(log::message::certificate_revoked, "certificate " + serial + " revoked: " + reason,
+                   {{"MDS_REASON", reason}});
         emitRevoked(serial);
         changed();
     });
@@ -137,7 +140,9 @@ void BusObject::Revoke(const std::string& serial, const std::string& reason) {
 void BusObject::RevokeServer(const std::string& uuid, const std::string& reason) {
     bus::guarded([&] {
         store_.revoke_server(uuid, reason);
-        log::notice("every certificate of server " + uuid + " is revoked: " + reason);
+        log::event(log::message::certificate_revoked,
+                   "every certificate of server " + uuid + " is revoked: " + reason,
+                   {{"MDS_PEER_UID", uuid}, {"MDS_REASON", reason}});
         emitRevoked("");
         changed();
     });

@@ -9,7 +9,7 @@
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "crypto/secret.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 #include "mgmt/witness.hh"
 #include "service.hh"
 
@@ -17,6 +17,7 @@ namespace mds::core {
 namespace {
 
 constexpr char k_system_log[] = "system";
+constexpr char k_verified_file[] = "/audit-verified.json";
 /// Of the 200,000 records of a trail the reading takes a second.
 constexpr int64_t k_check_ms = 60'000;
 
@@ -93,9 +94,10 @@ void Service::witness(const Uid& mds, const json::object& beat) {
         std::string problem = witness.keep(mds.text(), log, head, key, signature, wall_ms());
         if (problem.empty()) continue;
         auto row = find_mds(mds.text());
-        log::warning(fmt::format("the audit trail {} of {} is not what it was: {}", log,
-                                 row ? row->name : mds.text(), problem),
-                     {{"MDS_SERVER", row ? row->name : mds.text()}, {"MDS_AUDIT_LOG", log}});
+        std::string name = row ? row->name : mds.text();
+        log::event(log::message::audit_broken,
+                   fmt::format("the audit trail {} of {} is not what it was: {}", log, name, problem),
+                   {{"MDS_PEER", name}, {"MDS_AUDIT_LOG", log}, {"MDS_REASON", problem}});
     }
 }
 
@@ -211,10 +213,53 @@ json::object Service::verify_audit(const std::vector<MdsRow>& servers, const std
         if (reply.status != 200) row["problem"] = json::get_string(body_of(reply), "message", "it does not answer");
         out.push_back(std::move(row));
     }
+    daemon_.post([this, out] { keep_audit_verified(out); });
     return {{"servers", std::move(out)}};
 }
 
+void Service::load_audit_verified() {
+    std::string file = daemon_.state_folder() + k_verified_file;
+    if (!std::filesystem::exists(file)) return;
+    try {
+        audit_verified_ = json::parse_object(read_file(file));
+    } catch (const std::exception&) {
+        audit_verified_ = {};  // then nothing was verified; the next verification writes it anew
+    }
+}
+
+void Service::keep_audit_verified(const json::array& servers) {
+    for (const json::value& v : servers) {
+        const json::object& row = v.as_object();
+        std::string name = json::get_string(row, "server"), what;
+        // A server that was not read was not verified.
+        if (!json::get_string(row, "problem").empty()) continue;
+        bool read = true;
+        for (const json::value& gone : json::get_array(row, "gone")) {
+            what = "the trail " + std::string(gone.as_string()) + " is gone; others have seen it";
+        }
+        for (const json::value& l : json::get_array(row, "logs")) {
+            const json::object& log = l.as_object();
+            read = read && json::get_string(log, "problem").empty();
+            const json::array& findings = json::get_array(log, "findings");
+            if (!findings.empty()) {
+                what = json::get_string(log, "log") + ": " + json::get_string(findings[0].as_object(), "what");
+            }
+        }
+        if (!read && what.empty()) continue;
+        audit_verified_[name] = json::object{{"time", wall_ms()}, {"good", what.empty()}};
+        if (what.empty()) continue;
+        log::event(log::message::audit_broken, fmt::format("the audit trail of {} is not what it was: {}", name, what),
+                   {{"MDS_PEER", name}, {"MDS_REASON", what}});
+    }
+    try {
+        replace_file(daemon_.state_folder() + k_verified_file, json::text(audit_verified_), 0600);
+    } catch (const std::exception& e) {
+        log::warning(std::string("when the audit trails were verified is not kept: ") + e.what());
+    }
+}
+
 void Service::register_audit_commands() {
+    load_audit_verified();
     mgmt::CommandFlags flags;
     flags.anywhere = flags.system_only = flags.internal = true;
     flags.description = "Reads the audit trails and compares them with what the other servers have seen";

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "base/clock.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 #include "service.hh"
 
 namespace mds::core {
@@ -112,7 +112,10 @@ void Service::backup_step(const json::object& message, Then then) {
 void Service::backup_ended(json::object report) {
     if (!backup_ || backup_->report) return;
     std::string problem = json::get_string(report, "problem");
-    if (!problem.empty()) log::error("backup: " + problem);
+    if (!problem.empty()) {
+        log::event(log::message::backup_failed, "backup: " + problem,
+                   {{"MDS_SERVER", identity_->name}, {"MDS_TASK", backup_->task.text()}, {"MDS_REASON", problem}});
+    }
     report["server"] = identity_->name;
     backup_->report = report;
     // Who leads fetches that soon, or is gone.
@@ -137,7 +140,9 @@ void Service::release_backup(const std::string& why) {
 
 void Service::look_after_backup() {
     if (backup_ && mono_ms() > backup_->until_ms) {
-        log::warning("the backup of task " + backup_->task.text() + " was not ended by who leads it");
+        log::event(log::message::backup_failed,
+                   "the backup of task " + backup_->task.text() + " was not ended by who leads it",
+                   {{"MDS_SERVER", identity_->name}, {"MDS_TASK", backup_->task.text()}});
         release_backup("the backup took too long");
     }
 }
@@ -227,7 +232,8 @@ void Service::run_backup(const std::vector<MdsRow>& servers, const json::object&
         all_good(step_everywhere(servers, step("pin"), k_pin_ms));
         all_good(step_everywhere(servers, step("go"), k_answer_ms));
         int64_t held = mono_ms() - begun;
-        log::notice(fmt::format("backup: publishing was held for {} ms", held));
+        log::event(log::message::backup_held, fmt::format("backup: publishing was held for {} ms", held),
+                   {{"MDS_TASK", task.text()}});
         tell(25, "copying");
         std::vector<mgmt::Reply> ends = step_everywhere(servers, step("end"), k_copy_ms);
         all_good(ends);
@@ -244,7 +250,15 @@ void Service::run_backup(const std::vector<MdsRow>& servers, const json::object&
     step_everywhere(servers, step("release"), k_answer_ms);
     daemon_.post([this, task, details, problem, warning] {
         mgmt::Workspace& w = system_->workspace();
-        if (!problem.empty()) return w.finish_task(task, "failed", details, problem);
+        if (!problem.empty()) {
+            log::event(log::message::backup_failed, "the backup failed: " + problem,
+                       {{"MDS_SERVER", identity_->name}, {"MDS_TASK", task.text()}, {"MDS_REASON", problem}});
+            return w.finish_task(task, "failed", details, problem);
+        }
+        log::event(log::message::backup_made,
+                   fmt::format("a backup of {} servers was made{}", details.size(),
+                               warning.empty() ? "" : "; " + warning),
+                   {{"MDS_SERVER", identity_->name}, {"MDS_TASK", task.text()}});
         w.finish_task(task, warning.empty() ? "succeeded" : "succeeded with warnings", details, warning);
     });
 }

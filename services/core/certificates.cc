@@ -8,7 +8,7 @@
 #include "base/clock.hh"
 #include "blocking_bus.hh"
 #include "bus/property.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 #include "service.hh"
 
 namespace mds::core {
@@ -71,7 +71,10 @@ void Service::renew_certificate() {
     daemon_.work([this, name, uid] {
         auto failed = [this](const std::string& why) {
             daemon_.post([this, why] {
-                if (renewal_problem_ != why) log::warning("the certificate was not renewed: " + why);
+                if (renewal_problem_ != why) {
+                    log::event(log::message::certificate_not_renewed, "the certificate was not renewed: " + why,
+                               {{"MDS_SERVER", identity_->name}, {"MDS_REASON", why}});
+                }
                 renewal_problem_ = why;
                 // Mostly the Primary was not there, or a connection was changed for another just then.
                 renew_after_ = mono_ms() + std::min(k_soon_ms << std::min(renewals_failed_++, 16), k_again_ms);
@@ -119,8 +122,9 @@ void Service::install_certificates(const std::string& answer) {
     bus.call<>("org.openmds.Sync1", "InstallIdentity", json::get_string(issued, "identity"),
                json::get_string(issued, "sealing"), json::get_string(issued, "chain"),
                json::get_string(issued, "root"), json::get_string(issued, "crl"), deployment);
-    log::notice("the certificate of this server was renewed");
     daemon_.post([this] {
+        log::event(log::message::certificate_renewed, "the certificate of this server was renewed",
+                   {{"MDS_SERVER", identity_->name}});
         // Not at once again, whatever the clocks say.
         renewal_problem_.clear();
         renewals_failed_ = 0;

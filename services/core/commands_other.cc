@@ -26,6 +26,7 @@ void Service::register_commands() {
     register_backup_commands();
     register_domain_backup_commands();
     register_audit_commands();
+    register_metrics_commands();
     register_administrator_commands();
 }
 

@@ -17,8 +17,6 @@ namespace {
 constexpr int64_t k_silent_ms = 5000;
 /// Clocks that differ by more than certificates and their readers forgive (as at an enrolment).
 constexpr int64_t k_same_clock_ms = 300'000;
-/// A certificate that ends so soon should have been renewed two months ago (K-13).
-constexpr int64_t k_certificate_alarm_ms = 7LL * 24 * 3'600'000;
 
 /// So many Domains with one problem have a line each; of more the first ones are named in one line.
 constexpr size_t k_most_lines = 3, k_most_named = 10;
@@ -159,6 +157,36 @@ int64_t Grid::clock_ahead() const {
     return nearest && std::abs(*nearest) > k_same_clock_ms ? *nearest : 0;
 }
 
+std::optional<int64_t> Grid::clock_difference(const Uid& mds) const {
+    auto it = remote_.find(mds);
+    if (it == remote_.end() || silent(mds) || it->second.clock == 0) return std::nullopt;
+    return clock_of(it->second) - wall_ms();
+}
+
+std::map<Uid, int64_t> Grid::wrong_clocks() const {
+    const int64_t mine = clock_ahead();
+    const auto voices = std::count_if(remote_.begin(), remote_.end(), [this](const auto& one) {
+        return clock_difference(one.first).has_value();
+    });
+    std::map<Uid, int64_t> out;
+    // When it is another one than all that are heard, it is this server's clock that is wrong.
+    if (voices > 1 && mine != 0) {
+        out[service_.identity()->uid] = mine;
+        return out;
+    }
+    for (const auto& [mds, remote] : remote_) {
+        std::optional<int64_t> ahead = clock_difference(mds);
+        if (ahead && std::abs(*ahead) > k_same_clock_ms) out[mds] = *ahead;
+    }
+    return out;
+}
+
+int64_t Grid::certificate_until(const Uid& mds) const {
+    if (mds == service_.identity()->uid) return json::get_int(service_.certificate(), "not-after");
+    auto it = remote_.find(mds);
+    return it == remote_.end() ? 0 : it->second.certificate_until;
+}
+
 bool hears_server(const json::object& status, const Uid& mds) {
     const json::array& peers = json::get_array(status, "peers");
     return std::any_of(peers.begin(), peers.end(), [&](const json::value& v) {
@@ -226,26 +254,20 @@ json::object Grid::json() {
             ++(active ? counts[*mds].first : counts[*mds].second);
         }
     }
-    const int64_t mine = clock_ahead();
-    const auto voices = std::count_if(remote_.begin(), remote_.end(), [this](const auto& one) {
-        return !silent(one.first) && one.second.clock != 0;
-    });
+    const std::map<Uid, int64_t> wrong = wrong_clocks();
     for (const Service::MdsRow& m : mdss) {
         bool self = m.uid == me.uid;
         bool quiet = !self && silent(m.uid);
         std::string version = mds::version(), reason;
         std::string renewal = service_.renewal_problem();
-        int64_t until = json::get_int(service_.certificate(), "not-after");
+        int64_t until = certificate_until(m.uid);
         uint32_t round_trip = 0;
-        int64_t ahead = 0;
         if (!self) {
             auto it = remote_.find(m.uid);
             version = it == remote_.end() ? "?" : it->second.version;
-            until = it == remote_.end() ? 0 : it->second.certificate_until;
             renewal = it == remote_.end() ? "" : it->second.renewal_problem;
             if (quiet) reason = link_reason(m.uid);
             else if (it != remote_.end()) round_trip = it->second.round_trip_us;
-            if (!quiet && it->second.clock != 0) ahead = clock_of(it->second) - wall_ms();
         }
         servers.push_back(json::object{{"uid", m.uid.text()},
                                        {"name", m.name},
@@ -261,9 +283,9 @@ json::object Grid::json() {
                                        {"renewal-problem", renewal},
                                        {"active", counts[m.uid].first},
                                        {"standby", counts[m.uid].second}});
-        // When it is another one than all that are heard, it is this server's clock that is wrong.
-        if (self && voices > 1) ahead = mine;
-        if (std::abs(ahead) > k_same_clock_ms && (self || voices == 1 || mine == 0)) {
+        if (auto ahead = clock_difference(m.uid)) servers.back().as_object()["clock-ms"] = *ahead;
+        if (auto it = wrong.find(m.uid); it != wrong.end()) {
+            const int64_t ahead = it->second;
             problems.push_back(json::object{
                 {"what", fmt::format("the clock of {} is {} {} {}", m.name, age_text(std::abs(ahead)),
                                      ahead > 0 ? "ahead of" : "behind",
@@ -397,6 +419,8 @@ json::object Grid::json() {
             if (heard && status) {
                 row["revision"] = json::get_int(*status, "revision");
                 row["parked"] = json::get_int(*status, "parked");
+                // Others do not tell theirs.
+                if (self) row["sessions"] = json::get_int(*status, "sessions");
             }
             cells.push_back(std::move(row));
             if (std::string licence = service_.licence_problem(s); !licence.empty()) {

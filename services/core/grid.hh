@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -10,6 +11,9 @@
 namespace mds::core {
 
 class Service;
+
+/// A certificate that ends so soon should have been renewed two months ago (K-13).
+inline constexpr int64_t k_certificate_alarm_ms = 7LL * 24 * 3'600'000;
 
 /// Whether a server of a management database, by its status, hears its peer on an MDS.
 bool hears_server(const json::object& status, const Uid& mds);
@@ -36,6 +40,13 @@ class Grid {
     /// By how many ms this server's clock is ahead of the nearest clock of those that are heard; 0 when one of
     /// them says the same time, or nobody is heard.
     int64_t clock_ahead() const;
+    /// Those whose clock differs too much, by how many ms it is ahead of the one here. When all that are heard
+    /// agree, it is this server alone, by how many ms it is ahead of theirs.
+    std::map<Uid, int64_t> wrong_clocks() const;
+    /// By how many ms the clock of another server is ahead of the one here; nothing while it is not heard.
+    std::optional<int64_t> clock_difference(const Uid& mds) const;
+    /// When the certificate of a server ends, wall ms; 0 = not known.
+    int64_t certificate_until(const Uid& mds) const;
     bool silent(const Uid& mds) const;
     /// No Domain Server of a server that answers hears one on this server any more.
     bool domain_servers_miss(const Uid& mds) const;

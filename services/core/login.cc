@@ -8,7 +8,8 @@
 #include "base/text.hh"
 #include "crypto/hash.hh"
 #include "crypto/password.hh"
-#include "log/log.hh"
+#include "base/printable.hh"
+#include "log/messages.hh"
 #include "permissions.hh"
 #include "second_factor.hh"
 #include "service.hh"
@@ -151,7 +152,7 @@ void Service::login(const json::object& body, std::map<std::string, std::string>
             if (!good) login->problem = "wrong user or password";
             if (good && login->second_factor && !login->expires) use_code(login);
             if (!login->problem.empty() || login->expires) {
-                login_guard_.failed(login->account, address);
+                tell_lockout(login_guard_.failed(login->account, address), login->account, address);
             } else {
                 login_guard_.succeeded(login->account);
             }
@@ -206,6 +207,17 @@ void Service::login_by_certificate(const std::shared_ptr<Login>& login, std::str
             }
             admit(login);
         });
+}
+
+void Service::tell_lockout(const LoginGuard::Waits& waits, const std::string& account,
+                           const std::string& address) {
+    auto tell = [&](const std::string& who, int64_t wait_ms) {
+        log::event(log::message::login_locked,
+                   who + " must wait " + std::to_string(wait_ms / 1000) + " s after too many failed logins",
+                   {{"MDS_USER", account}, {"MDS_ADDRESS", address}});
+    };
+    if (waits.account_ms > 0) tell("account " + printable(account), waits.account_ms);
+    if (waits.address_ms > 0) tell("address " + address, waits.address_ms);
 }
 
 void Service::admit(const std::shared_ptr<Login>& login) {

@@ -44,7 +44,8 @@ void LoginGuard::admit(const std::string& user, const std::string& address) {
     if (!requests_.allow("user " + key_of(user), now)) refuse(2000);
 }
 
-void LoginGuard::failed(const std::string& user, const std::string& address) {
+LoginGuard::Waits LoginGuard::failed(const std::string& user, const std::string& address) {
+    Waits waits;
     int64_t now = mono_ms();
     Failures& account = accounts_[key_of(user)];
     // A wait that is over long ago is forgiven.
@@ -57,10 +58,15 @@ void LoginGuard::failed(const std::string& user, const std::string& address) {
     if (++account.count >= account_failures_ || account.wait > 0) {
         account.wait = std::clamp(2 * account.wait, k_first_wait_ms, k_longest_wait_ms);
         account.until = now + account.wait;
+        waits.account_ms = account.wait;
     }
     Failures& from = addresses_[network_of(address)];
     if (now - from.since > k_address_window_ms) from = {now, 0, 0, 0};
-    if (++from.count >= address_failures_) from = {0, 0, now + k_address_wait_ms, 0};
+    if (++from.count >= address_failures_) {
+        from = {0, 0, now + k_address_wait_ms, 0};
+        waits.address_ms = k_address_wait_ms;
+    }
+    return waits;
 }
 
 void LoginGuard::succeeded(const std::string& user) { accounts_.erase(key_of(user)); }

@@ -22,7 +22,11 @@ class LoginGuard {
     /// Counts a request. Throws mds::Error(too_many_requests), naming the wait, while the account or the
     /// address has to wait, and beyond the requests of an account per minute.
     void admit(const std::string& user, const std::string& address);
-    void failed(const std::string& user, const std::string& address);
+    /// What begins with a failure: how long the account and the address have to wait; 0 = not at all.
+    struct Waits {
+        int64_t account_ms = 0, address_ms = 0;
+    };
+    Waits failed(const std::string& user, const std::string& address);
     void succeeded(const std::string& user);
     /// An administrator lets an account try again at once.
     void unlock(const std::string& user);

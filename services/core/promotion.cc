@@ -10,7 +10,7 @@
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "blocking_bus.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 #include "service.hh"
 #include "store/refs.hh"
 
@@ -125,9 +125,11 @@ void Service::adopt_role() {
     identity_->save(daemon_.state_folder());
     promotion_is_done();
     std::string why = fence();
-    log::notice(row->role == "primary" ? "this server is the Primary now"
-                                       : "this server is a Secondary now" +
-                                             (why.empty() ? "" : ": " + why));
+    log::event(log::message::role_changed,
+               row->role == "primary" ? "this server is the Primary now"
+                                      : "this server is a Secondary now" + (why.empty() ? "" : ": " + why),
+               {{"MDS_DOMAIN", "System Data"}, {"MDS_SERVER", row->name}, {"MDS_ROLE", row->role},
+                {"MDS_REASON", why}});
     // What only the Primary does begins, or ends, now.
     revocations_.clear();
     lists_after_ = 0;
@@ -448,9 +450,13 @@ json::object Service::run_promotion(const Promotion& plan, const Uid& task, cons
             });
         adopt_role();
     });
-    if (!resumes) log::notice(fmt::format("{} was promoted to Primary in place of {} by {}{}", plan.server,
-                            plan.lost_name, user, plan.reason.empty() ? "" : ": " + plan.reason),
-                {{"MDS_SERVER", plan.server}, {"MDS_PEER", plan.lost.text()}});
+    if (!resumes) {
+        log::event(log::message::promoted,
+                   fmt::format("{} was promoted to Primary in place of {} by {}{}", plan.server, plan.lost_name,
+                               user, plan.reason.empty() ? "" : ": " + plan.reason),
+                   {{"MDS_SERVER", plan.server}, {"MDS_PEER", plan.lost_name}, {"MDS_PEER_UID", plan.lost.text()},
+                    {"MDS_USER", user}, {"MDS_REASON", plan.reason}});
+    }
     tell(15, plan.server + " is the Primary; taking over the authority");
     std::string authority_problem;
     try {
@@ -641,7 +647,8 @@ void Service::readmit_mds(mgmt::Call& call) {
                                       document.erase("replaced");
                                       c.put("mds", view.uid, std::move(document));
                                   });
-    log::notice(view.name + " belongs to the deployment again, as Secondary", {{"MDS_SERVER", view.name}});
+    log::event(log::message::readmitted, view.name + " belongs to the deployment again, as Secondary",
+               {{"MDS_PEER", view.name}, {"MDS_USER", call.user()}});
 }
 
 void Service::register_promotion_commands() {

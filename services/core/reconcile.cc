@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "base/text.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 #include "service.hh"
 #include "store/refs.hh"
 
@@ -179,14 +179,16 @@ void Service::reconcile() {
                 domain_proxy(server);
                 units_->start(server, [server](const std::string& error) {
                     if (!error.empty()) {
-                        log::error("Domain Server " + server + " cannot be started: " + error,
-                                   {{"MDS_SERVER", server}});
+                        log::event(log::message::domain_server_not_started,
+                                   "Domain Server " + server + " cannot be started: " + error,
+                                   {{"MDS_SERVER", server}, {"MDS_REASON", error}});
                     }
                 });
             }
             if (placed || changed) refresh(server);
         } catch (const std::exception& e) {
-            log::error("Domain Server " + server + ": " + e.what(), {{"MDS_SERVER", server}});
+            log::event(log::message::domain_server_not_started, "Domain Server " + server + ": " + e.what(),
+                       {{"MDS_DOMAIN", domain.name}, {"MDS_SERVER", server}, {"MDS_REASON", e.what()}});
         }
     }
     // What is no longer listed goes away with its data (SD-7).

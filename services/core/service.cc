@@ -7,7 +7,8 @@
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "bus.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
+#include "metrics_socket.hh"
 #include "model/type.hh"
 
 namespace mds::core {
@@ -100,10 +101,13 @@ Service::Service(app::Daemon& daemon)
     });
     daemon.every(5000, [this] {
         ask_round_trips();
+        ask_traffic();
+        alarms_.look();
         withdraw_global();
         take_out_deleted_servers();
     });
     watch_certificates();
+    begin_monitoring();
     daemon.ready("");
     update_status();
     if (identity_ && identity_->role != "primary") {
@@ -132,7 +136,7 @@ void Service::link_changed(const Uid& mds, const std::string& state, const std::
     }
     if (why == cut_off_) return;
     cut_off_ = why;
-    if (!why.empty()) log::warning(why);
+    if (!why.empty()) log::event(log::message::trust_revoked, why, {{"MDS_SERVER", identity_ ? identity_->name : ""}});
     if (system_) content_changed();
 }
 

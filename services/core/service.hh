@@ -9,9 +9,11 @@
 
 #include "app/daemon.hh"
 #include "base/version.hh"
+#include "alarms.hh"
 #include "grid.hh"
 #include "identity.hh"
 #include "login_guard.hh"
+#include "metrics.hh"
 #include "pki/crl_folder.hh"
 #include "pki/signature.hh"
 #include "server/server.hh"
@@ -21,6 +23,7 @@ namespace mds::core {
 
 class BlockingBus;
 class BusObject;
+class MetricsSocket;
 
 /// Uids of the built-in domains (management-api.md 9).
 inline const char k_system_data_uid[] = "a0eebc99-afed-4ef8-bb6d-fedfedfedfed";
@@ -45,6 +48,7 @@ class Service {
     const json::object& certificate() const { return certificate_; }
     uint64_t lists_version() const { return lists_version_; }
     const std::string& renewal_problem() const { return renewal_problem_; }
+    int64_t started_ms() const { return started_ms_; }
     /// Ca1.Authority of this host.
     const json::object& authority() const { return authority_; }
     /// The system data; throws Error(not_set_up) before there is one.
@@ -266,6 +270,12 @@ class Service {
     json::object audit_seen(const Uid& mds);
     /// Has every trail of this server read and compared.
     void check_audit_here(const json::object& seen, Then then);
+    /// The last verification of each server's trails that was ordered here: {"<name>":{"time" ms,"good"}}. Kept
+    /// in the file audit-verified.json.
+    json::object audit_verified_;
+    void load_audit_verified();
+    /// Keeps the outcome of verify_audit(), and tells the journal what is not as it was written.
+    void keep_audit_verified(const json::array& servers);
     /// Worker: all servers, or one.
     json::object verify_audit(const std::vector<MdsRow>& servers, const std::vector<MdsRow>& witnesses);
     std::optional<pki::CheckpointKey> audit_key_;
@@ -433,6 +443,8 @@ class Service {
     struct Login;
     /// Second half of a login: who it is has been found out, or why not.
     void admit(const std::shared_ptr<Login>& login);
+    static void tell_lockout(const LoginGuard::Waits& waits, const std::string& account,
+                             const std::string& address);
     /// Finds out who shows this certificate (DER).
     void login_by_certificate(const std::shared_ptr<Login>& login, std::string der);
     /// The password was right: checks the one-time code.
@@ -486,6 +498,19 @@ class Service {
     std::map<Uid, int64_t> authority_sent_, revocations_sent_;
     /// Sealing certificates of the mds-ca of the members.
     std::map<Uid, std::string> authority_recipients_;
+    // monitoring.cc
+    /// Takes the socket of the metrics when there is one, and measures the databases now and then.
+    void begin_monitoring();
+    void measure_databases();
+    void ask_traffic();
+    void register_metrics_commands();
+    /// docs/monitoring.md, in the text format of Prometheus; throws before there is a system.
+    std::string metrics();
+    std::unique_ptr<MetricsSocket> metrics_socket_;
+    std::vector<DatabaseSize> database_sizes_;
+    bool measuring_ = false;
+    int64_t sync_sent_ = 0, sync_received_ = 0, metrics_at_ = 0;
+    std::string metrics_text_;
     std::optional<Backup> backup_;
     /// Wall ms of the last one that this server led.
     int64_t last_backup_ms_ = 0;
@@ -529,6 +554,7 @@ class Service {
     std::optional<Identity> identity_;
     std::unique_ptr<server::Server> system_;
     std::unique_ptr<Grid> grid_;
+    Alarms alarms_{*this};
     std::unique_ptr<UnitControl> units_;
     std::unique_ptr<BusObject> bus_;
     std::unique_ptr<sdbus::IProxy> sync_, sic_, ca_;

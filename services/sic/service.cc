@@ -9,7 +9,7 @@
 #include "base/text.hh"
 #include "base/version.hh"
 #include "bus/blob.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 
 namespace mds::sic {
 namespace asio = boost::asio;
@@ -178,15 +178,18 @@ void Service::serve(asio::ip::tcp::socket socket) {
     ++serving_;
     daemon_.work([this, fd, peer] {
         enrol::ServeResult result = responder_.serve(fd, peer);
-        daemon_.post([this, result] {
+        daemon_.post([this, result, peer] {
             --serving_;
             using End = enrol::ServeResult::End;
             if (result.end == End::enrolled) {
-                log::notice("enrolled by " + result.peer.name + " into deployment " +
-                            result.deployment);
+                log::event(log::message::enrolled,
+                           "enrolled by " + result.peer.name + " into deployment " + result.deployment,
+                           {{"MDS_PEER", result.peer.name}});
                 emitEnrolled(result.deployment);
             } else {
-                log::notice("enrolment did not succeed: " + result.text);
+                log::event(result.end == End::wrong_key ? log::message::wrong_activation_key
+                                                        : log::message::enrolment_refused,
+                           "enrolment did not succeed: " + result.text, {{"MDS_ADDRESS", peer}});
             }
             getObject().emitPropertiesChangedSignal("org.openmds.Sic1",
                                                     {"State", "TriesLeft", "ExpiresAt", "Fingerprint"});

@@ -9,7 +9,7 @@
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "json/json.hh"
-#include "log/log.hh"
+#include "log/messages.hh"
 
 namespace mds::sync {
 namespace {
@@ -207,8 +207,16 @@ void Peer::become(State state, const std::string& reason) {
         since_ = wall_ms();
         std::string text = "The server " + member_.name + " is " + state_text(state);
         if (!reason.empty()) text += ": " + reason;
-        log::write(state == State::connected ? log::Priority::notice : log::Priority::warning, text,
-                   {{"MDS_SERVER", member_.name}, {"MDS_PEER", member_.uid}});
+        std::initializer_list<log::Field> fields = {{"MDS_PEER", member_.name}, {"MDS_PEER_UID", member_.uid}};
+        if (state == State::connected) {
+            log::event(log::message::peer_connected, text, fields);
+        } else if (state == State::no_trust) {
+            log::event(log::message::peer_not_trusted, text, fields);
+        } else if (state_ == State::connected) {
+            log::event(log::message::peer_lost, text, fields);
+        } else {
+            log::warning(text, fields);  // was not connected before either
+        }
     }
     state_ = state;
     reason_ = reason;

@@ -299,4 +299,8 @@ void Server::log(int priority, const std::string& text) {
     world.trace(*this, fmt::format("log {}: {}", priority, text));
 }
 
+void Server::event(repl::Event, const std::string& text, const std::string&) {
+    world.trace(*this, "event: " + text);
+}
+
 }  // namespace mds::simulation

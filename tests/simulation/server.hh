@@ -61,6 +61,7 @@ class Server : public repl::Env {
     void content_changed(const std::vector<store::Revision>& records, bool whole) override;
     void status_changed() override {}
     void log(int priority, const std::string& text) override;
+    void event(repl::Event event, const std::string& text, const std::string& peer) override;
 
     /// What another server has last told about itself here.
     struct Told {

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -20,6 +21,9 @@ KEY = "orange-boat-harbour-77"
 # What runs on a server, and the folder of each.
 SERVICES = {"ca": "ca", "sync": "sync", "core": "system", "sic": "sync", "crl": "crl"}
 ENTER = ["unshare", "--uts", "sh", "-c", 'hostname "$0"; exec "$@"']
+# The same with a socket, as a service manager passes it: descriptor 3, for the process of this number.
+LISTEN = ["unshare", "--uts", "bash", "-c", 'hostname "$0"; exec 3<&"$MDS_TEST_SOCKET"; unset MDS_TEST_SOCKET; '
+          'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=metrics exec "$@"']
 
 
 def memory_file(content):
@@ -54,12 +58,20 @@ class Server:
         self.env = self.bus.environment({
             "MDS_TRUST": str(self.root / "trust"), "MDS_DOMAIN_LAUNCHER": "fork",
             "MDS_LIBEXEC": str(program("mds-domain").parent)})
+        # Paths of sockets are short, those of the folders are not.
+        self.metrics = self.bus.folder / "metrics.sock"
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(self.metrics))
+        self._socket.listen(16)
         self.daemons = {word: self._start(word, folder) for word, folder in SERVICES.items()}
 
     def _start(self, word, folder):
-        command = ["ip", "netns", "exec", self.namespace, *ENTER, self.name, str(program(f"mds-{word}")),
-                   "--debug", "--state", str(self.root / folder)]
-        daemon = Daemon(command, self.env, self.root / f"{word}.log")
+        listens = word == "core"
+        command = ["ip", "netns", "exec", self.namespace, *(LISTEN if listens else ENTER), self.name,
+                   str(program(f"mds-{word}")), "--debug", "--state", str(self.root / folder)]
+        descriptors = (self._socket.fileno(),) if listens else ()
+        env = dict(self.env, MDS_TEST_SOCKET=str(self._socket.fileno())) if listens else self.env
+        daemon = Daemon(command, env, self.root / f"{word}.log", descriptors)
         self.bus.daemons.append(daemon)
         return daemon
 
@@ -103,6 +115,23 @@ class Server:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def scrape(self, request=b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        """(status, headers, body) of a request at the socket of the metrics; status 0: no answer."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(self.metrics))
+            client.sendall(request)
+            answer = b""
+            try:
+                while piece := client.recv(1 << 20):
+                    answer += piece
+            except ConnectionResetError:
+                pass
+        head, _, body = answer.decode().partition("\r\n\r\n")
+        lines = head.split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines[1:])
+        return int(lines[0].split()[1]) if answer else 0, headers, body
 
     def power_off(self):
         """Ends every process; mds-core in order, as it ends its Domain Servers."""

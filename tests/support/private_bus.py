@@ -69,10 +69,10 @@ def wait_until(condition, seconds=10, what="the condition", step=0.02):
 
 
 class Daemon:
-    """One process of ours on a private bus; its output goes to `log`."""
+    """One process of ours on a private bus; its output goes to `log`; it keeps these descriptors."""
 
-    def __init__(self, arguments, env, log):
-        self.arguments, self.env, self.log = arguments, env, log
+    def __init__(self, arguments, env, log, descriptors=()):
+        self.arguments, self.env, self.log, self.descriptors = arguments, env, log, descriptors
         self.process = None
         self.start()
 
@@ -81,7 +81,7 @@ class Daemon:
         # A terminal, because lib/log writes to one and else to the journal, which may be absent.
         terminal, inside = os.openpty()
         self.process = subprocess.Popen(self.arguments, env=self.env, stdout=inside, stderr=inside,
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, pass_fds=self.descriptors)
         os.close(inside)
         threading.Thread(target=self._collect, args=(terminal,), daemon=True).start()
 

@@ -47,7 +47,7 @@ ANYBODY = """auto-complete keepalive show-api-status show-api-versions show-comm
     show-last-published-session show-session show-sessions show-task show-tasks show-validations show-version
     show-changes show-logs show-object show-objects show-unused-objects where-used export equals set-session discard
     show-gateway-managers show-tag show-tags login-to-domain show-servers-and-processes show-licences
-    show-global-domain""".split()
+    show-global-domain show-metrics""".split()
 # The same, in a session that may write.
 WRITERS = """publish submit-session switch-session take-over-session lock-object unlock-object add-objects-batch
     set-objects-batch delete-objects-batch""".split()

@@ -168,6 +168,10 @@ class Node : public Env {
     }
     void status_changed() override {}
     void log(int, const std::string& text) override { lines.push_back(text); }
+    void event(Event event, const std::string& text, const std::string& peer) override {
+        lines.push_back(text);
+        events.emplace_back(event, peer);
+    }
 
     /// Of what a test puts beside the replica; empty elsewhere. `on_boot` makes it anew.
     std::function<void()> on_boot, on_power_off, on_tick, on_role;
@@ -197,6 +201,15 @@ class Node : public Env {
     bool hold_background = false, disk_full = false;
     std::vector<std::function<void()>> held;
     std::vector<std::string> lines;
+    /// With the peer that each is about.
+    std::vector<std::pair<Event, std::string>> events;
+    /// The peer that the last event of this kind was about; nothing when there was none.
+    std::optional<std::string> told(Event event) const {
+        for (auto it = events.rbegin(); it != events.rend(); ++it) {
+            if (it->first == event) return it->second;
+        }
+        return std::nullopt;
+    }
 };
 
 class Net {

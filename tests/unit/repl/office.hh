@@ -123,6 +123,7 @@ class Office : public TentativeEnv {
     void shown_changes() override {}
     void shown_changed() override { ++changes_shown; }
     void log(int, const std::string& text) override { node.lines.push_back(text); }
+    void event(Event, const std::string& text, const std::string&) override { node.lines.push_back(text); }
 
     Node& node;
     std::unique_ptr<store::PublicDb> shown;

@@ -70,8 +70,11 @@ TEST_F(RepairTest, RowsChangedBehindOurBackAreFoundByComparingBuckets) {
     std::string path = b.db->file();
     b.replica->verify([](const store::Verification&) {});
     EXPECT_NE(b.replica->damage(), "");
+    EXPECT_TRUE(b.told(Event::database_damaged));
+    EXPECT_FALSE(b.told(Event::database_repaired));
     net.run(8000);
     EXPECT_EQ(b.replica->damage(), "");
+    EXPECT_TRUE(b.told(Event::database_repaired));
     EXPECT_TRUE(b.has("host-9"));
     EXPECT_TRUE(store::verify(b.db->file()).good());
     EXPECT_EQ(b.db->file(), path) << "repaired, not copied";

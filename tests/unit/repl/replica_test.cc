@@ -251,10 +251,16 @@ TEST(Replica, CA_11_CollisionStopsPublishingAndOneSideYields) {
     EXPECT_THROW(net[0].publish("x"), Error);
     EXPECT_THROW(net[1].publish("x"), Error);
     EXPECT_EQ(status_of(net[1], net[0]), SyncStatus::collision);
+    EXPECT_EQ(net[0].told(Event::collision), "B");
+    EXPECT_EQ(net[1].told(Event::collision), "A");
+    EXPECT_FALSE(net[0].told(Event::collision_over));
     net[0].replica->set_standby("anna");
     net.run(3000);
     EXPECT_EQ(net[1].replica->domain_state(), "normal");
     EXPECT_EQ(net[0].parked.size(), 1u);
+    EXPECT_EQ(net[0].told(Event::publishes_parked), "B");
+    EXPECT_TRUE(net[0].told(Event::collision_over)) << "on the one that stepped back";
+    EXPECT_TRUE(net[1].told(Event::collision_over)) << "on the one that goes on";
     net[1].publish("after");
     net.run(1000);
     expect_equal(net[0], net[1]);
@@ -271,6 +277,9 @@ TEST(Replica, HW_4_ADamagedPieceIsRefusedAndTheCopyIsRepeated) {
     net.run(8000);
     EXPECT_TRUE(net[1].has("a"));
     expect_equal(net[0], net[1]);
+    EXPECT_EQ(net[1].told(Event::full_sync_begun), "A");
+    EXPECT_EQ(net[1].told(Event::full_sync_failed), "A");
+    EXPECT_EQ(net[1].told(Event::full_sync_ended), "A");
     bool told = false;
     for (const std::string& line : net[1].lines) told |= line.find("transfer") != std::string::npos;
     EXPECT_TRUE(told);
