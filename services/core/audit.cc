@@ -169,6 +169,16 @@ void Service::check_audit_here(const json::object& seen, Then then) {
     end();
 }
 
+std::set<std::string> Service::trails_of(const Uid& mds) {
+    std::set<std::string> out{k_system_log};
+    for (const DomainRow& d : all_domains()) {
+        for (const json::value& s : d.servers) {
+            if (json::get_string(s.as_object(), "mds") == mds.text()) out.insert(d.uid.text());
+        }
+    }
+    return out;
+}
+
 json::object Service::verify_audit(const std::vector<MdsRow>& servers, const std::vector<MdsRow>& witnesses) {
     auto ask_one = [&](const MdsRow& m, const json::object& body, const std::function<void(Then)>& here) {
         return ask([&](Then then) {
@@ -179,6 +189,7 @@ json::object Service::verify_audit(const std::vector<MdsRow>& servers, const std
     json::array out;
     for (const MdsRow& of : servers) {
         json::object seen;
+        const std::set<std::string> trails = daemon_.on_loop([&] { return trails_of(of.uid); });
         json::array silent;
         size_t told = 0;
         for (const MdsRow& by : witnesses) {
@@ -193,6 +204,8 @@ json::object Service::verify_audit(const std::vector<MdsRow>& servers, const std
             ++told;
             json::object said = body_of(reply);
             for (const auto& member : json::get_object(said, "seen")) {
+                // A Domain Server that was deleted took its trail with it; that it was is in the trail of System Data.
+                if (!trails.count(std::string(member.key()))) continue;
                 json::value& list = seen[member.key()];
                 if (!list.is_array()) list = json::array{};
                 if (!member.value().is_array()) continue;

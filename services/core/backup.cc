@@ -90,9 +90,7 @@ void Service::backup_step(const json::object& message, Then then) {
     if (!backup_) throw Error(Code::ha_invalid, "the backup was given up on " + identity_->name);
     if (step == "pin") {
         backup_->pinned = std::move(then);
-        return units_->start_backup([this](const std::string& problem) {
-            if (!problem.empty()) backup_ended({{"problem", "mds-backup.service: " + problem}});
-        });
+        return start_backup_here();
     }
     if (step == "go") {
         backup_->until_ms = mono_ms() + k_copy_ms;
@@ -107,6 +105,12 @@ void Service::backup_step(const json::object& message, Then then) {
     } else {
         throw Error(Code::invalid_parameter, "unknown step " + step);
     }
+}
+
+void Service::start_backup_here() {
+    units_->start_backup([this](const std::string& problem) {
+        if (!problem.empty()) backup_ended({{"problem", "mds-backup.service: " + problem}});
+    });
 }
 
 void Service::backup_ended(json::object report) {
@@ -139,6 +143,8 @@ void Service::release_backup(const std::string& why) {
 }
 
 void Service::look_after_backup() {
+    // As look_after_archive(): an earlier run may just have been ending.
+    if (backup_ && backup_->pinned && !backup_->fetched) start_backup_here();
     if (backup_ && mono_ms() > backup_->until_ms) {
         log::event(log::message::backup_failed,
                    "the backup of task " + backup_->task.text() + " was not ended by who leads it",
@@ -310,6 +316,7 @@ void Service::register_backup_commands() {
             return archive_->order;
         }
         if (!backup_) throw Error(Code::ha_invalid, "no backup was ordered").refusal("", "mdsctl backup create");
+        backup_->fetched = true;
         return backup_->order;
     }, flags);
     w.add_async_command("backup-pinned", [this](mgmt::Call& call, Then then) {

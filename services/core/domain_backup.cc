@@ -66,6 +66,10 @@ void Service::begin_archive(DomainArchive archive) {
     archive.order["time"] = rfc3339(wall_ms());
     archive.until_ms = mono_ms() + k_begin_ms;
     archive_ = std::move(archive);
+    start_archive();
+}
+
+void Service::start_archive() {
     units_->start_backup([this, id = archive_->id](const std::string& problem) {
         if (problem.empty() || !archive_ || archive_->id != id) return;
         fail_archive(Error(Code::internal, "mds-backup.service: " + problem)
@@ -142,6 +146,10 @@ void Service::fail_archive(const Error& why) {
 }
 
 void Service::look_after_archive() {
+    if (!archive_) return;
+    // An order to start a unit whose earlier run is just ending is an order for that run: it is given again
+    // until one has come for the work.
+    if (!archive_->fetched) start_archive();
     if (!archive_ || mono_ms() < archive_->until_ms) return;
     const char* why = archive_->fetched ? "mds-backup took too long" : "mds-backup did not begin";
     fail_archive(Error(Code::timed_out, why).refusal("", "journalctl -u mds-backup"));

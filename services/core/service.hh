@@ -277,6 +277,8 @@ class Service {
     /// Keeps the outcome of verify_audit(), and tells the journal what is not as it was written.
     void keep_audit_verified(const json::array& servers);
     /// Worker: all servers, or one.
+    /// The trails that a server should have: System Data, and its Domain Servers' by the uid of the Domain.
+    std::set<std::string> trails_of(const Uid& mds);
     json::object verify_audit(const std::vector<MdsRow>& servers, const std::vector<MdsRow>& witnesses);
     std::optional<pki::CheckpointKey> audit_key_;
     /// Signed heads by trail.
@@ -331,9 +333,12 @@ class Service {
         int64_t until_ms = 0;
         /// Who waits: for the moment to be kept; for leave to go on (mds-backup); for the end.
         Then pinned, go, end;
+        /// mds-backup has come for the order.
+        bool fetched = false;
         std::optional<json::object> report;
     };
     void register_backup_commands();
+    void start_backup_here();
     /// Of commands for mds-backup on this host: throws for anybody else.
     static void require_mds_backup(mgmt::Call& call);
     void backup_mds(mgmt::Call& call, Then then);
@@ -391,6 +396,7 @@ class Service {
     void register_domain_backup_commands();
     void backup_domain(mgmt::Call& call, Then then);
     void begin_archive(DomainArchive archive);
+    void start_archive();
     /// Throws unless this order of mds-backup is the one that is carried out.
     DomainArchive& archive_of(mgmt::Call& call);
     /// The copy of the content for mds-backup, or nothing yet.
