@@ -41,19 +41,6 @@ Error error_of(const json::object& reply) {
 
 }  // namespace
 
-struct Client::Impl {
-    std::unique_ptr<sdbus::IConnection> connection = sdbus::createSystemBusConnection();
-    std::unique_ptr<sdbus::IProxy> core;
-};
-
-Client::Client(std::string reason) : impl_(std::make_unique<Impl>()), reason_(std::move(reason)) {
-    impl_->connection->setMethodCallTimeout(120'000'000);
-    impl_->core = sdbus::createProxy(*impl_->connection, bus::ServiceName{"org.openmds.Core1"},
-                                     sdbus::ObjectPath{"/org/openmds/Core1"});
-}
-
-Client::~Client() = default;
-
 namespace {
 
 Error unreachable(const sdbus::Error& e) {
@@ -65,6 +52,37 @@ Error unreachable(const sdbus::Error& e) {
 
 }  // namespace
 
+struct Client::Impl {
+    int patience_ms = 0;
+    std::unique_ptr<sdbus::IConnection> bus_connection;
+    std::unique_ptr<sdbus::IProxy> core_proxy;
+
+    sdbus::IConnection& connection() {
+        if (bus_connection) return *bus_connection;
+        try {
+            bus_connection = sdbus::createSystemBusConnection();
+        } catch (const sdbus::Error& e) {
+            throw unreachable(e);
+        }
+        bus_connection->setMethodCallTimeout(static_cast<uint64_t>(patience_ms) * 1000);
+        return *bus_connection;
+    }
+    sdbus::IProxy& core() {
+        if (!core_proxy) {
+            core_proxy = sdbus::createProxy(connection(), bus::ServiceName{"org.openmds.Core1"},
+                                            sdbus::ObjectPath{"/org/openmds/Core1"});
+        }
+        return *core_proxy;
+    }
+};
+
+Client::Client(std::string reason, int patience_ms)
+    : impl_(std::make_unique<Impl>()), reason_(std::move(reason)) {
+    impl_->patience_ms = patience_ms;
+}
+
+Client::~Client() = default;
+
 json::object Client::run(const std::string& domain, const std::string& command,
                          const json::object& body) {
     json::object request = body;
@@ -74,7 +92,7 @@ json::object Client::run(const std::string& domain, const std::string& command,
     std::vector<uint8_t> reply;
     std::vector<sdbus::UnixFd> reply_fd;
     try {
-        impl_->core->callMethod(bus::MemberName{"Run"})
+        impl_->core().callMethod(bus::MemberName{"Run"})
             .onInterface(k_core)
             .withArguments(domain, command, blob.bytes, blob.fds)
             .storeResultsTo(status, reply, reply_fd);
@@ -89,7 +107,7 @@ json::object Client::run(const std::string& domain, const std::string& command,
 json::object Client::grid() {
     std::string text;
     try {
-        impl_->core->callMethod(bus::MemberName{"Grid"}).onInterface(k_core).storeResultsTo(text);
+        impl_->core().callMethod(bus::MemberName{"Grid"}).onInterface(k_core).storeResultsTo(text);
     } catch (const sdbus::Error& e) {
         throw unreachable(e);
     }
@@ -97,7 +115,7 @@ json::object Client::grid() {
 }
 
 void Client::set_key(const std::string& key, uint32_t valid_seconds) {
-    auto sic = sdbus::createProxy(*impl_->connection, bus::ServiceName{"org.openmds.Sic1"},
+    auto sic = sdbus::createProxy(impl_->connection(), bus::ServiceName{"org.openmds.Sic1"},
                                   sdbus::ObjectPath{"/org/openmds/Sic1"});
     try {
         sic->callMethod(bus::MemberName{"SetKey"})
@@ -110,7 +128,7 @@ void Client::set_key(const std::string& key, uint32_t valid_seconds) {
 }
 
 std::string Client::sic_property(const std::string& name) {
-    auto sic = sdbus::createProxy(*impl_->connection, bus::ServiceName{"org.openmds.Sic1"},
+    auto sic = sdbus::createProxy(impl_->connection(), bus::ServiceName{"org.openmds.Sic1"},
                                   sdbus::ObjectPath{"/org/openmds/Sic1"});
     try {
         return sic->getProperty(name).onInterface("org.openmds.Sic1").get<std::string>();

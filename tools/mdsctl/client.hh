@@ -21,8 +21,10 @@ struct Options {
 /// A refusal or failure that came back as a reply: keeps code word, refusal id and next command.
 class Client {
   public:
-    /// `reason`: told with every act, for its audit record.
-    explicit Client(std::string reason = {});
+    /// Longest wait for an answer: some commands ask servers that do not answer.
+    static constexpr int k_patience_ms = 120'000;
+    /// `reason`: told with every act, for its audit record. The bus is connected to by the first call.
+    explicit Client(std::string reason = {}, int patience_ms = k_patience_ms);
     ~Client();
     /// Runs a management API command (Core1.Run); `domain` empty = System Data. Throws mds::Error
     /// with the code, the refusal and the lists of the reply when it is not 200.

@@ -8,6 +8,7 @@
 
 #include "base/text.hh"
 #include "base/version.hh"
+#include "completion.hh"
 #include "verbs.hh"
 
 namespace {
@@ -51,6 +52,43 @@ int report(const Options& o, const mds::Error& e) {
     }
     if (!e.next().empty()) std::fprintf(stderr, "Next:  %s\n", e.next().c_str());
     return exit_code(e.code());
+}
+
+/// "FORMAT:{csv,json}": what a parameter is called, and the values that are allowed.
+void read_type(const CLI::Option& option, mds::ctl::Parameter& out) {
+    std::string type = option.get_type_name();
+    size_t open = type.find('{'), close = type.find('}');
+    if (open != std::string::npos && close != std::string::npos) {
+        out.values = mds::split(type.substr(open + 1, close - open - 1), ',');
+        type = type.substr(0, open);
+    }
+    if (option.get_type_size() == 0) return;  // a flag
+    out.kind = type.substr(0, type.find(':'));
+    out.repeats = option.get_items_expected_max() > 1;
+}
+
+mds::ctl::Word describe(const CLI::App& app) {
+    mds::ctl::Word word;
+    word.name = app.get_name();
+    word.text = app.get_description();
+    word.aliases = app.get_aliases();
+    word.hidden = app.get_group().empty();
+    for (const CLI::Option* option : app.get_options()) {
+        mds::ctl::Parameter parameter;
+        parameter.text = option->get_description();
+        read_type(*option, parameter);
+        if (option->get_positional() && !parameter.kind.empty()) parameter.kind = option->get_name(true);
+        for (const std::string& n : option->get_snames()) parameter.names.push_back("-" + n);
+        for (const std::string& n : option->get_lnames()) parameter.names.push_back("--" + n);
+        if (!parameter.names.empty()) word.options.push_back(parameter);
+        if (!option->get_positional()) continue;
+        parameter.names.clear();
+        word.positionals.push_back(std::move(parameter));
+    }
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+        word.words.push_back(describe(*sub));
+    }
+    return word;
 }
 
 }  // namespace
@@ -104,10 +142,14 @@ int main(int argc, char** argv) {
     CLI::App* make = leaf(domain, "create", "a new Domain with its servers",
                           [&](Client& c) { return domain_create(c, o, create); });
     make->add_option("DOMAIN", create.name)->required();
-    make->add_option("--on", create.on, "Multi-Domain Server of the first (Active) server")->required();
+    make->add_option("--on", create.on, "Multi-Domain Server of the first (Active) server")
+        ->required()
+        ->type_name("SERVER");
     make->add_option("--ip", create.address, "its address");
-    make->add_option("--standby", create.standby, "SERVER[=ADDRESS] of a Standby; may be repeated");
-    make->add_option("--log", create.log, "SERVER[=ADDRESS] of a log server; may be repeated");
+    make->add_option("--standby", create.standby, "SERVER[=ADDRESS] of a Standby; may be repeated")
+        ->type_name("SERVER[=ADDRESS]");
+    make->add_option("--log", create.log, "SERVER[=ADDRESS] of a log server; may be repeated")
+        ->type_name("SERVER[=ADDRESS]");
     std::vector<std::string> dependents;
     CLI::App* assign = leaf(domain, "assign-global", "brings the published global policy to Domains", [&](Client& c) {
         return domain_assign_global(c, o, dependents, all);
@@ -154,7 +196,7 @@ int main(int argc, char** argv) {
     add->add_option("SERVER", name)->required();
     add->add_option("--ip", address, "its address; default: what DNS says");
     add->add_flag("--log", log_server, "it is a log server");
-    add->add_option("--key-file", key_file, "file with the activation key; default: asked");
+    add->add_option("--key-file", key_file, "file with the activation key; default: asked")->type_name("FILE");
 
     leaf(server, "delete", "takes a server that is stopped or lost out of the deployment",
          [&](Client& c) { return server_delete(c, o, name); })
@@ -172,23 +214,27 @@ int main(int argc, char** argv) {
     CLI::App* personal = leaf(administrator, "certificate",
                               "shows the certificate with which an administrator logs in, or issues one",
                               [&](Client& c) { return administrator_certificate(c, o, certificate); });
-    personal->add_option("NAME", certificate.name)->required();
+    personal->add_option("ADMINISTRATOR", certificate.name)->required();
     auto* csr = personal->add_option("--csr", certificate.csr_file,
-                                     "issues one for the key of this request (PKCS#10, PEM)");
+                                     "issues one for the key of this request (PKCS#10, PEM)")
+                    ->type_name("FILE");
     personal->add_option("--p12", certificate.p12_file,
                          "issues one with a new key; this file gets both, sealed with a password")
-        ->excludes(csr);
+        ->excludes(csr)
+        ->type_name("FILE");
     personal->add_option("--password-file", certificate.password_file,
-                         "file with the password of the P12; default: asked");
-    personal->add_option("--out", certificate.out_file, "file for the certificate; default: standard output");
+                         "file with the password of the P12; default: asked")
+        ->type_name("FILE");
+    personal->add_option("--out", certificate.out_file, "file for the certificate; default: standard output")
+        ->type_name("FILE");
     leaf(administrator, "revoke", "revokes the certificate of an administrator at once",
          [&](Client& c) { return administrator_revoke(c, o, name); })
-        ->add_option("NAME", name)->required();
+        ->add_option("ADMINISTRATOR", name)->required();
     mds::ctl::CodesOrder codes;
     CLI::App* totp = leaf(administrator, "totp",
                           "shows whether an administrator logs in with one-time codes, or makes new ones",
                           [&](Client& c) { return administrator_codes(c, o, codes); });
-    totp->add_option("NAME", codes.name)->required();
+    totp->add_option("ADMINISTRATOR", codes.name)->required();
     auto* off = totp->add_flag("--off", codes.off, "the password alone is enough again");
     totp->add_flag("--new", codes.fresh, "a new secret and ten recovery codes, shown once")->excludes(off);
 
@@ -218,7 +264,9 @@ int main(int argc, char** argv) {
                              [&](Client& c) { return mds::ctl::promote(c, o, promotion); });
     promote->add_flag("--plan", promotion.plan, "only shows what would happen");
     promote->add_option("--domains", promotion.domains,
-                        "all (default), none, or the Domains that are taken over")->delimiter(',');
+                        "all (default), none, or the Domains that are taken over")
+        ->delimiter(',')
+        ->type_name("DOMAINS");
     promote->add_flag("--ignore-silent", promotion.ignore_silent,
                       "also when other servers do not answer");
 
@@ -248,11 +296,11 @@ int main(int argc, char** argv) {
     leaf(trust, "state", "where the trust of this server stands", [](Client& c) { return trust_state(c); });
     leaf(trust, "reset", "forgets the trust of this server, with a new activation key; data is kept",
          [&](Client& c) { return trust_reset(c, o, key_file); })
-        ->add_option("--key-file", key_file, "file with the key; default: asked");
+        ->add_option("--key-file", key_file, "file with the key; default: asked")->type_name("FILE");
     CLI::App* reconnect = leaf(trust, "connect", "on the Primary: connects a server whose trust was reset",
                                [&](Client& c) { return trust_connect(c, o, name, key_file); });
     reconnect->add_option("SERVER", name)->required();
-    reconnect->add_option("--key-file", key_file, "file with the activation key; default: asked");
+    reconnect->add_option("--key-file", key_file, "file with the activation key; default: asked")->type_name("FILE");
 
     CLI::App* ha = app.add_subcommand("ha", "High Availability");
     ha->require_subcommand(1);
@@ -295,12 +343,12 @@ int main(int argc, char** argv) {
                               saved.logs = !no_logs;
                               return backup_create(c, o, saved);
                           });
-    save->add_option("--directory", saved.directory, "where the file of this server goes");
+    save->add_option("--directory", saved.directory, "where the file of this server goes")->type_name("DIRECTORY");
     save->add_flag("--no-logs", no_logs, "without the audit trail");
     save->add_flag("--plan", saved.plan, "only shows what would be backed up");
     save->add_flag("--ignore-silent", saved.ignore_silent, "also when other servers do not answer");
     leaf(backup, "list", "the backups on this host", [&](Client&) { return backup_list(o, saved.directory); })
-        ->add_option("--directory", saved.directory, "where to look");
+        ->add_option("--directory", saved.directory, "where to look")->type_name("DIRECTORY");
     leaf(backup, "verify", "reads a backup and says whether it is whole and whose it is",
          [&](Client&) { return mds::ctl::backup_verify(file); })
         ->add_option("FILE", file)->required();
@@ -322,7 +370,8 @@ int main(int argc, char** argv) {
         if (!verb) verb = [&](Client& c) { return task_list(c, o, in_domain); };
     });
     auto with_domain = [&](CLI::App* sub) {
-        sub->add_option("-D,--domain", in_domain, "tasks of this Domain; default: System Data");
+        sub->add_option("-D,--domain", in_domain, "tasks of this Domain; default: System Data")
+            ->type_name("DOMAIN");
         return sub;
     };
     with_domain(leaf(task, "list", "running and ended tasks",
@@ -334,11 +383,25 @@ int main(int argc, char** argv) {
         ->add_option("TASK", id)->required();
     leaf(&app, "env", "shell commands that enter the context of a Domain Server (see mdsenv)",
          [&](Client& c) { return env(c, o, name); })
-        ->add_option("NAME", name);
+        ->add_option("CONTEXT", name, "a Domain or a Domain Server of this host");
     leaf(&app, "version", "the version", [](Client&) {
         std::printf("mdsctl %s\n", mds::version());
         return 0;
     });
+
+    std::string shell;
+    leaf(&app, "completion", "the script that completes mdsctl in a shell",
+         [&](Client&) {
+             std::printf("%s", mds::ctl::completion_script(shell));
+             return 0;
+         })
+        ->add_option("SHELL", shell)
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    // What these scripts ask; before the parser, which would take the words that are completed for its own.
+    if (argc > 1 && std::string_view(argv[1]) == "__complete") {
+        return mds::ctl::complete_main(describe(app), {argv + 2, argv + argc});
+    }
 
     try {
         app.parse(argc, argv);
