@@ -1,6 +1,6 @@
 """A stand-in for mds-core on a private bus, for tests and measurements of mdsctl: it answers from a file.
 
-    {"grid": {...}, "run": {"show-tasks": {"status": 200, "reply": {...}}, ...}, "error": "NameOfError"}
+    {"grid": {...}, "run": {"show-tasks": {"status": 200, "reply": {...}}, ...}, "error": "not_set_up"}
 
 `error`: every call ends so. The file is read anew for each call; SIGHUP: something has changed, which the bus
 is told. What was run goes into FILE.log, a JSON list a line."""

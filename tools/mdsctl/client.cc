@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <thread>
@@ -14,16 +13,12 @@
 #include "bus/blob.hh"
 #include "bus/connection.hh"
 #include "draw.hh"
+#include "interrupt.hh"
 
 namespace mds::ctl {
 namespace {
 
 const bus::InterfaceName k_core{"org.openmds.Core1"};
-
-// Ctrl+C stops watching, never the task (C-9).
-volatile std::sig_atomic_t g_interrupted = 0;
-
-void on_interrupt(int) { g_interrupted = 1; }
 
 Error error_of(const json::object& reply) {
     Code code = code_from_word(json::get_string(reply, "code"));
@@ -62,7 +57,8 @@ struct Client::Impl {
         try {
             bus_connection = sdbus::createSystemBusConnection();
         } catch (const sdbus::Error& e) {
-            throw unreachable(e);
+            throw Error(Code::unreachable, "the system bus of this host does not answer: " + e.getMessage())
+                .refusal("", "systemctl status dbus.service");
         }
         bus_connection->setMethodCallTimeout(static_cast<uint64_t>(patience_ms) * 1000);
         return *bus_connection;
@@ -151,7 +147,8 @@ json::object follow(Client& client, const Options& options, const std::string& d
         std::printf("%s\n", task_id.c_str());
         return {};
     }
-    std::signal(SIGINT, on_interrupt);
+    std::string watch = "mdsctl task watch " + (domain.empty() ? "" : "-D " + shell_word(domain) + " ") + task_id;
+    say_when_interrupted("Still running; come back with: " + watch);
     std::string shown;
     int64_t begin = mono_ms();
     for (;;) {
@@ -165,31 +162,27 @@ json::object follow(Client& client, const Options& options, const std::string& d
         bool live = isatty(STDERR_FILENO) && !options.quiet;
         if (status == "in progress") {
             int percent = static_cast<int>(json::get_int(task, "progress-percentage"));
-            std::string line = bar(options, percent) + fmt::format("  {:3} %  ", percent) + step;
+            std::string line = bar(options, percent) + fmt::format("  {:3} %  ", percent) + safe(step);
             if (live && line != shown) {
                 std::fprintf(stderr, "\r\033[K  %s", cut(line, options.width - 3).c_str());
             }
             if (!live && !options.quiet && step != shown && !step.empty()) {
-                std::fprintf(stderr, "  %s\n", step.c_str());
+                std::fprintf(stderr, "  %s\n", safe(step).c_str());
             }
             shown = live ? line : step;
         } else {
             if (live && !shown.empty()) std::fprintf(stderr, "\r\033[K");
+            say_when_interrupted("");
             if (status == "failed") {
                 std::string why = json::get_string(task, "comments");
                 throw Error(Code::ha_invalid, why.empty() ? "the task failed" : why);
             }
             return task;
         }
-        if (g_interrupted) {
-            std::fprintf(stderr, "\nStill running; come back with: mdsctl task watch %s\n",
-                         task_id.c_str());
-            std::exit(130);
-        }
         if (options.timeout_s && mono_ms() - begin > options.timeout_s * 1000) {
             throw Error(Code::timed_out, "the task goes on after " +
                                              std::to_string(options.timeout_s) + " s")
-                .refusal("", "mdsctl task watch " + task_id);
+                .refusal("", watch);
         }
         // The task's progress is polled: it may run on another host, where no signal reaches us.
         std::this_thread::sleep_for(std::chrono::milliseconds(100));

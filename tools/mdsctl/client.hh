@@ -8,11 +8,19 @@
 
 namespace mds::ctl {
 
+/// What lists and objects are printed as (-o).
+enum class Form { table, wide, json, jsonl, csv, name };
+
 /// What every verb has: the options of mdsctl(1) 4.2 and the connection to mds-core on this host.
 struct Options {
-    bool json = false, csv = false, names = false, yes = false, wait = true, quiet = false;
+    Form form = Form::table;
+    /// The form is one of the two of JSON.
+    bool json = false;
+    bool yes = false, wait = true, quiet = false;
     bool ascii = false, colour = false, headers = true, terminal = false;
     int timeout_s = 0;
+    /// Whether people read standard output, not programs.
+    bool people() const { return form == Form::table || form == Form::wide; }
     std::string reason;
     /// Columns to draw in; 0 = no limit (output is not a terminal).
     int width = 80;

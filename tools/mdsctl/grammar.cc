@@ -28,6 +28,15 @@ std::vector<std::string> shown_options(const Walk& walk) {
     return out;
 }
 
+/// One value for a parameter that may allow only some.
+void take_value(Walk& at, const Parameter& parameter, const std::string& value) {
+    if (contains(parameter.names, "--domain")) at.domain = value;
+    if (parameter.values.empty() || contains(parameter.values, value) || !at.unknown.empty()) return;
+    at.unknown = value;
+    at.candidates = parameter.values;
+    at.value_of = &parameter;
+}
+
 /// "--on=x" is an option and its value, "-ojson" too; "-yq" are two flags, which the parser takes apart.
 void take_option(Walk& at, const std::string& word) {
     size_t equals = word.find('=');
@@ -44,10 +53,10 @@ void take_option(Walk& at, const std::string& word) {
     at.greedy = found->repeats ? found : nullptr;
     if (found->kind.empty()) return;
     bool with_value = is_long ? equals != std::string::npos : word.size() > 2;
-    if (!with_value) {
+    if (with_value) {
+        take_value(at, *found, is_long ? word.substr(equals + 1) : word.substr(2));
+    } else {
         at.pending = found;
-    } else if (contains(found->names, "--domain")) {
-        at.domain = is_long ? word.substr(equals + 1) : word.substr(2);
     }
 }
 
@@ -61,8 +70,10 @@ void take_word(Walk& at, const std::string& word) {
             }
         }
     }
-    if (!at.next_positional() && at.greedy) return;
-    if (!at.next_positional() && at.unknown.empty()) {
+    const Parameter* next = at.next_positional();
+    if (!next && at.greedy) return;
+    if (next) take_value(at, *next, word);
+    if (!next && at.unknown.empty()) {
         at.unknown = word;
         for (const Word& w : words) {
             if (w.hidden) continue;
@@ -97,7 +108,7 @@ Walk walk(const Word& grammar, const std::vector<std::string>& words) {
     at.path.push_back(&grammar);
     for (const std::string& word : words) {
         if (at.pending) {
-            if (contains(at.pending->names, "--domain")) at.domain = word;
+            take_value(at, *at.pending, word);
             at.pending = nullptr;
         } else if (!at.only_words && word == "--") {
             at.only_words = true;

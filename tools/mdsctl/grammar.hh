@@ -48,6 +48,8 @@ struct Walk {
     std::string unknown;
     /// What could have stood in its place.
     std::vector<std::string> candidates;
+    /// What it would have been the value of; null when it is a word or an option itself.
+    const Parameter* value_of = nullptr;
 
     const Word& at() const { return *path.back(); }
     /// The option of this name, also one of a word before; null when there is none.

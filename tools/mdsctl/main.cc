@@ -9,12 +9,33 @@
 #include "base/text.hh"
 #include "base/version.hh"
 #include "completion.hh"
+#include "draw.hh"
+#include "interrupt.hh"
+#include "usage.hh"
 #include "verbs.hh"
 
 namespace {
 
 using mds::ctl::Client;
+using mds::ctl::Form;
 using mds::ctl::Options;
+using mds::ctl::safe;
+
+/// "90s", "5m", "90"; 0 when it is no time.
+int read_seconds(const std::string& text) {
+    size_t digits = text.find_first_not_of("0123456789");
+    std::string unit = digits == std::string::npos ? "s" : text.substr(digits);
+    if (digits == 0 || text.empty() || text.size() > 6 || (unit != "s" && unit != "m")) return 0;
+    return std::atoi(text.c_str()) * (unit == "m" ? 60 : 1);
+}
+
+Form form_of(const std::string& output, bool json) {
+    if (output == "wide") return Form::wide;
+    if (output == "jsonl") return Form::jsonl;
+    if (output == "csv") return Form::csv;
+    if (output == "name") return Form::name;
+    return json || output == "json" ? Form::json : Form::table;
+}
 
 void detect_terminal(Options& o, const std::string& colour) {
     o.terminal = isatty(STDOUT_FILENO);
@@ -45,12 +66,10 @@ int report(const Options& o, const mds::Error& e) {
         return exit_code(e.code());
     }
     std::string id = e.refusal_id().empty() ? "" : "  [" + e.refusal_id() + "]";
-    std::fprintf(stderr, "Error: %s%s\n", e.message().c_str(), id.c_str());
-    for (const std::string& line : e.errors()) std::fprintf(stderr, "  %s\n", line.c_str());
-    for (const std::string& line : e.warnings()) {
-        std::fprintf(stderr, "  Warning: %s\n", line.c_str());
-    }
-    if (!e.next().empty()) std::fprintf(stderr, "Next:  %s\n", e.next().c_str());
+    std::fprintf(stderr, "Error: %s%s\n", safe(e.message()).c_str(), id.c_str());
+    for (const std::string& line : e.errors()) std::fprintf(stderr, "  %s\n", safe(line).c_str());
+    for (const std::string& line : e.warnings()) std::fprintf(stderr, "  Warning: %s\n", safe(line).c_str());
+    if (!e.next().empty()) std::fprintf(stderr, "Next:  %s\n", safe(e.next()).c_str());
     return exit_code(e.code());
 }
 
@@ -91,6 +110,15 @@ mds::ctl::Word describe(const CLI::App& app) {
     return word;
 }
 
+/// Whether errors are told to a program, of a command line that the parser did not read to its end.
+bool wants_json(const std::vector<std::string>& words) {
+    std::string line = " " + mds::join(words, " ") + " ";
+    for (const char* option : {" --json ", " -o json ", " -o jsonl ", " -ojson ", " --output json ", " --output=json "}) {
+        if (line.find(option) != std::string::npos) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -102,13 +130,21 @@ int main(int argc, char** argv) {
     Options o;
     std::string colour = "auto", output, timeout;
     bool no_wait = false, no_headers = false;
-    app.add_flag("--json", o.json, "output for programs");
-    app.add_option("-o,--output", output, "table, json, csv, name");
+    app.add_flag("--json", o.json, "the same as -o json");
+    app.add_option("-o,--output", output, "form of the output; csv as RFC 4180, jsonl a line an object")
+        ->type_name("FORM")
+        ->check(CLI::IsMember({"table", "wide", "json", "jsonl", "csv", "name"}));
     app.add_flag("-y,--yes", o.yes, "no question");
     app.add_option("--reason", o.reason, "stored in the audit record");
     app.add_flag("--no-wait", no_wait, "print the task's id instead of following it");
-    app.add_option("--timeout", timeout, "give up waiting after this time (90s, 5m); the task goes on");
-    app.add_option("--color", colour, "auto, always, never");
+    app.add_option("--timeout", timeout, "give up waiting after this time (90s, 5m); the task goes on")
+        ->type_name("TIME")
+        ->check([](const std::string& text) {
+            return read_seconds(text) ? std::string() : text + " is no time; for example 90s or 5m";
+        });
+    app.add_option("--color", colour, "colours; NO_COLOR in the environment is never")
+        ->type_name("WHEN")
+        ->check(CLI::IsMember({"auto", "always", "never"}));
     app.add_flag("--ascii", o.ascii, "no symbols beyond ASCII");
     app.add_flag("--no-headers", no_headers, "tables without their first line");
     app.add_flag("-q,--quiet", o.quiet, "only errors");
@@ -121,6 +157,14 @@ int main(int argc, char** argv) {
         sub->callback([&verb, run] { verb = run; });
         return sub;
     };
+    // The verb that a noun alone stands for.
+    auto lists = [&](CLI::App* noun, const char* text, std::function<int(Client&)> run, const char* word = "list") {
+        noun->require_subcommand(0, 1);
+        noun->callback([&verb, run] {
+            if (!verb) verb = run;
+        });
+        return leaf(noun, word, text, run);
+    };
     leaf(&app, "status", "the whole deployment on one screen; exit 3 when something is not well",
          [&](Client& c) { return status(c, o); });
 
@@ -129,12 +173,8 @@ int main(int argc, char** argv) {
     mds::ctl::DomainCreate create;
 
     CLI::App* domain = app.add_subcommand("domain", "Domains")->alias("domains");
-    domain->require_subcommand(0, 1);
-    domain->callback([&] {
-        if (!verb) verb = [&](Client& c) { return domain_list(c, o, problems); };
-    });
-    leaf(domain, "list", "the grid: a row a Domain, a column a server",
-         [&](Client& c) { return domain_list(c, o, problems); })
+    lists(domain, "the grid: a row a Domain, a column a server",
+          [&](Client& c) { return domain_list(c, o, problems); })
         ->add_flag("--problems", problems, "only Domains that are not well");
     leaf(domain, "show", "one Domain and its servers",
          [&](Client& c) { return domain_show(c, o, name); })
@@ -164,7 +204,7 @@ int main(int argc, char** argv) {
         ->add_option("DOMAIN", name)->required();
 
     CLI::App* ds = app.add_subcommand("ds", "Domain Servers");
-    ds->require_subcommand(1);
+    lists(ds, "every Domain Server of the deployment", [&](Client& c) { return ds_list(c, o); });
     CLI::App* ds_make = leaf(ds, "create", "another server of a Domain", [&](Client& c) {
         return ds_create(c, o, name, target, address, new_name, log_server);
     });
@@ -184,11 +224,7 @@ int main(int argc, char** argv) {
 
     CLI::App* server = app.add_subcommand("server", "Multi-Domain Servers and log servers")
                            ->alias("servers");
-    server->require_subcommand(0, 1);
-    server->callback([&] {
-        if (!verb) verb = [&](Client& c) { return server_list(c, o); };
-    });
-    leaf(server, "list", "all servers", [&](Client& c) { return server_list(c, o); });
+    lists(server, "all servers", [&](Client& c) { return server_list(c, o); });
     leaf(server, "show", "one server", [&](Client& c) { return server_show(c, o, name); })
         ->add_option("SERVER", name)->required();
     CLI::App* add = leaf(server, "add", "connects a machine that was set up as Secondary or log server",
@@ -210,7 +246,8 @@ int main(int argc, char** argv) {
 
     mds::ctl::CertificateOrder certificate;
     CLI::App* administrator = app.add_subcommand("administrator", "certificates and one-time codes of administrators");
-    administrator->require_subcommand(1);
+    administrator->alias("administrators")->alias("admin")->alias("admins");
+    lists(administrator, "all administrators", [&](Client& c) { return administrator_list(c, o); });
     CLI::App* personal = leaf(administrator, "certificate",
                               "shows the certificate with which an administrator logs in, or issues one",
                               [&](Client& c) { return administrator_certificate(c, o, certificate); });
@@ -240,11 +277,8 @@ int main(int argc, char** argv) {
 
     std::string licence_type;
     CLI::App* licence = app.add_subcommand("licence", "licence records of Domain Servers")->alias("license");
-    licence->require_subcommand(0, 1);
-    licence->callback([&] {
-        if (!verb) verb = [&](Client& c) { return licence_list(c, o); };
-    });
-    leaf(licence, "list", "the records of all Domain Servers", [&](Client& c) { return licence_list(c, o); });
+    licence->alias("licences")->alias("licenses");
+    lists(licence, "the records of all Domain Servers", [&](Client& c) { return licence_list(c, o); });
     CLI::App* attach = leaf(licence, "attach", "records the licence of a Domain Server", [&](Client& c) {
         return licence_attach(c, o, name, target, licence_type);
     });
@@ -289,7 +323,7 @@ int main(int argc, char** argv) {
     entry("delete", "deletes a value", nullptr);
 
     CLI::App* trust = app.add_subcommand("trust", "trust between servers");
-    trust->require_subcommand(1);
+    lists(trust, "the certificate of every server", [&](Client& c) { return trust_status(c, o); }, "status");
     leaf(trust, "set-key", "sets the activation key of this machine",
          [&](Client& c) { return trust_set_key(c, o, generate); })
         ->add_flag("--generate", generate, "make one and print it");
@@ -303,9 +337,8 @@ int main(int argc, char** argv) {
     reconnect->add_option("--key-file", key_file, "file with the activation key; default: asked")->type_name("FILE");
 
     CLI::App* ha = app.add_subcommand("ha", "High Availability");
-    ha->require_subcommand(1);
-    leaf(ha, "status", "roles and synchronization; exit 3 when something is not well",
-         [&](Client& c) { return ha_status(c, o, name); })
+    lists(ha, "roles and synchronization; exit 3 when something is not well",
+          [&](Client& c) { return ha_status(c, o, name); }, "status")
         ->add_option("DOMAIN", name);
     CLI::App* set_active =
         leaf(ha, "set-active",
@@ -337,7 +370,7 @@ int main(int argc, char** argv) {
     bool no_logs = false, alone = false;
     std::string file;
     CLI::App* backup = app.add_subcommand("backup", "backups of all Multi-Domain Servers");
-    backup->require_subcommand(1);
+    backup->alias("backups");
     CLI::App* save = leaf(backup, "create", "one moment of every Multi-Domain Server, a file on each",
                           [&](Client& c) {
                               saved.logs = !no_logs;
@@ -347,7 +380,7 @@ int main(int argc, char** argv) {
     save->add_flag("--no-logs", no_logs, "without the audit trail");
     save->add_flag("--plan", saved.plan, "only shows what would be backed up");
     save->add_flag("--ignore-silent", saved.ignore_silent, "also when other servers do not answer");
-    leaf(backup, "list", "the backups on this host", [&](Client&) { return backup_list(o, saved.directory); })
+    lists(backup, "the backups on this host", [&](Client&) { return backup_list(o, saved.directory); })
         ->add_option("--directory", saved.directory, "where to look")->type_name("DIRECTORY");
     leaf(backup, "verify", "reads a backup and says whether it is whole and whose it is",
          [&](Client&) { return mds::ctl::backup_verify(file); })
@@ -365,17 +398,12 @@ int main(int argc, char** argv) {
         ->add_option("SERVER", name, "only the trails of this server");
 
     CLI::App* task = app.add_subcommand("task", "tasks")->alias("tasks");
-    task->require_subcommand(0, 1);
-    task->callback([&] {
-        if (!verb) verb = [&](Client& c) { return task_list(c, o, in_domain); };
-    });
     auto with_domain = [&](CLI::App* sub) {
         sub->add_option("-D,--domain", in_domain, "tasks of this Domain; default: System Data")
             ->type_name("DOMAIN");
         return sub;
     };
-    with_domain(leaf(task, "list", "running and ended tasks",
-                     [&](Client& c) { return task_list(c, o, in_domain); }));
+    with_domain(lists(task, "running and ended tasks", [&](Client& c) { return task_list(c, o, in_domain); }));
     with_domain(leaf(task, "show", "one task", [&](Client& c) { return task_show(c, o, in_domain, id); }))
         ->add_option("TASK", id)->required();
     with_domain(leaf(task, "watch", "follows a task to its end",
@@ -407,25 +435,24 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         // Usage is 2, never 1 (C-7); help and version are 0.
-        return app.exit(e) == 0 ? 0 : 2;
+        if (e.get_exit_code() == 0) return app.exit(e);
+        std::vector<std::string> words(argv + 1, argv + argc);
+        o.json = wants_json(words);
+        return report(o, mds::ctl::usage_error(describe(app), words, e.what()));
     }
-    if (output == "json") o.json = true;
-    if (output == "csv") o.csv = true;
-    if (output == "name") o.names = true;
+    o.form = form_of(output, o.json);
+    o.json = o.form == Form::json || o.form == Form::jsonl;
     o.wait = !no_wait;
     o.headers = !no_headers;
-    if (!timeout.empty()) {
-        o.timeout_s = std::atoi(timeout.c_str()) * (timeout.back() == 'm' ? 60 : 1);
-    }
+    if (!timeout.empty()) o.timeout_s = read_seconds(timeout);
     bool ascii = o.ascii;
     detect_terminal(o, colour);
     o.ascii = o.ascii || ascii;
     if (set_active->parsed() && (target.empty() || (name.empty() && !all))) {
-        std::fprintf(stderr,
-                     "Usage: mdsctl ha set-active DOMAIN SERVER\n"
-                     "       mdsctl ha set-active --all --on SERVER\n");
-        return 2;
+        return report(o, mds::Error(mds::Code::missing_parameters, "set-active needs DOMAIN SERVER, or --all --on SERVER")
+                             .refusal("", "mdsctl ha set-active --help"));
     }
+    mds::ctl::leave_on_interrupt();
     try {
         Client client(o.reason);
         return verb(client);

@@ -24,6 +24,8 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
 /// From which server each gateway of a Domain has its policy (RD-8). Exit 3 when one has none left.
 int domain_gateways(Client& client, const Options& options, const std::string& domain);
 int domain_delete(Client& client, const Options& options, const std::string& name);
+/// Every Domain Server of the deployment.
+int ds_list(Client& client, const Options& options);
 int ds_create(Client& client, const Options& options, const std::string& domain,
               const std::string& server, const std::string& address, const std::string& name,
               bool log_server);
@@ -36,6 +38,7 @@ int server_uses(Client& client, const Options& options, const std::string& name)
 /// Reads a secret: from a file, from the terminal without echo, or one line of standard input.
 std::string read_secret(const std::string& file, const char* prompt);
 
+int administrator_list(Client& client, const Options& options);
 struct CertificateOrder {
     std::string name;
     /// A request whose key its owner has; or the file that gets key and certificate, sealed with a password.
@@ -82,6 +85,8 @@ int registry_show(Client& client, const Options& options);
 int registry_is_primary(Client& client);
 int registry_set(Client& client, const Options& options, const std::string& path,
                  const std::string& name, const std::string* value);
+/// The certificate of every server: until when, and whether it renews itself.
+int trust_status(Client& client, const Options& options);
 int trust_set_key(Client& client, const Options& options, bool generate);
 /// Forgets the trust of this server, with a new key for the Primary to connect it anew (RS).
 int trust_reset(Client& client, const Options& options, const std::string& key_file);
