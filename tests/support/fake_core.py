@@ -2,7 +2,7 @@
 
     {"grid": {...}, "run": {"show-tasks": {"status": 200, "reply": {...}}, ...}, "error": "not_set_up"}
 
-`error`: every call ends so. The file is read anew for each call; SIGHUP: something has changed, which the bus
+`error`: every call ends so. The file is read anew when it has changed; SIGHUP: something has changed, which the bus
 is told. What was run goes into FILE.log, a JSON list a line."""
 
 import json
@@ -58,20 +58,24 @@ class Core(dbus.service.Object):
 
     def __init__(self, bus, file):
         super().__init__(bus, PATH)
-        self.file = file
+        self.file, self.read, self.known, self.grid = file, None, {}, ""
 
     def data(self):
         """The file; the error it orders is raised."""
-        with open(self.file, encoding="utf-8") as text:
-            data = json.load(text)
-        if data.get("error"):
-            raise dbus.DBusException("ordered by the test", name="org.openmds.Error." + data["error"])
-        return data
+        state = os.stat(self.file)
+        if self.read != (state.st_ino, state.st_mtime_ns):
+            with open(self.file, encoding="utf-8") as text:
+                self.known = json.load(text)
+            self.read, self.grid = (state.st_ino, state.st_mtime_ns), json.dumps(self.known["grid"])
+        if self.known.get("error"):
+            raise dbus.DBusException("ordered by the test", name="org.openmds.Error." + self.known["error"])
+        return self.known
 
     @dbus.service.method(CORE, out_signature="s")
     def Grid(self):  # noqa: N802
         """The whole deployment."""
-        return json.dumps(self.data()["grid"])
+        self.data()
+        return self.grid
 
     @dbus.service.method(CORE, in_signature="ssayah", out_signature="qayah", byte_arrays=True)
     def Run(self, domain, command, body, fds):  # noqa: N802

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <sdbus-c++/sdbus-c++.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -49,6 +50,8 @@ Error unreachable(const sdbus::Error& e) {
 
 struct Client::Impl {
     int patience_ms = 0;
+    /// Told by the bus's own thread that something has changed.
+    int changed_fd = -1;
     std::unique_ptr<sdbus::IConnection> bus_connection;
     std::unique_ptr<sdbus::IProxy> core_proxy;
 
@@ -77,7 +80,32 @@ Client::Client(std::string reason, int patience_ms)
     impl_->patience_ms = patience_ms;
 }
 
-Client::~Client() = default;
+Client::~Client() {
+    if (impl_->changed_fd < 0) return;
+    impl_->bus_connection->leaveEventLoop();
+    close(impl_->changed_fd);
+}
+
+int Client::watch() {
+    impl_->changed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = impl_->changed_fd;
+    auto news = [fd] { eventfd_write(fd, 1); };
+    // Roles and synchronization are told by the Domain Servers, links by mds-sync, the rest by mds-core. Who
+    // comes and goes matters too.
+    bus::on_match(impl_->connection(),
+                  "type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',"
+                  "path_namespace='/org/openmds'", news);
+    bus::on_match(impl_->connection(),
+                  "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                  "member='NameOwnerChanged',arg0namespace='org.openmds'", news);
+    impl_->connection().enterEventLoopAsync();
+    return fd;
+}
+
+void Client::watched() {
+    eventfd_t count = 0;
+    eventfd_read(impl_->changed_fd, &count);
+}
 
 json::object Client::run(const std::string& domain, const std::string& command,
                          const json::object& body) {

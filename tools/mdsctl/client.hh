@@ -18,6 +18,8 @@ struct Options {
     bool json = false;
     bool yes = false, wait = true, quiet = false;
     bool ascii = false, colour = false, headers = true, terminal = false;
+    /// The terminal can move its cursor.
+    bool moves = false;
     int timeout_s = 0;
     /// Whether people read standard output, not programs.
     bool people() const { return form == Form::table || form == Form::wide; }
@@ -40,6 +42,10 @@ class Client {
                      const json::object& body);
     /// The whole deployment (Core1.Grid).
     json::object grid();
+    /// From now on a descriptor becomes readable when a service of this host tells of a change.
+    int watch();
+    /// Takes the news that made it readable.
+    void watched();
     /// Calls a method of Sic1 with text arguments; returns nothing.
     void set_key(const std::string& key, uint32_t valid_seconds);
     std::string sic_property(const std::string& name);

@@ -13,16 +13,22 @@ namespace {
 std::string g_text;
 // What the handler may read at any moment.
 std::atomic<const char*> g_line{nullptr};
-std::atomic<bool> g_hidden{false};
+std::atomic<bool> g_hidden{false}, g_screen{false};
 termios g_before{};
 
-void leave(int) {
+// Another screen, which leaves what was there before; no cursor.
+constexpr char k_enter[] = "\033[?1049h\033[?25l", k_leave[] = "\033[?25h\033[?1049l";
+
+void put(int fd, const char* text) {
+    // Nothing can be done when it cannot be written.
+    [[maybe_unused]] ssize_t written = write(fd, text, std::strlen(text));
+}
+
+void leave(int signal) {
+    if (g_screen) put(STDOUT_FILENO, k_leave);
     if (g_hidden) tcsetattr(STDIN_FILENO, TCSANOW, &g_before);
-    if (const char* line = g_line) {
-        // Nothing can be done when it cannot be written.
-        [[maybe_unused]] ssize_t written = write(STDERR_FILENO, line, std::strlen(line));
-    }
-    _exit(130);
+    if (const char* line = g_line) put(STDERR_FILENO, line);
+    _exit(128 + signal);
 }
 
 }  // namespace
@@ -41,17 +47,31 @@ void say_when_interrupted(const std::string& line) {
     if (!line.empty()) g_line = g_text.c_str();
 }
 
-void hide_typing() {
+void hide_typing(bool keys) {
     if (tcgetattr(STDIN_FILENO, &g_before) != 0) return;
     g_hidden = true;
     termios quiet = g_before;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    quiet.c_lflag &= ~static_cast<tcflag_t>(keys ? ECHO | ICANON : ECHO);
+    if (keys) quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
     tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
 }
 
 void show_typing() {
     if (g_hidden) tcsetattr(STDIN_FILENO, TCSANOW, &g_before);
     g_hidden = false;
+}
+
+void enter_screen() {
+    struct sigaction action {};
+    action.sa_handler = leave;
+    for (int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaction(s, &action, nullptr);
+    g_screen = true;
+    put(STDOUT_FILENO, k_enter);
+}
+
+void leave_screen() {
+    if (g_screen) put(STDOUT_FILENO, k_leave);
+    g_screen = false;
 }
 
 }  // namespace mds::ctl

@@ -9,8 +9,12 @@ namespace mds::ctl {
 void leave_on_interrupt();
 /// What is said then, on standard error; empty = nothing.
 void say_when_interrupted(const std::string& line);
-/// The terminal stops showing what is typed, and shows it again; an interrupt shows it again too.
-void hide_typing();
+/// The terminal stops showing what is typed, and shows it again; an interrupt shows it again too. `keys`: every
+/// key is told at once, not every line, and none suspends.
+void hide_typing(bool keys = false);
 void show_typing();
+/// A screen of its own on standard output, and the one of before again; SIGTERM and SIGHUP, too, give it back.
+void enter_screen();
+void leave_screen();
 
 }  // namespace mds::ctl

@@ -45,6 +45,7 @@ void detect_terminal(Options& o, const std::string& colour) {
     }
     const char* term = std::getenv("TERM");
     bool dumb = !term || !std::strcmp(term, "dumb") || !*term;
+    o.moves = o.terminal && !dumb;
     o.colour = colour == "always" ||
                (colour == "auto" && o.terminal && !dumb && !std::getenv("NO_COLOR"));
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
@@ -167,6 +168,9 @@ int main(int argc, char** argv) {
     };
     leaf(&app, "status", "the whole deployment on one screen; exit 3 when something is not well",
          [&](Client& c) { return status(c, o); });
+
+    leaf(&app, "watch", "the status, live: drawn again when something changes; q quits",
+         [&](Client& c) { return watch(c, o); });
 
     std::string name, target, address, id, key_file, new_name, in_domain;
     bool problems = false, log_server = false, generate = false, all = false;

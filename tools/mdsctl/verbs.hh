@@ -8,6 +8,8 @@
 namespace mds::ctl {
 
 int status(Client& client, const Options& options);
+/// The same, live; a line a change when output is no terminal. Ends with what status would.
+int watch(Client& client, const Options& options);
 
 int domain_list(Client& client, const Options& options, bool problems_only);
 int domain_show(Client& client, const Options& options, const std::string& name);
