@@ -421,6 +421,28 @@ int main(int argc, char** argv) {
         return 0;
     });
 
+    // The help of every noun ends with what people do with it.
+    auto examples = [](CLI::App* noun, const char* first, const char* second, const char* third) {
+        noun->footer(std::string("Examples:\n  ") + first + "\n  " + second + "\n  " + third);
+    };
+    examples(domain, "mdsctl domain list --problems", "mdsctl domain show London",
+             "mdsctl domain create London --on london-mds-01 --standby tokyo-mds-01 --log fra-log-01");
+    examples(ds, "mdsctl ds list -o csv", "mdsctl ds create London nyc-mds-01 --ip 10.3.0.21",
+             "mdsctl ds delete London nyc-mds-01");
+    examples(server, "mdsctl server list -o wide", "mdsctl server add tokyo-mds-01 --ip 10.2.0.11",
+             "mdsctl server uses tokyo-mds-01");
+    examples(administrator, "mdsctl administrator list", "mdsctl administrator certificate anna --csr anna.csr --out anna.pem",
+             "mdsctl administrator totp anna --new");
+    examples(licence, "mdsctl licence list -o csv", "mdsctl licence attach London tokyo-mds-01 ha",
+             "mdsctl licence detach London tokyo-mds-01");
+    examples(trust, "mdsctl trust status", "mdsctl trust set-key --generate", "mdsctl trust connect tokyo-mds-01");
+    examples(ha, "mdsctl ha status London", "mdsctl ha set-active London tokyo-mds-01",
+             "mdsctl ha set-active --all --on tokyo-mds-01 --reason 'London is serviced'");
+    examples(backup, "mdsctl backup create --plan", "mdsctl backup create --directory /srv/backups",
+             "mdsctl backup list -o json");
+    examples(audit, "mdsctl audit verify", "mdsctl audit verify london-mds-01", "mdsctl audit verify -o csv");
+    examples(task, "mdsctl task list", "mdsctl task watch 9f2c", "mdsctl task list --domain London -o jsonl");
+
     std::string shell;
     leaf(&app, "completion", "the script that completes mdsctl in a shell",
          [&](Client&) {

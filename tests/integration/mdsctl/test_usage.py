@@ -54,6 +54,22 @@ def test_C7_what_is_suggested_can_be_pasted(control):
             assert words == ["mdsctl", "domain", "delete", name, "--yes"]
 
 
+def test_C_T8_help_of_a_noun_fits_a_screen_and_its_examples_are_real(control):
+    nouns = {verb.split()[0] for verb in control.run("__complete", "verbs").stdout.splitlines() if " " in verb}
+    assert len(nouns) >= 10
+    for noun in nouns:
+        shown = control.run(noun, "--help").stdout.rstrip().splitlines()
+        assert len(shown) <= 24, (noun, len(shown))
+        examples = shown[shown.index("Examples:") + 1:]
+        assert len(examples) == 3, noun
+        for line in examples:
+            words = shlex.split(line)
+            assert words[:2] == ["mdsctl", noun]
+            (control.folder / "anna.csr").write_text("")
+            done = control.run(*words[1:], cwd=control.folder)
+            assert done.returncode != 2 or "is not a directory" in done.stderr, (line, done.stderr)
+
+
 @pytest.mark.parametrize("name", sorted(ENDS))
 def test_exit_codes_of_what_the_core_says(control, name):
     control.data["error"] = name
