@@ -7,7 +7,8 @@
 #include <vector>
 
 // sdbus-c++ 1.2 (Debian 12) and 2.x (Debian 13) from one source: every difference stands here.
-// finish(proxy) ends the registration of signal handlers, which 2.x does by itself.
+// finish(proxy) ends the registration of signal handlers, which 2.x does by itself. on_match() tells of every
+// message that a match rule takes, as long as the connection lives.
 namespace mds::bus {
 
 #if __has_include(<sdbus-c++/VTableItems.h>)
@@ -20,6 +21,10 @@ inline bool process_one(sdbus::IConnection& c) { return c.processPendingEvent();
 inline int event_fd(const sdbus::IConnection::PollData& p) { return p.eventFd; }
 inline const sdbus::Error* error_ptr(const ReplyError& e) { return e ? &*e : nullptr; }
 inline void finish(sdbus::IProxy&) {}
+template <class Function>
+void on_match(sdbus::IConnection& c, const std::string& rule, Function told) {
+    c.addMatch(rule, [told](sdbus::Message) { told(); });
+}
 #else
 using ServiceName = std::string;
 using InterfaceName = std::string;
@@ -30,6 +35,10 @@ inline bool process_one(sdbus::IConnection& c) { return c.processPendingRequest(
 inline int event_fd(const sdbus::IConnection::PollData&) { return -1; }
 inline const sdbus::Error* error_ptr(const sdbus::Error* e) { return e; }
 inline void finish(sdbus::IProxy& p) { p.finishRegistration(); }
+template <class Function>
+void on_match(sdbus::IConnection& c, const std::string& rule, Function told) {
+    c.addMatch(rule, [told](sdbus::Message&) { told(); }, sdbus::floating_slot);
+}
 #endif
 
 }  // namespace mds::bus

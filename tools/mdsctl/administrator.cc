@@ -3,7 +3,7 @@
 
 #include "base/base64.hh"
 #include "base/text.hh"
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -22,7 +22,7 @@ int show(Client& client, const Options& options, const CertificateOrder& order) 
         return 0;
     }
     if (options.json) {
-        std::printf("%s\n", json::pretty(reply).c_str());
+        print_json(options, reply);
         return 0;
     }
     std::string status = json::get_string(reply, "status");
@@ -34,7 +34,23 @@ int show(Client& client, const Options& options, const CertificateOrder& order) 
     return status == "valid" ? 0 : 3;
 }
 
+Error unconfirmed(const std::string& verb) {
+    return Error(Code::unconfirmed, "not confirmed, nothing was changed").refusal("", "mdsctl " + verb + " --yes");
+}
+
 }  // namespace
+
+int administrator_list(Client& client, const Options& options) {
+    json::object reply = client.run("", "show-administrators", {{"limit", 500}, {"details-level", "full"}});
+    Rows table("administrators", {"ADMINISTRATOR", "AUTHENTICATION", "PROFILE", Column("UID", true)});
+    for (const json::value& v : json::get_array(reply, "objects")) {
+        const json::object& a = v.as_object();
+        table.row(a, {json::get_string(a, "name"), json::get_string(a, "authentication-method", "-"),
+                      json::get_string(a, "multi-domain-profile", "-"), json::get_string(a, "uid")});
+    }
+    table.print(options);
+    return 0;
+}
 
 int administrator_certificate(Client& client, const Options& options, const CertificateOrder& order) {
     if (order.csr_file.empty() && order.p12_file.empty()) return show(client, options, order);
@@ -52,7 +68,7 @@ int administrator_certificate(Client& client, const Options& options, const Cert
     }
     if (!order.out_file.empty()) replace_file(order.out_file, pem, 0644);
     if (options.json) {
-        std::printf("%s\n", json::pretty(reply).c_str());
+        print_json(options, reply);
         return 0;
     }
     if (!order.csr_file.empty() && order.out_file.empty()) std::printf("%s", pem.c_str());
@@ -70,7 +86,7 @@ int administrator_codes(Client& client, const Options& options, const CodesOrder
     if (order.off) {
         if (!confirm(options, "Take the one-time codes of " + safe(order.name) +
                                   " away? The password alone is enough then.")) {
-            return 1;
+            throw unconfirmed("administrator totp " + shell_word(order.name) + " --off");
         }
         client.run("", "delete-administrator-totp", who);
         if (!options.quiet) {
@@ -81,12 +97,12 @@ int administrator_codes(Client& client, const Options& options, const CodesOrder
     }
     if (order.fresh && !confirm(options, "Make new one-time codes for " + safe(order.name) +
                                              "? Those of before, if there are any, end at once.")) {
-        return 1;
+        throw unconfirmed("administrator totp " + shell_word(order.name) + " --new");
     }
     const json::object reply =
         client.run("", order.fresh ? "add-administrator-totp" : "show-administrator-totp", who);
     if (options.json) {
-        std::printf("%s\n", json::pretty(reply).c_str());
+        print_json(options, reply);
         return 0;
     }
     if (!order.fresh) {
@@ -114,7 +130,7 @@ int administrator_codes(Client& client, const Options& options, const CodesOrder
 
 int administrator_revoke(Client& client, const Options& options, const std::string& name) {
     if (!confirm(options, "Revoke the certificate of " + safe(name) + "? It cannot log in with it any more.")) {
-        return 1;
+        throw unconfirmed("administrator revoke " + shell_word(name));
     }
     client.run("", "delete-administrator-certificate", {{"admin-name", name}});
     if (!options.quiet) {

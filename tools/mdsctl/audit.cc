@@ -1,7 +1,7 @@
 // mdsctl audit: whether the audit trails are what was written (security.md S-14).
 #include <fmt/core.h>
 
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -12,7 +12,7 @@ int audit_verify(Client& client, const Options& options, const std::string& serv
     json::object reply = client.run("", "verify-audit", request);
     bool well = true;
     std::vector<std::string> found;
-    Table table({"SERVER", "TRAIL", "RECORDS", "CHECKPOINTS", "RESULT"});
+    Rows table("audit trails", {"SERVER", "TRAIL", "RECORDS", "CHECKPOINTS", "RESULT"});
     for (const json::value& v : json::get_array(reply, "servers")) {
         const json::object& row = v.as_object();
         std::string name = safe(json::get_string(row, "server"));
@@ -33,19 +33,18 @@ int audit_verify(Client& client, const Options& options, const std::string& serv
         }
         for (const json::value& l : json::get_array(row, "logs")) {
             const json::object& log = l.as_object();
-            std::string trail = safe(json::get_string(log, "log"));
+            std::string trail = json::get_string(log, "log");
             std::string unread = json::get_string(log, "problem");
             const json::array& findings = json::get_array(log, "findings");
             bool good = findings.empty() && unread.empty();
             well = well && good;
-            table.row({name, trail, std::to_string(json::get_int(log, "records")),
-                       std::to_string(json::get_int(log, "seen")),
+            table.row(log, {name, trail, json::get_int(log, "records"), json::get_int(log, "seen"),
                        !unread.empty() ? "not read"
                        : good          ? "as written"
                                        : fmt::format("{} finding{}", findings.size(), findings.size() == 1 ? "" : "s")});
-            if (!unread.empty()) found.push_back(fmt::format("{}, {}: {}", name, trail, safe(unread)));
+            if (!unread.empty()) found.push_back(fmt::format("{}, {}: {}", name, safe(trail), safe(unread)));
             for (const json::value& f : findings) {
-                found.push_back(fmt::format("{}, {}: {}", name, trail, safe(json::get_string(f.as_object(), "what"))));
+                found.push_back(fmt::format("{}, {}: {}", name, safe(trail), safe(json::get_string(f.as_object(), "what"))));
             }
         }
         if (json::get_int(row, "witnesses") == 0 && problem.empty()) {
@@ -53,14 +52,10 @@ int audit_verify(Client& client, const Options& options, const std::string& serv
         }
     }
     if (options.json) {
-        std::printf("%s\n", json::pretty(reply).c_str());
+        print_json(options, reply);
         return well ? 0 : 3;
     }
-    if (options.csv) {
-        table.print_csv();
-    } else {
-        table.print(options);
-    }
+    table.print(options);
     for (const std::string& line : found) std::fprintf(stderr, "%s\n", wrapped(options, "! ", line).c_str());
     return well ? 0 : 3;
 }

@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 extern char** environ;
@@ -95,7 +95,7 @@ int backup_create(Client& client, const Options& options, const Backup& what) {
     for (const json::value& v : json::get_array(grid, "servers")) {
         if (json::get_bool(v.as_object(), "self")) own = json::get_string(v.as_object(), "name");
     }
-    Table table({"SERVER", "SIZE", "FILE"});
+    Rows table("backups", {"SERVER", "SIZE", "FILE"});
     int64_t held = 0;
     for (json::value& v : rows) {
         json::object& row = v.as_object();
@@ -103,15 +103,10 @@ int backup_create(Client& client, const Options& options, const Backup& what) {
             row["file"] = moved(json::get_string(row, "file"), folder);
         }
         held = json::get_int(row, "held-ms");
-        table.row({safe(json::get_string(row, "server")),
-                   fmt::format("{:.1f} MiB", static_cast<double>(json::get_int(row, "bytes")) / (1 << 20)),
-                   safe(json::get_string(row, "file"))});
+        table.row(row, {json::get_string(row, "server"), size_cell(json::get_int(row, "bytes")),
+                        json::get_string(row, "file")});
     }
-    if (options.json) {
-        std::printf("%s\n", json::pretty(rows).c_str());
-        return 0;
-    }
-    table.print(options, "");
+    if (!table.print(options) || options.quiet) return 0;
     std::printf("\nPublishing was held for %lld ms. Copy every file to another machine:\n"
                 "each is as secret as the server that it is of.\n",
                 static_cast<long long>(held));
@@ -137,23 +132,12 @@ int backup_list(const Options& options, const std::string& directory) {
     std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
         return fs::last_write_time(a) > fs::last_write_time(b);
     });
-    if (options.json) {
-        json::array rows;
-        for (const fs::path& f : files) {
-            rows.push_back(json::object{{"file", f.string()}, {"bytes", fs::file_size(f)}});
-        }
-        std::printf("%s\n", json::pretty(rows).c_str());
-        return 0;
-    }
-    if (files.empty()) {
-        std::fprintf(stderr, "No backups in %s.\n", folder.c_str());
-        return 0;
-    }
-    Table table({"SIZE", "FILE"});
+    Rows table("backups in " + safe(folder), {"FILE", "SIZE"});
     for (const fs::path& f : files) {
-        table.row({fmt::format("{:.1f} MiB", static_cast<double>(fs::file_size(f)) / (1 << 20)), safe(f.string())});
+        auto bytes = static_cast<int64_t>(fs::file_size(f));
+        table.row({{"file", f.string()}, {"bytes", bytes}}, {f.string(), size_cell(bytes)});
     }
-    table.print(options, "");
+    table.print(options);
     return 0;
 }
 

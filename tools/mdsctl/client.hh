@@ -8,11 +8,21 @@
 
 namespace mds::ctl {
 
+/// What lists and objects are printed as (-o).
+enum class Form { table, wide, json, jsonl, csv, name };
+
 /// What every verb has: the options of mdsctl(1) 4.2 and the connection to mds-core on this host.
 struct Options {
-    bool json = false, csv = false, names = false, yes = false, wait = true, quiet = false;
+    Form form = Form::table;
+    /// The form is one of the two of JSON.
+    bool json = false;
+    bool yes = false, wait = true, quiet = false;
     bool ascii = false, colour = false, headers = true, terminal = false;
+    /// The terminal can move its cursor.
+    bool moves = false;
     int timeout_s = 0;
+    /// Whether people read standard output, not programs.
+    bool people() const { return form == Form::table || form == Form::wide; }
     std::string reason;
     /// Columns to draw in; 0 = no limit (output is not a terminal).
     int width = 80;
@@ -21,8 +31,10 @@ struct Options {
 /// A refusal or failure that came back as a reply: keeps code word, refusal id and next command.
 class Client {
   public:
-    /// `reason`: told with every act, for its audit record.
-    explicit Client(std::string reason = {});
+    /// Longest wait for an answer: some commands ask servers that do not answer.
+    static constexpr int k_patience_ms = 120'000;
+    /// `reason`: told with every act, for its audit record. The bus is connected to by the first call.
+    explicit Client(std::string reason = {}, int patience_ms = k_patience_ms);
     ~Client();
     /// Runs a management API command (Core1.Run); `domain` empty = System Data. Throws mds::Error
     /// with the code, the refusal and the lists of the reply when it is not 200.
@@ -30,6 +42,10 @@ class Client {
                      const json::object& body);
     /// The whole deployment (Core1.Grid).
     json::object grid();
+    /// From now on a descriptor becomes readable when a service of this host tells of a change.
+    int watch();
+    /// Takes the news that made it readable.
+    void watched();
     /// Sic1.SetKey.
     void set_key(const std::string& key, uint32_t valid_seconds);
     std::string sic_property(const std::string& name);

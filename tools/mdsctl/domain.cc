@@ -4,15 +4,15 @@
 #include <algorithm>
 
 #include "base/text.hh"
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
 namespace {
 
-std::string cell_text(const Options& options, const json::object& cell) {
+Cell grid_cell(const Options& options, const json::object& cell) {
     std::string state = json::get_string(cell, "ha-state");
-    if (state.empty()) return symbol(options, "empty");
+    if (state.empty()) return {symbol(options, "empty"), ""};
     std::string sync = json::get_string(cell, "sync-status");
     std::string word = state == "active"       ? "Active"
                        : state == "standby"    ? "Standby"
@@ -20,7 +20,7 @@ std::string cell_text(const Options& options, const json::object& cell) {
                                                : state;
     // A server that is not well shows that, not its last role's symbol (P2).
     bool well = sync.empty() || sync == "synchronized";
-    return state_text(options, well ? state : sync, word);
+    return {state_text(options, well ? state : sync, safe(word)), well ? word : word + ", " + sync};
 }
 
 json::object server_json(const std::string& spec, const std::string& domain, size_t number,
@@ -42,61 +42,70 @@ int domain_list(Client& client, const Options& options, bool problems_only) {
         std::string sync = json::get_string(v.as_object(), "sync");
         if (!problems_only || (sync != "synchronized" && sync != "single")) rows.push_back(v);
     }
-    if (options.json) {
-        std::printf("%s\n", json::pretty(rows).c_str());
-        return 0;
-    }
-    if (options.names) {
-        for (const json::value& v : rows) {
-            std::printf("%s\n", safe(json::get_string(v.as_object(), "name")).c_str());
-        }
-        return 0;
-    }
-    if (rows.empty()) {
-        std::fprintf(stderr, "No Domains.\n");
-        return 0;
-    }
-    std::vector<std::string> header{"DOMAIN"}, uids;
+    std::vector<Column> columns{"DOMAIN"};
+    std::vector<std::string> uids;
     for (const json::value& v : json::get_array(grid, "servers")) {
-        header.push_back(safe(json::get_string(v.as_object(), "name")));
+        columns.emplace_back(json::get_string(v.as_object(), "name"), false);
         uids.push_back(json::get_string(v.as_object(), "uid"));
     }
-    header.emplace_back("SYNC");
-    Table table(header);
+    columns.emplace_back("SYNC");
+    columns.emplace_back("TYPE", true);
+    columns.emplace_back("UID", true);
+    Rows table("Domains", std::move(columns));
     size_t good = 0;
     for (const json::value& v : rows) {
         const json::object& d = v.as_object();
-        std::vector<std::string> cells{safe(json::get_string(d, "name"))};
+        std::vector<Cell> cells{json::get_string(d, "name")};
         for (const std::string& uid : uids) {
             const json::object* found = nullptr;
             for (const json::value& c : json::get_array(d, "cells")) {
                 if (json::get_string(c.as_object(), "mds") == uid) found = &c.as_object();
             }
-            cells.push_back(found ? cell_text(options, *found) : symbol(options, "empty"));
+            cells.push_back(found ? grid_cell(options, *found) : Cell(symbol(options, "empty"), ""));
         }
         std::string sync = json::get_string(d, "sync");
         if (sync == "synchronized" || sync == "single") ++good;
-        cells.push_back(sync);
-        table.row(std::move(cells));
+        cells.emplace_back(sync);
+        cells.emplace_back(json::get_string(d, "domain-type"));
+        cells.emplace_back(json::get_string(d, "uid"));
+        table.row(d, std::move(cells));
     }
-    if (options.csv) {
-        table.print_csv();
-    } else {
-        table.print(options);
-        std::printf("%zu Domain%s, %zu synchronized\n", rows.size(), rows.size() == 1 ? "" : "s",
-                    good);
+    if (table.print(options) && !options.quiet) {
+        std::printf("%zu Domain%s, %zu synchronized\n", rows.size(), rows.size() == 1 ? "" : "s", good);
     }
+    return 0;
+}
+
+int ds_list(Client& client, const Options& options) {
+    const json::object grid = client.grid();
+    Rows table("Domain Servers", {"NAME", "DOMAIN", "ON", "ADDRESS", "TYPE", "STATE", "SYNC", Column("UID", true)});
+    for (const json::value& v : json::get_array(grid, "domains")) {
+        const json::object& d = v.as_object();
+        for (const json::value& c : json::get_array(d, "cells")) {
+            const json::object& cell = c.as_object();
+            std::string state = json::get_string(cell, "ha-state"), sync = json::get_string(cell, "sync-status");
+            std::string name = json::get_string(cell, "server");
+            // The servers of the Global Domain are the Multi-Domain Servers themselves.
+            if (name.empty()) name = json::get_string(cell, "mds-name");
+            json::object whole = cell;
+            whole["domain"] = json::get_string(d, "name");
+            table.row(std::move(whole),
+                      {name, json::get_string(d, "name"), json::get_string(cell, "mds-name"),
+                       json::get_string(cell, "address"), json::get_string(cell, "type"),
+                       state_cell(options, state, state), state_cell(options, sync, sync),
+                       json::get_string(cell, "server-uid")});
+        }
+    }
+    table.print(options);
     return 0;
 }
 
 int domain_show(Client& client, const Options& options, const std::string& name) {
     json::object d = client.run("", "show-domain", {{"name", name}});
     if (options.json) {
-        std::printf("%s\n", json::pretty(d).c_str());
+        print_json(options, d);
         return 0;
     }
-    std::printf("%s   %s\n\n", safe(json::get_string(d, "name")).c_str(),
-                json::get_string(d, "domain-type").c_str());
     // The grid knows which one is the Primary Domain Server.
     std::string primary;
     const json::object grid = client.grid();
@@ -108,17 +117,17 @@ int domain_show(Client& client, const Options& options, const std::string& name)
             if (json::get_bool(cell, "primary")) primary = json::get_string(cell, "mds-name");
         }
     }
-    Table table({"SERVER", "ON", "ADDRESS", "TYPE", "ACTIVE", "PRIMARY"});
+    Rows table("servers", {"SERVER", "ON", "ADDRESS", "TYPE", "ACTIVE", "PRIMARY"});
     for (const json::value& v : json::get_array(d, "servers")) {
         const json::object& s = v.as_object();
-        table.row({safe(json::get_string(s, "name", "-")),
-                   safe(json::get_string(s, "multi-domain-server")),
-                   json::get_string(s, "ipv4-address", json::get_string(s, "ipv6-address", "-")),
-                   json::get_string(s, "type"), json::get_bool(s, "active") ? "yes" : "no",
-                   json::get_string(s, "multi-domain-server") == primary &&
-                           json::get_string(s, "type") != "log server"
-                       ? "yes"
-                       : "no"});
+        std::string on = json::get_string(s, "multi-domain-server"), type = json::get_string(s, "type");
+        table.row(s, {json::get_string(s, "name", "-"), on,
+                      json::get_string(s, "ipv4-address", json::get_string(s, "ipv6-address", "-")), type,
+                      yes_cell(json::get_bool(s, "active")), yes_cell(on == primary && type != "log server")});
+    }
+    if (options.people()) {
+        std::printf("%s   %s\n\n", safe(json::get_string(d, "name")).c_str(),
+                    json::get_string(d, "domain-type").c_str());
     }
     table.print(options, "  ");
     return 0;
@@ -204,7 +213,7 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
         }
     }
     if (options.json) {
-        std::printf("%s\n", json::pretty(rows).c_str());
+        print_json(options, rows);
     } else if (failed < static_cast<int>(rows.size())) {
         std::printf("Nothing is installed by this; install the policies of the Domains next.\n");
     }
@@ -214,7 +223,7 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
 int domain_delete(Client& client, const Options& options, const std::string& name) {
     if (!confirm(options, "Delete Domain " + name + " with all its servers and data?")) {
         throw Error(Code::unconfirmed, "Domain " + name + " would be deleted with all its data")
-            .refusal("", "mdsctl domain delete " + name + " --yes");
+            .refusal("", "mdsctl domain delete " + shell_word(name) + " --yes");
     }
     json::object reply = client.run("", "delete-domain", {{"name", name}});
     follow(client, options, "", json::get_string(reply, "task-id"));
@@ -253,7 +262,7 @@ int ds_delete(Client& client, const Options& options, const std::string& domain,
     }
     if (!confirm(options, "Delete Domain Server " + name + " with its data on " + server + "?")) {
         throw Error(Code::unconfirmed, "Domain Server " + name + " would be deleted")
-            .refusal("", "mdsctl ds delete " + domain + " " + server + " --yes");
+            .refusal("", "mdsctl ds delete " + shell_word(domain) + " " + shell_word(server) + " --yes");
     }
     json::object reply = client.run(
         "", "set-domain", {{"name", domain}, {"servers", json::object{{"remove", name}}}});

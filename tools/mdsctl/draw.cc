@@ -1,6 +1,7 @@
 #include "draw.hh"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 
 #include "base/clock.hh"
@@ -97,7 +98,8 @@ std::string state_text(const Options& options, const std::string& state, const s
     return symbol(options, state) + " " + word;
 }
 
-void Table::print(const Options& options, const std::string& indent) const {
+std::string Table::text(const Options& options, const std::string& indent) const {
+    std::string out;
     std::vector<size_t> width(header_.size(), 0);
     auto measure = [&](const std::vector<std::string>& cells) {
         for (size_t i = 0; i < cells.size() && i < width.size(); ++i) {
@@ -112,39 +114,30 @@ void Table::print(const Options& options, const std::string& indent) const {
             text += cells[i];
             if (i + 1 < cells.size()) text.append(width[i] - columns(cells[i]) + 2, ' ');
         }
-        text = cut(text, options.terminal ? static_cast<size_t>(options.width) : 0);
+        text = cut(text, options.terminal && options.form != Form::wide ? static_cast<size_t>(options.width) : 0);
         while (!text.empty() && text.back() == ' ') text.pop_back();
-        std::printf("%s\n", text.c_str());
+        out += text + '\n';
     };
     if (options.headers) line(header_);
     for (const auto& row : rows_) line(row);
-}
-
-void Table::print_csv() const {
-    auto line = [](const std::vector<std::string>& cells) {
-        for (size_t i = 0; i < cells.size(); ++i) {
-            std::string cell = cells[i];
-            // RFC 4180; what a spreadsheet would take for a formula becomes text.
-            if (!cell.empty() && std::string_view("=+-@\t\r").find(cell[0]) != std::string_view::npos && cell != "-") {
-                cell.insert(0, 1, '\'');
-            }
-            bool quote = cell.find_first_of(",\"\r\n") != std::string::npos;
-            if (quote) {
-                for (size_t at = 0; (at = cell.find('"', at)) != std::string::npos; at += 2) {
-                    cell.insert(at, 1, '"');
-                }
-                cell = "\"" + cell + "\"";
-            }
-            std::printf("%s%s", i ? "," : "", cell.c_str());
-        }
-        std::printf("\r\n");
-    };
-    line(header_);
-    for (const auto& row : rows_) line(row);
+    return out;
 }
 
 std::string safe(const std::string& text) {
     return printable(text);
+}
+
+std::string shell_quoted(const std::string& text) {
+    std::string out = "'";
+    for (char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+}
+
+std::string shell_word(const std::string& text) {
+    auto harmless = [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_./:=@%+,-").find(c) != std::string_view::npos;
+    };
+    return !text.empty() && std::all_of(text.begin(), text.end(), harmless) ? text : shell_quoted(text);
 }
 
 std::string wrapped(const Options& options, const std::string& first, const std::string& text) {

@@ -21,8 +21,7 @@ class Table {
   public:
     explicit Table(std::vector<std::string> header) : header_(std::move(header)) {}
     void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-    void print(const Options& options, const std::string& indent = "") const;
-    void print_csv() const;
+    std::string text(const Options& options, const std::string& indent = "") const;
 
   private:
     std::vector<std::string> header_;
@@ -31,6 +30,9 @@ class Table {
 
 /// Control characters of names from the network never reach the terminal.
 std::string safe(const std::string& text);
+/// A name as one word of a shell, for commands that can be pasted; quoted when it has to be.
+std::string shell_word(const std::string& text);
+std::string shell_quoted(const std::string& text);
 /// The text in lines of at most options.width columns (not cut when output is no terminal): the
 /// first begins with `first`, the others with blanks of the same width.
 std::string wrapped(const Options& options, const std::string& first, const std::string& text);

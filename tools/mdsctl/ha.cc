@@ -2,7 +2,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hh"
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -50,7 +50,7 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
     json::object s = client.run(system ? "" : domain, domain.empty() ? "show-ha-state" : "show-ha-status", {});
     if (domain.empty()) {
         if (options.json) {
-            std::printf("%s\n", json::pretty(s).c_str());
+            print_json(options, s);
             return 0;
         }
         return domain_list(client, options, false);
@@ -58,43 +58,43 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
     bool good = json::get_bool(s, "successfully-synced");
     if (options.json) {
         s["schema"] = 1;
-        std::printf("%s\n", json::pretty(s).c_str());
+        print_json(options, s);
         return good ? 0 : 3;
     }
-    std::printf("%s   %s   revision %lld\n\n", safe(json::get_string(s, "name")).c_str(),
-                state_line(json::get_string(s, "state"), system).c_str(),
-                static_cast<long long>(json::get_int(s, "revision")));
-    Table table({"SERVER", "ON", "STATE", "SYNC", "REVISION", "SINCE"});
+    Rows table("servers", {"SERVER", "ON", "STATE", "SYNC", "REVISION", "SINCE"});
     std::string role = json::get_string(s, "role");
     const json::object& change = json::get_object(s, "last-change");
     std::string change_text = change_line(s, change, system);
-    table.row({safe(json::get_string(s, "server")), "this server",
-               state_text(options, role, capital(role)), "-",
-               std::to_string(json::get_int(s, "revision")), "-"});
+    table.row({}, {json::get_string(s, "server"), "this server", state_cell(options, role, capital(role)), "-",
+                   json::get_int(s, "revision"), "-"});
     for (const json::value& v : json::get_array(s, "servers")) {
         const json::object& p = v.as_object();
         std::string state = json::get_string(p, "ha-state", "log server");
         std::string sync = json::get_string(p, "sync-status");
-        std::string sync_text = state_text(options, sync, sync);
+        std::string sync_text = sync;
         if (const json::value* percent = json::find(p, "percent")) {
             sync_text += fmt::format(" {} %", percent->to_number<int>());
         }
         std::string step = json::get_string(p, "step");
         if (!step.empty()) sync_text += ", " + step;
-        table.row({safe(json::get_string(p, "name", "-")),
-                   safe(json::get_string(p, "multi-domain-server")),
-                   state_text(options, state, capital(state)), sync_text,
-                   std::to_string(json::get_int(p, "peer-revision")),
-                   since_text(json::get_int(json::get_object(p, "since"), "posix"))});
+        table.row({}, {json::get_string(p, "name", "-"), json::get_string(p, "multi-domain-server"),
+                       state_cell(options, state, capital(state)), state_cell(options, sync, sync_text),
+                       json::get_int(p, "peer-revision"),
+                       since_cell(json::get_int(json::get_object(p, "since"), "posix"))});
     }
-    table.print(options, "  ");
+    if (options.people()) {
+        std::printf("%s   %s   revision %lld\n\n", safe(json::get_string(s, "name")).c_str(),
+                    state_line(json::get_string(s, "state"), system).c_str(),
+                    static_cast<long long>(json::get_int(s, "revision")));
+    }
+    if (!table.print(options, "  ")) return good ? 0 : 3;
     if (!change_text.empty()) std::printf("\n  %s\n", change_text.c_str());
     std::string own = json::get_string(s, "reason");
     if (!own.empty()) {
         std::printf("\n%s\n",
                     wrapped(options, "  " + symbol(options, "warning") + " ", safe(own)).c_str());
     }
-    std::string where = system ? "" : "-d " + safe(json::get_string(s, "name")) + " ";
+    std::string where = system ? "" : "-d " + shell_word(safe(json::get_string(s, "name"))) + " ";
     int64_t shown = 0, recovered = json::get_int(s, "recovered-count");
     for (const json::value& v : json::get_array(s, "recovered-sessions")) {
         if (++shown > k_recovered_shown) break;
@@ -129,17 +129,13 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
                         ": " + safe(reason))
                 .c_str());
         std::string next = json::get_string(p, "next");
-        if (!next.empty()) std::printf("    Next:  %s\n", next.c_str());
+        if (!next.empty()) std::printf("    Next:  %s\n", safe(next).c_str());
     }
     return good ? 0 : 3;
 }
 
 int env(Client& client, const Options&, const std::string& name) {
-    auto quote = [](const std::string& text) {
-        std::string out = "'";
-        for (char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-        return out + "'";
-    };
+    auto quote = shell_quoted;
     if (name.empty()) {
         std::printf("unset MDS_DOMAIN MDS_DOMAIN_SERVER; export MDS_HOME=/var/lib/mds\n");
         return 0;

@@ -7,7 +7,8 @@
 
 #include "base/clock.hh"
 #include "base/text.hh"
-#include "draw.hh"
+#include "interrupt.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -59,9 +60,9 @@ void ask(const Options& options, const std::string& domain, const std::string& a
     }
     if (confirm(options, question + (question.empty() ? "Go on?" : " Go on?"))) return;
     std::string word = action == "full-sync" ? "sync" : action;
-    std::string where = target.empty() ? "" : (action == "full-sync" ? " --to " : " ") + target;
+    std::string where = target.empty() ? "" : (action == "full-sync" ? " --to " : " ") + shell_word(target);
     Error error(Code::unconfirmed, "not confirmed, nothing was changed");
-    throw std::move(error).refusal("", fmt::format("mdsctl ha {} {}{} --yes", word, domain, where));
+    throw std::move(error).refusal("", fmt::format("mdsctl ha {} {}{} --yes", word, shell_word(domain), where));
 }
 
 json::object task_of(Client& client, const std::string& id) {
@@ -95,7 +96,7 @@ void show(const Options& options, const Change& c, size_t width) {
     std::printf("%s\n",
                 wrapped(options, symbol(options, mark) + " " + name + "  ", safe(c.outcome) + time)
                     .c_str());
-    if (!c.next.empty()) std::printf("  Next:  %s\n", c.next.c_str());
+    if (!c.next.empty()) std::printf("  Next:  %s\n", safe(c.next).c_str());
     std::fflush(stdout);
 }
 
@@ -164,7 +165,7 @@ void plan_all(Client& client, const Options& options, const std::string& on,
     }
     if (!costs || confirm(options, "Go on?")) return;
     throw Error(Code::unconfirmed, "not confirmed, nothing was changed")
-        .refusal("", "mdsctl ha set-active --all --on " + on + " --yes");
+        .refusal("", "mdsctl ha set-active --all --on " + shell_word(on) + " --yes");
 }
 
 }  // namespace
@@ -202,6 +203,7 @@ int ha_set_active_all(Client& client, const Options& options, const std::string&
             show(options, c, width);
     }
     bool live = isatty(STDERR_FILENO) && !options.quiet && !options.json;
+    say_when_interrupted("What was begun goes on; look with: mdsctl task list");
     for (size_t total = open; open > 0;) {
         auto running = static_cast<size_t>(std::count_if(
             changes.begin(), changes.end(), [](const Change& c) { return c.state == "running"; }));
@@ -222,7 +224,7 @@ int ha_set_active_all(Client& client, const Options& options, const std::string&
                     if (status == "in progress") continue;
                     if (status == "failed") {
                         throw Error(Code::ha_invalid, json::get_string(task, "comments"))
-                            .refusal("", "mdsctl ha status " + c.domain);
+                            .refusal("", "mdsctl ha status " + shell_word(c.domain));
                     }
                     c.state = "done";
                     c.outcome = json::get_string(task, "progress-description");
@@ -256,7 +258,7 @@ int ha_set_active_all(Client& client, const Options& options, const std::string&
                                     {"seconds", static_cast<double>(c.took) / 1000}});
     }
     if (options.json) {
-        std::printf("%s\n", json::pretty(rows).c_str());
+        print_json(options, rows);
     } else if (!options.quiet) {
         std::printf("%zu Domain%s set Active on %s, %zu failed, %zu left as they were\n", done,
                     done == 1 ? "" : "s", safe(on).c_str(), failed, changes.size() - done - failed);

@@ -8,12 +8,34 @@
 
 #include "base/text.hh"
 #include "base/version.hh"
+#include "completion.hh"
+#include "draw.hh"
+#include "interrupt.hh"
+#include "usage.hh"
 #include "verbs.hh"
 
 namespace {
 
 using mds::ctl::Client;
+using mds::ctl::Form;
 using mds::ctl::Options;
+using mds::ctl::safe;
+
+/// "90s", "5m", "90"; 0 when it is no time.
+int read_seconds(const std::string& text) {
+    size_t digits = text.find_first_not_of("0123456789");
+    std::string unit = digits == std::string::npos ? "s" : text.substr(digits);
+    if (digits == 0 || text.empty() || text.size() > 6 || (unit != "s" && unit != "m")) return 0;
+    return std::atoi(text.c_str()) * (unit == "m" ? 60 : 1);
+}
+
+Form form_of(const std::string& output, bool json) {
+    if (output == "wide") return Form::wide;
+    if (output == "jsonl") return Form::jsonl;
+    if (output == "csv") return Form::csv;
+    if (output == "name") return Form::name;
+    return json || output == "json" ? Form::json : Form::table;
+}
 
 void detect_terminal(Options& o, const std::string& colour) {
     o.terminal = isatty(STDOUT_FILENO);
@@ -23,6 +45,7 @@ void detect_terminal(Options& o, const std::string& colour) {
     }
     const char* term = std::getenv("TERM");
     bool dumb = !term || !std::strcmp(term, "dumb") || !*term;
+    o.moves = o.terminal && !dumb;
     o.colour = colour == "always" ||
                (colour == "auto" && o.terminal && !dumb && !std::getenv("NO_COLOR"));
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
@@ -44,13 +67,57 @@ int report(const Options& o, const mds::Error& e) {
         return exit_code(e.code());
     }
     std::string id = e.refusal_id().empty() ? "" : "  [" + e.refusal_id() + "]";
-    std::fprintf(stderr, "Error: %s%s\n", e.message().c_str(), id.c_str());
-    for (const std::string& line : e.errors()) std::fprintf(stderr, "  %s\n", line.c_str());
-    for (const std::string& line : e.warnings()) {
-        std::fprintf(stderr, "  Warning: %s\n", line.c_str());
-    }
-    if (!e.next().empty()) std::fprintf(stderr, "Next:  %s\n", e.next().c_str());
+    std::fprintf(stderr, "Error: %s%s\n", safe(e.message()).c_str(), id.c_str());
+    for (const std::string& line : e.errors()) std::fprintf(stderr, "  %s\n", safe(line).c_str());
+    for (const std::string& line : e.warnings()) std::fprintf(stderr, "  Warning: %s\n", safe(line).c_str());
+    if (!e.next().empty()) std::fprintf(stderr, "Next:  %s\n", safe(e.next()).c_str());
     return exit_code(e.code());
+}
+
+/// "FORMAT:{csv,json}": what a parameter is called, and the values that are allowed.
+void read_type(const CLI::Option& option, mds::ctl::Parameter& out) {
+    std::string type = option.get_type_name();
+    size_t open = type.find('{'), close = type.find('}');
+    if (open != std::string::npos && close != std::string::npos) {
+        out.values = mds::split(type.substr(open + 1, close - open - 1), ',');
+        type = type.substr(0, open);
+    }
+    if (option.get_type_size() == 0) return;  // a flag
+    out.kind = type.substr(0, type.find(':'));
+    out.repeats = option.get_items_expected_max() > 1;
+}
+
+mds::ctl::Word describe(const CLI::App& app) {
+    mds::ctl::Word word;
+    word.name = app.get_name();
+    word.text = app.get_description();
+    word.aliases = app.get_aliases();
+    word.hidden = app.get_group().empty();
+    for (const CLI::Option* option : app.get_options()) {
+        mds::ctl::Parameter parameter;
+        parameter.text = option->get_description();
+        read_type(*option, parameter);
+        if (option->get_positional() && !parameter.kind.empty()) parameter.kind = option->get_name(true);
+        for (const std::string& n : option->get_snames()) parameter.names.push_back("-" + n);
+        for (const std::string& n : option->get_lnames()) parameter.names.push_back("--" + n);
+        if (!parameter.names.empty()) word.options.push_back(parameter);
+        if (!option->get_positional()) continue;
+        parameter.names.clear();
+        word.positionals.push_back(std::move(parameter));
+    }
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+        word.words.push_back(describe(*sub));
+    }
+    return word;
+}
+
+/// Whether errors are told to a program, of a command line that the parser did not read to its end.
+bool wants_json(const std::vector<std::string>& words) {
+    std::string line = " " + mds::join(words, " ") + " ";
+    for (const char* option : {" --json ", " -o json ", " -o jsonl ", " -ojson ", " --output json ", " --output=json "}) {
+        if (line.find(option) != std::string::npos) return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -64,13 +131,21 @@ int main(int argc, char** argv) {
     Options o;
     std::string colour = "auto", output, timeout;
     bool no_wait = false, no_headers = false;
-    app.add_flag("--json", o.json, "output for programs");
-    app.add_option("-o,--output", output, "table, json, csv, name");
+    app.add_flag("--json", o.json, "the same as -o json");
+    app.add_option("-o,--output", output, "form of the output; csv as RFC 4180, jsonl a line an object")
+        ->type_name("FORM")
+        ->check(CLI::IsMember({"table", "wide", "json", "jsonl", "csv", "name"}));
     app.add_flag("-y,--yes", o.yes, "no question");
     app.add_option("--reason", o.reason, "stored in the audit record");
     app.add_flag("--no-wait", no_wait, "print the task's id instead of following it");
-    app.add_option("--timeout", timeout, "give up waiting after this time (90s, 5m); the task goes on");
-    app.add_option("--color", colour, "auto, always, never");
+    app.add_option("--timeout", timeout, "give up waiting after this time (90s, 5m); the task goes on")
+        ->type_name("TIME")
+        ->check([](const std::string& text) {
+            return read_seconds(text) ? std::string() : text + " is no time; for example 90s or 5m";
+        });
+    app.add_option("--color", colour, "colours; NO_COLOR in the environment is never")
+        ->type_name("WHEN")
+        ->check(CLI::IsMember({"auto", "always", "never"}));
     app.add_flag("--ascii", o.ascii, "no symbols beyond ASCII");
     app.add_flag("--no-headers", no_headers, "tables without their first line");
     app.add_flag("-q,--quiet", o.quiet, "only errors");
@@ -83,20 +158,27 @@ int main(int argc, char** argv) {
         sub->callback([&verb, run] { verb = run; });
         return sub;
     };
+    // The verb that a noun alone stands for.
+    auto lists = [&](CLI::App* noun, const char* text, std::function<int(Client&)> run, const char* word = "list") {
+        noun->require_subcommand(0, 1);
+        noun->callback([&verb, run] {
+            if (!verb) verb = run;
+        });
+        return leaf(noun, word, text, run);
+    };
     leaf(&app, "status", "the whole deployment on one screen; exit 3 when something is not well",
          [&](Client& c) { return status(c, o); });
+
+    leaf(&app, "watch", "the status, live: drawn again when something changes; q quits",
+         [&](Client& c) { return watch(c, o); });
 
     std::string name, target, address, id, key_file, new_name, in_domain;
     bool problems = false, log_server = false, generate = false, all = false;
     mds::ctl::DomainCreate create;
 
     CLI::App* domain = app.add_subcommand("domain", "Domains")->alias("domains");
-    domain->require_subcommand(0, 1);
-    domain->callback([&] {
-        if (!verb) verb = [&](Client& c) { return domain_list(c, o, problems); };
-    });
-    leaf(domain, "list", "the grid: a row a Domain, a column a server",
-         [&](Client& c) { return domain_list(c, o, problems); })
+    lists(domain, "the grid: a row a Domain, a column a server",
+          [&](Client& c) { return domain_list(c, o, problems); })
         ->add_flag("--problems", problems, "only Domains that are not well");
     leaf(domain, "show", "one Domain and its servers",
          [&](Client& c) { return domain_show(c, o, name); })
@@ -104,10 +186,14 @@ int main(int argc, char** argv) {
     CLI::App* make = leaf(domain, "create", "a new Domain with its servers",
                           [&](Client& c) { return domain_create(c, o, create); });
     make->add_option("DOMAIN", create.name)->required();
-    make->add_option("--on", create.on, "Multi-Domain Server of the first (Active) server")->required();
+    make->add_option("--on", create.on, "Multi-Domain Server of the first (Active) server")
+        ->required()
+        ->type_name("SERVER");
     make->add_option("--ip", create.address, "its address");
-    make->add_option("--standby", create.standby, "SERVER[=ADDRESS] of a Standby; may be repeated");
-    make->add_option("--log", create.log, "SERVER[=ADDRESS] of a log server; may be repeated");
+    make->add_option("--standby", create.standby, "SERVER[=ADDRESS] of a Standby; may be repeated")
+        ->type_name("SERVER[=ADDRESS]");
+    make->add_option("--log", create.log, "SERVER[=ADDRESS] of a log server; may be repeated")
+        ->type_name("SERVER[=ADDRESS]");
     std::vector<std::string> dependents;
     CLI::App* assign = leaf(domain, "assign-global", "brings the published global policy to Domains", [&](Client& c) {
         return domain_assign_global(c, o, dependents, all);
@@ -136,7 +222,7 @@ int main(int argc, char** argv) {
     bring->add_flag("--verify", restored.verify, "only reads all of the backup and proves it");
 
     CLI::App* ds = app.add_subcommand("ds", "Domain Servers");
-    ds->require_subcommand(1);
+    lists(ds, "every Domain Server of the deployment", [&](Client& c) { return ds_list(c, o); });
     CLI::App* ds_make = leaf(ds, "create", "another server of a Domain", [&](Client& c) {
         return ds_create(c, o, name, target, address, new_name, log_server);
     });
@@ -156,11 +242,7 @@ int main(int argc, char** argv) {
 
     CLI::App* server = app.add_subcommand("server", "Multi-Domain Servers and log servers")
                            ->alias("servers");
-    server->require_subcommand(0, 1);
-    server->callback([&] {
-        if (!verb) verb = [&](Client& c) { return server_list(c, o); };
-    });
-    leaf(server, "list", "all servers", [&](Client& c) { return server_list(c, o); });
+    lists(server, "all servers", [&](Client& c) { return server_list(c, o); });
     leaf(server, "show", "one server", [&](Client& c) { return server_show(c, o, name); })
         ->add_option("SERVER", name)->required();
     CLI::App* add = leaf(server, "add", "connects a machine that was set up as Secondary or log server",
@@ -168,7 +250,7 @@ int main(int argc, char** argv) {
     add->add_option("SERVER", name)->required();
     add->add_option("--ip", address, "its address; default: what DNS says");
     add->add_flag("--log", log_server, "it is a log server");
-    add->add_option("--key-file", key_file, "file with the activation key; default: asked");
+    add->add_option("--key-file", key_file, "file with the activation key; default: asked")->type_name("FILE");
 
     leaf(server, "delete", "takes a server that is stopped or lost out of the deployment",
          [&](Client& c) { return server_delete(c, o, name); })
@@ -182,37 +264,39 @@ int main(int argc, char** argv) {
 
     mds::ctl::CertificateOrder certificate;
     CLI::App* administrator = app.add_subcommand("administrator", "certificates and one-time codes of administrators");
-    administrator->require_subcommand(1);
+    administrator->alias("administrators")->alias("admin")->alias("admins");
+    lists(administrator, "all administrators", [&](Client& c) { return administrator_list(c, o); });
     CLI::App* personal = leaf(administrator, "certificate",
                               "shows the certificate with which an administrator logs in, or issues one",
                               [&](Client& c) { return administrator_certificate(c, o, certificate); });
-    personal->add_option("NAME", certificate.name)->required();
+    personal->add_option("ADMINISTRATOR", certificate.name)->required();
     auto* csr = personal->add_option("--csr", certificate.csr_file,
-                                     "issues one for the key of this request (PKCS#10, PEM)");
+                                     "issues one for the key of this request (PKCS#10, PEM)")
+                    ->type_name("FILE");
     personal->add_option("--p12", certificate.p12_file,
                          "issues one with a new key; this file gets both, sealed with a password")
-        ->excludes(csr);
+        ->excludes(csr)
+        ->type_name("FILE");
     personal->add_option("--password-file", certificate.password_file,
-                         "file with the password of the P12; default: asked");
-    personal->add_option("--out", certificate.out_file, "file for the certificate; default: standard output");
+                         "file with the password of the P12; default: asked")
+        ->type_name("FILE");
+    personal->add_option("--out", certificate.out_file, "file for the certificate; default: standard output")
+        ->type_name("FILE");
     leaf(administrator, "revoke", "revokes the certificate of an administrator at once",
          [&](Client& c) { return administrator_revoke(c, o, name); })
-        ->add_option("NAME", name)->required();
+        ->add_option("ADMINISTRATOR", name)->required();
     mds::ctl::CodesOrder codes;
     CLI::App* totp = leaf(administrator, "totp",
                           "shows whether an administrator logs in with one-time codes, or makes new ones",
                           [&](Client& c) { return administrator_codes(c, o, codes); });
-    totp->add_option("NAME", codes.name)->required();
+    totp->add_option("ADMINISTRATOR", codes.name)->required();
     auto* off = totp->add_flag("--off", codes.off, "the password alone is enough again");
     totp->add_flag("--new", codes.fresh, "a new secret and ten recovery codes, shown once")->excludes(off);
 
     std::string licence_type;
     CLI::App* licence = app.add_subcommand("licence", "licence records of Domain Servers")->alias("license");
-    licence->require_subcommand(0, 1);
-    licence->callback([&] {
-        if (!verb) verb = [&](Client& c) { return licence_list(c, o); };
-    });
-    leaf(licence, "list", "the records of all Domain Servers", [&](Client& c) { return licence_list(c, o); });
+    licence->alias("licences")->alias("licenses");
+    lists(licence, "the records of all Domain Servers", [&](Client& c) { return licence_list(c, o); });
     CLI::App* attach = leaf(licence, "attach", "records the licence of a Domain Server", [&](Client& c) {
         return licence_attach(c, o, name, target, licence_type);
     });
@@ -232,7 +316,9 @@ int main(int argc, char** argv) {
                              [&](Client& c) { return mds::ctl::promote(c, o, promotion); });
     promote->add_flag("--plan", promotion.plan, "only shows what would happen");
     promote->add_option("--domains", promotion.domains,
-                        "all (default), none, or the Domains that are taken over")->delimiter(',');
+                        "all (default), none, or the Domains that are taken over")
+        ->delimiter(',')
+        ->type_name("DOMAINS");
     promote->add_flag("--ignore-silent", promotion.ignore_silent,
                       "also when other servers do not answer");
 
@@ -255,23 +341,22 @@ int main(int argc, char** argv) {
     entry("delete", "deletes a value", nullptr);
 
     CLI::App* trust = app.add_subcommand("trust", "trust between servers");
-    trust->require_subcommand(1);
+    lists(trust, "the certificate of every server", [&](Client& c) { return trust_status(c, o); }, "status");
     leaf(trust, "set-key", "sets the activation key of this machine",
          [&](Client& c) { return trust_set_key(c, o, generate); })
         ->add_flag("--generate", generate, "make one and print it");
     leaf(trust, "state", "where the trust of this server stands", [](Client& c) { return trust_state(c); });
     leaf(trust, "reset", "forgets the trust of this server, with a new activation key; data is kept",
          [&](Client& c) { return trust_reset(c, o, key_file); })
-        ->add_option("--key-file", key_file, "file with the key; default: asked");
+        ->add_option("--key-file", key_file, "file with the key; default: asked")->type_name("FILE");
     CLI::App* reconnect = leaf(trust, "connect", "on the Primary: connects a server whose trust was reset",
                                [&](Client& c) { return trust_connect(c, o, name, key_file); });
     reconnect->add_option("SERVER", name)->required();
-    reconnect->add_option("--key-file", key_file, "file with the activation key; default: asked");
+    reconnect->add_option("--key-file", key_file, "file with the activation key; default: asked")->type_name("FILE");
 
     CLI::App* ha = app.add_subcommand("ha", "High Availability");
-    ha->require_subcommand(1);
-    leaf(ha, "status", "roles and synchronization; exit 3 when something is not well",
-         [&](Client& c) { return ha_status(c, o, name); })
+    lists(ha, "roles and synchronization; exit 3 when something is not well",
+          [&](Client& c) { return ha_status(c, o, name); }, "status")
         ->add_option("DOMAIN", name);
     CLI::App* set_active =
         leaf(ha, "set-active",
@@ -303,18 +388,18 @@ int main(int argc, char** argv) {
     bool no_logs = false, alone = false;
     std::string file;
     CLI::App* backup = app.add_subcommand("backup", "backups of all Multi-Domain Servers");
-    backup->require_subcommand(1);
+    backup->alias("backups");
     CLI::App* save = leaf(backup, "create", "one moment of every Multi-Domain Server, a file on each",
                           [&](Client& c) {
                               saved.logs = !no_logs;
                               return backup_create(c, o, saved);
                           });
-    save->add_option("--directory", saved.directory, "where the file of this server goes");
+    save->add_option("--directory", saved.directory, "where the file of this server goes")->type_name("DIRECTORY");
     save->add_flag("--no-logs", no_logs, "without the audit trail");
     save->add_flag("--plan", saved.plan, "only shows what would be backed up");
     save->add_flag("--ignore-silent", saved.ignore_silent, "also when other servers do not answer");
-    leaf(backup, "list", "the backups on this host", [&](Client&) { return backup_list(o, saved.directory); })
-        ->add_option("--directory", saved.directory, "where to look");
+    lists(backup, "the backups on this host", [&](Client&) { return backup_list(o, saved.directory); })
+        ->add_option("--directory", saved.directory, "where to look")->type_name("DIRECTORY");
     leaf(backup, "verify", "reads a backup and says whether it is whole and whose it is",
          [&](Client&) { return mds::ctl::backup_verify(file); })
         ->add_option("FILE", file)->required();
@@ -331,16 +416,12 @@ int main(int argc, char** argv) {
         ->add_option("SERVER", name, "only the trails of this server");
 
     CLI::App* task = app.add_subcommand("task", "tasks")->alias("tasks");
-    task->require_subcommand(0, 1);
-    task->callback([&] {
-        if (!verb) verb = [&](Client& c) { return task_list(c, o, in_domain); };
-    });
     auto with_domain = [&](CLI::App* sub) {
-        sub->add_option("-D,--domain", in_domain, "tasks of this Domain; default: System Data");
+        sub->add_option("-D,--domain", in_domain, "tasks of this Domain; default: System Data")
+            ->type_name("DOMAIN");
         return sub;
     };
-    with_domain(leaf(task, "list", "running and ended tasks",
-                     [&](Client& c) { return task_list(c, o, in_domain); }));
+    with_domain(lists(task, "running and ended tasks", [&](Client& c) { return task_list(c, o, in_domain); }));
     with_domain(leaf(task, "show", "one task", [&](Client& c) { return task_show(c, o, in_domain, id); }))
         ->add_option("TASK", id)->required();
     with_domain(leaf(task, "watch", "follows a task to its end",
@@ -348,35 +429,70 @@ int main(int argc, char** argv) {
         ->add_option("TASK", id)->required();
     leaf(&app, "env", "shell commands that enter the context of a Domain Server (see mdsenv)",
          [&](Client& c) { return env(c, o, name); })
-        ->add_option("NAME", name);
+        ->add_option("CONTEXT", name, "a Domain or a Domain Server of this host");
     leaf(&app, "version", "the version", [](Client&) {
         std::printf("mdsctl %s\n", mds::version());
         return 0;
     });
 
+    // The help of every noun ends with what people do with it.
+    auto examples = [](CLI::App* noun, const char* first, const char* second, const char* third) {
+        noun->footer(std::string("Examples:\n  ") + first + "\n  " + second + "\n  " + third);
+    };
+    examples(domain, "mdsctl domain list --problems", "mdsctl domain show London",
+             "mdsctl domain create London --on london-mds-01 --standby tokyo-mds-01 --log fra-log-01");
+    examples(ds, "mdsctl ds list -o csv", "mdsctl ds create London nyc-mds-01 --ip 10.3.0.21",
+             "mdsctl ds delete London nyc-mds-01");
+    examples(server, "mdsctl server list -o wide", "mdsctl server add tokyo-mds-01 --ip 10.2.0.11",
+             "mdsctl server uses tokyo-mds-01");
+    examples(administrator, "mdsctl administrator list", "mdsctl administrator certificate anna --csr anna.csr --out anna.pem",
+             "mdsctl administrator totp anna --new");
+    examples(licence, "mdsctl licence list -o csv", "mdsctl licence attach London tokyo-mds-01 ha",
+             "mdsctl licence detach London tokyo-mds-01");
+    examples(trust, "mdsctl trust status", "mdsctl trust set-key --generate", "mdsctl trust connect tokyo-mds-01");
+    examples(ha, "mdsctl ha status London", "mdsctl ha set-active London tokyo-mds-01",
+             "mdsctl ha set-active --all --on tokyo-mds-01 --reason 'London is serviced'");
+    examples(backup, "mdsctl backup create --plan", "mdsctl backup create --directory /srv/backups",
+             "mdsctl backup list -o json");
+    examples(audit, "mdsctl audit verify", "mdsctl audit verify london-mds-01", "mdsctl audit verify -o csv");
+    examples(task, "mdsctl task list", "mdsctl task watch 9f2c", "mdsctl task list --domain London -o jsonl");
+
+    std::string shell;
+    leaf(&app, "completion", "the script that completes mdsctl in a shell",
+         [&](Client&) {
+             std::printf("%s", mds::ctl::completion_script(shell));
+             return 0;
+         })
+        ->add_option("SHELL", shell)
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    // What these scripts ask; before the parser, which would take the words that are completed for its own.
+    if (argc > 1 && std::string_view(argv[1]) == "__complete") {
+        return mds::ctl::complete_main(describe(app), {argv + 2, argv + argc});
+    }
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         // Usage is 2, never 1 (C-7); help and version are 0.
-        return app.exit(e) == 0 ? 0 : 2;
+        if (e.get_exit_code() == 0) return app.exit(e);
+        std::vector<std::string> words(argv + 1, argv + argc);
+        o.json = wants_json(words);
+        return report(o, mds::ctl::usage_error(describe(app), words, e.what()));
     }
-    if (output == "json") o.json = true;
-    if (output == "csv") o.csv = true;
-    if (output == "name") o.names = true;
+    o.form = form_of(output, o.json);
+    o.json = o.form == Form::json || o.form == Form::jsonl;
     o.wait = !no_wait;
     o.headers = !no_headers;
-    if (!timeout.empty()) {
-        o.timeout_s = std::atoi(timeout.c_str()) * (timeout.back() == 'm' ? 60 : 1);
-    }
+    if (!timeout.empty()) o.timeout_s = read_seconds(timeout);
     bool ascii = o.ascii;
     detect_terminal(o, colour);
     o.ascii = o.ascii || ascii;
     if (set_active->parsed() && (target.empty() || (name.empty() && !all))) {
-        std::fprintf(stderr,
-                     "Usage: mdsctl ha set-active DOMAIN SERVER\n"
-                     "       mdsctl ha set-active --all --on SERVER\n");
-        return 2;
+        return report(o, mds::Error(mds::Code::missing_parameters, "set-active needs DOMAIN SERVER, or --all --on SERVER")
+                             .refusal("", "mdsctl ha set-active --help"));
     }
+    mds::ctl::leave_on_interrupt();
     try {
         Client client(o.reason);
         return verb(client);

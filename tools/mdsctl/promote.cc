@@ -5,7 +5,7 @@
 #include <map>
 
 #include "base/text.hh"
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -27,7 +27,7 @@ void show_plan(const Options& options, const json::object& plan) {
         line(options, state == "good" ? "done" : state,
              json::get_string(c, "what") + (state == "good" || rf.empty() ? "" : "  [" + rf + "]"));
         std::string next = json::get_string(c, "next");
-        if (state != "good" && !next.empty()) std::printf("      Next:  %s\n", next.c_str());
+        if (state != "good" && !next.empty()) std::printf("      Next:  %s\n", safe(next).c_str());
     }
     if (int64_t missing = json::get_int(plan, "system-revisions-missing")) {
         line(options, "warning", revisions(missing) + " of the system data are only on the lost server");
@@ -74,7 +74,7 @@ int promote(Client& client, const Options& options, const Promote& what) {
     json::object plan = client.run("", "promote-mds", request);
     if (what.plan) {
         if (options.json) {
-            std::printf("%s\n", json::pretty(plan).c_str());
+            print_json(options, plan);
         } else {
             show_plan(options, plan);
             std::printf("\n%s\n", has_problem(plan) ? "It would be refused as things are."
@@ -95,7 +95,7 @@ int promote(Client& client, const Options& options, const Promote& what) {
     json::object task = follow(client, options, "", json::get_string(reply, "task-id"));
     if (!options.wait) return 0;
     if (options.json) {
-        std::printf("%s\n", json::pretty(task).c_str());
+        print_json(options, task);
     }
     int failed = 0;
     for (const json::value& v : json::get_array(task, "task-details")) {
@@ -137,7 +137,7 @@ int ds_promote(Client& client, const Options& options, const std::string& domain
     client.run("", "promote-domain-server", {{"domain", domain}});
     if (options.quiet) return 0;
     line(options, "done", fmt::format("{} is now the Primary Domain Management Server of {}", mine, domain));
-    std::printf("  Next:  mdsctl domain show %s\n", safe(domain).c_str());
+    std::printf("  Next:  mdsctl domain show %s\n", shell_word(safe(domain)).c_str());
     return 0;
 }
 
@@ -145,7 +145,7 @@ int registry_show(Client& client, const Options& options) {
     json::object reply = client.run("", "show-registry", {});
     const json::object& registry = json::get_object(reply, "registry");
     if (options.json) {
-        std::printf("%s\n", json::pretty(reply).c_str());
+        print_json(options, reply);
         return 0;
     }
     for (const auto& [path, values] : registry) {

@@ -1,13 +1,14 @@
 // mdsctl server, mdsctl trust.
 #include <fmt/core.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <iostream>
 
+#include "base/clock.hh"
 #include "base/ids.hh"
 #include "base/text.hh"
-#include "draw.hh"
+#include "interrupt.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -15,18 +16,14 @@ namespace mds::ctl {
 std::string read_secret(const std::string& file, const char* prompt) {
     if (!file.empty() && file != "-") return trim(read_file(file));
     bool terminal = isatty(STDIN_FILENO);
-    termios before{};
     if (terminal) {
         std::fprintf(stderr, "%s: ", prompt);
-        tcgetattr(STDIN_FILENO, &before);
-        termios quiet = before;
-        quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+        hide_typing();
     }
     std::string line;
     std::getline(std::cin, line);
     if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+        show_typing();
         std::fprintf(stderr, "\n");
     }
     return trim(line);
@@ -35,35 +32,42 @@ std::string read_secret(const std::string& file, const char* prompt) {
 int server_list(Client& client, const Options& options) {
     json::object grid = client.grid();
     const json::array& servers = json::get_array(grid, "servers");
-    if (options.json) {
-        std::printf("%s\n", json::pretty(servers).c_str());
-        return 0;
-    }
-    Table table({"SERVER", "ADDRESS", "ROLE", "STATE", "LAST CONTACT", "REASON"});
+    Rows table("servers", {"SERVER", "ADDRESS", "ROLE", "STATE", "LAST CONTACT", "REASON", Column("VERSION", true),
+                           Column("CERTIFICATE UNTIL", true), Column("UID", true)});
     for (const json::value& v : servers) {
         const json::object& s = v.as_object();
-        if (options.names) {
-            std::printf("%s\n", safe(json::get_string(s, "name")).c_str());
-            continue;
-        }
         std::string state = json::get_string(s, "state");
-        table.row({safe(json::get_string(s, "name")), json::get_string(s, "address"),
-                   json::get_string(s, "role"), state_text(options, state, state),
-                   json::get_bool(s, "self") ? "this server"
-                                             : since_text(json::get_int(s, "last-contact")),
-                   safe(json::get_string(s, "reason"))});
+        Cell contact = since_cell(json::get_int(s, "last-contact"));
+        if (json::get_bool(s, "self")) contact.shown = "this server";
+        table.row(s, {json::get_string(s, "name"), json::get_string(s, "address"), json::get_string(s, "role"),
+                      state_cell(options, state, state), contact, json::get_string(s, "reason"),
+                      json::get_string(s, "version"), day_cell(json::get_int(s, "certificate-until")),
+                      json::get_string(s, "uid")});
     }
-    if (options.names) return 0;
-    if (options.csv) {
-        table.print_csv();
-    } else {
-        table.print(options);
-    }
+    table.print(options);
     return 0;
 }
 
-int server_show(Client& client, const Options&, const std::string& name) {
-    std::printf("%s\n", json::pretty(client.run("", "show-mds", {{"name", name}})).c_str());
+int server_show(Client& client, const Options& options, const std::string& name) {
+    print_object(options, client.run("", "show-mds", {{"name", name}}));
+    return 0;
+}
+
+int trust_status(Client& client, const Options& options) {
+    const json::object grid = client.grid();
+    Rows table("servers", {"SERVER", "STATE", "CERTIFICATE UNTIL", "ENDS IN", "RENEWAL"});
+    for (const json::value& v : json::get_array(grid, "servers")) {
+        const json::object& s = v.as_object();
+        std::string state = json::get_string(s, "state"), problem = json::get_string(s, "renewal-problem");
+        int64_t until = json::get_int(s, "certificate-until"), left = until - wall_ms();
+        table.row({{"server", json::get_string(s, "name")},
+                   {"state", state},
+                   {"certificate-until", until},
+                   {"renewal-problem", problem}},
+                  {json::get_string(s, "name"), state_cell(options, state, state), day_cell(until),
+                   until == 0 ? "-" : left < 0 ? "ended" : age_text(left), problem.empty() ? "by itself" : problem});
+    }
+    table.print(options);
     return 0;
 }
 
@@ -77,7 +81,7 @@ int server_add(Client& client, const Options& options, const std::string& name,
     if (!address.empty()) body["ip-address"] = address;
     json::object reply = client.run("", "add-mds", body);
     if (options.json) {
-        std::printf("%s\n", json::pretty(reply).c_str());
+        print_json(options, reply);
         return 0;
     }
     if (!options.quiet) {
@@ -101,7 +105,7 @@ int server_delete(Client& client, const Options& options, const std::string& nam
     if (!confirm(options, question + "? Its certificates are revoked.")) {
         throw Error(Code::unconfirmed, "not confirmed, nothing was changed: " + question +
                                            "? Its certificates are revoked.")
-            .refusal("", "mdsctl server delete " + name + " --yes");
+            .refusal("", "mdsctl server delete " + shell_word(name) + " --yes");
     }
     client.run("", "delete-mds", {{"name", name}});
     if (!options.quiet) std::printf("%s %s is deleted\n", symbol(options, "done").c_str(), safe(name).c_str());

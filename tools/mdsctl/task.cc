@@ -1,5 +1,5 @@
 // mdsctl task.
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -7,31 +7,24 @@ namespace mds::ctl {
 int task_list(Client& client, const Options& options, const std::string& domain) {
     json::object reply = client.run(domain, "show-tasks", {{"details-level", "full"}});
     const json::array& tasks = json::get_array(reply, "tasks");
-    if (options.json) {
-        std::printf("%s\n", json::pretty(tasks).c_str());
-        return 0;
-    }
-    if (tasks.empty()) {
-        std::fprintf(stderr, "No tasks.\n");
-        return 0;
-    }
-    Table table({"TASK", "WHAT", "STATUS", "%", "STARTED", "STEP"});
+    Rows table("tasks", {"TASK", "WHAT", "STATUS", "%", "STARTED", "STEP", Column("COMMENTS", true)});
     for (const json::value& v : tasks) {
         const json::object& t = v.as_object();
-        table.row({json::get_string(t, "task-id"), safe(json::get_string(t, "task-name")),
-                   json::get_string(t, "status"),
-                   std::to_string(json::get_int(t, "progress-percentage")),
-                   since_text(json::get_int(json::get_object(t, "start-time"), "posix")),
-                   safe(json::get_string(t, "progress-description"))});
+        table.row(t, {json::get_string(t, "task-id"), json::get_string(t, "task-name"), json::get_string(t, "status"),
+                      json::get_int(t, "progress-percentage"),
+                      since_cell(json::get_int(json::get_object(t, "start-time"), "posix")),
+                      json::get_string(t, "progress-description"), json::get_string(t, "comments")});
     }
     table.print(options);
     return 0;
 }
 
-int task_show(Client& client, const Options&, const std::string& domain, const std::string& id) {
+int task_show(Client& client, const Options& options, const std::string& domain, const std::string& id) {
     json::object reply =
         client.run(domain, "show-task", {{"task-id", id}, {"details-level", "full"}});
-    std::printf("%s\n", json::pretty(reply).c_str());
+    const json::array& tasks = json::get_array(reply, "tasks");
+    if (tasks.empty()) throw Error(Code::object_not_found, "no task " + id).refusal("", "mdsctl task list");
+    print_object(options, tasks.front().as_object());
     return 0;
 }
 

@@ -2,7 +2,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hh"
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -86,18 +86,18 @@ int server_uses(Client& client, const Options& options, const std::string& name)
             rows.push_back(json::object{{"domain", u.domain}, {"server", u.server}, {"used-by", u.what}});
         }
         for (const std::string& text : unknown) problems.push_back(json::value(text));
-        std::printf("%s\n", json::pretty(json::object{{"uses", std::move(rows)},
-                                                      {"unknown", std::move(problems)}}).c_str());
+        print_json(options, json::object{{"uses", std::move(rows)}, {"unknown", std::move(problems)}});
         return unknown.empty() ? 0 : 10;
     }
-    Table table({"DOMAIN", "SERVER", "USED BY"});
-    for (const Use& u : uses) table.row({safe(u.domain), safe(u.server), safe(u.what)});
-    if (!uses.empty()) table.print(options);
-    if (uses.empty() && unknown.empty() && !options.quiet) {
+    Rows table("uses", {"DOMAIN", "SERVER", "USED BY"});
+    for (const Use& u : uses) table.row({}, {u.domain, u.server, u.what});
+    if (!uses.empty() || !options.people()) table.print(options);
+    if (uses.empty() && unknown.empty() && options.people() && !options.quiet) {
         std::printf("%s\n", (symbol(options, "done") + " nothing refers to " + safe(name)).c_str());
     }
     for (const std::string& text : unknown) {
-        std::printf("%s\n", wrapped(options, symbol(options, "problem") + " ", safe(text)).c_str());
+        std::fprintf(options.people() ? stdout : stderr, "%s\n",
+                     wrapped(options, symbol(options, "problem") + " ", safe(text)).c_str());
     }
     return unknown.empty() ? 0 : 10;
 }
@@ -107,14 +107,10 @@ int domain_gateways(Client& client, const Options& options, const std::string& d
     const json::array& gateways = json::get_array(reply, "gateways");
     int code = json::get_int(reply, "without-manager") > 0 ? 3 : 0;
     if (options.json) {
-        std::printf("%s\n", json::pretty(reply).c_str());
+        print_json(options, reply);
         return code;
     }
-    if (gateways.empty()) {
-        std::fprintf(stderr, "No gateways.\n");
-        return 0;
-    }
-    Table table({"GATEWAY", "ADDRESS", "MANAGER", "MANAGEMENT SERVERS"});
+    Rows table("gateways", {"GATEWAY", "ADDRESS", "MANAGER", "MANAGEMENT SERVERS"});
     for (const json::value& v : gateways) {
         const json::object& g = v.as_object();
         std::string all;
@@ -122,16 +118,12 @@ int domain_gateways(Client& client, const Options& options, const std::string& d
             all += (all.empty() ? "" : ", ") + json::get_string(m.as_object(), "name");
         }
         const json::object& manager = json::get_object(g, "manager");
-        table.row({safe(json::get_string(g, "name")), json::get_string(g, "ipv4-address"),
-                   manager.empty() ? state_text(options, "problem", "none")
-                                   : safe(json::get_string(manager, "name")),
-                   safe(all)});
+        table.row(g, {json::get_string(g, "name"), json::get_string(g, "ipv4-address"),
+                      manager.empty() ? state_cell(options, "problem", "none")
+                                      : Cell(json::get_string(manager, "name")),
+                      all});
     }
-    if (options.csv) {
-        table.print_csv();
-        return code;
-    }
-    table.print(options);
+    if (!table.print(options)) return code;
     for (const json::value& v : gateways) {
         const json::object& g = v.as_object();
         std::string problem = json::get_string(g, "problem");
@@ -148,23 +140,19 @@ int licence_list(Client& client, const Options& options) {
     const json::object reply = client.run("", "show-licences", {});
     const json::array& licences = json::get_array(reply, "licences");
     if (options.json) {
-        std::printf("%s\n", json::pretty(reply).c_str());
+        print_json(options, reply);
         return 0;
     }
-    Table table({"DOMAIN", "SERVER", "ON", "ADDRESS", "PRIMARY", "LICENCE", "NOTE"});
+    Rows table("Domain Servers", {"DOMAIN", "SERVER", "ON", "ADDRESS", "PRIMARY", "LICENCE", "NOTE"});
     for (const json::value& v : licences) {
         const json::object& l = v.as_object();
         std::string type = json::get_string(l, "licence-type");
-        table.row({safe(json::get_string(l, "domain")), safe(json::get_string(l, "server")),
-                   safe(json::get_string(l, "multi-domain-server")), json::get_string(l, "ip-address"),
-                   json::get_bool(l, "primary") ? "yes" : "no", type == "none" ? "-" : type,
-                   json::get_string(l, "problem")});
+        table.row(l, {json::get_string(l, "domain"), json::get_string(l, "server"),
+                      json::get_string(l, "multi-domain-server"), json::get_string(l, "ip-address"),
+                      yes_cell(json::get_bool(l, "primary")), type == "none" ? "-" : type,
+                      json::get_string(l, "problem")});
     }
-    if (options.csv) {
-        table.print_csv();
-    } else {
-        table.print(options);
-    }
+    table.print(options);
     return 0;
 }
 

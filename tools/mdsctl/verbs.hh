@@ -8,6 +8,8 @@
 namespace mds::ctl {
 
 int status(Client& client, const Options& options);
+/// The same, live; a line a change when output is no terminal. Ends with what status would.
+int watch(Client& client, const Options& options);
 
 int domain_list(Client& client, const Options& options, bool problems_only);
 int domain_show(Client& client, const Options& options, const std::string& name);
@@ -34,6 +36,8 @@ struct DomainRestore {
     bool verify = false;
 };
 int domain_restore(Client& client, const Options& options, const DomainRestore& what);
+/// Every Domain Server of the deployment.
+int ds_list(Client& client, const Options& options);
 int ds_create(Client& client, const Options& options, const std::string& domain,
               const std::string& server, const std::string& address, const std::string& name,
               bool log_server);
@@ -46,6 +50,7 @@ int server_uses(Client& client, const Options& options, const std::string& name)
 /// Reads a secret: from a file, from the terminal without echo, or one line of standard input.
 std::string read_secret(const std::string& file, const char* prompt);
 
+int administrator_list(Client& client, const Options& options);
 struct CertificateOrder {
     std::string name;
     /// A request whose key its owner has; or the file that gets key and certificate, sealed with a password.
@@ -92,6 +97,8 @@ int registry_show(Client& client, const Options& options);
 int registry_is_primary(Client& client);
 int registry_set(Client& client, const Options& options, const std::string& path,
                  const std::string& name, const std::string* value);
+/// The certificate of every server: until when, and whether it renews itself.
+int trust_status(Client& client, const Options& options);
 int trust_set_key(Client& client, const Options& options, bool generate);
 /// Forgets the trust of this server, with a new key for the Primary to connect it anew (RS).
 int trust_reset(Client& client, const Options& options, const std::string& key_file);
