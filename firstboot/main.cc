@@ -18,6 +18,7 @@
 #include "dialog.hh"
 #include "face_full.hh"
 #include "face_plain.hh"
+#include "reset.hh"
 #include "schema.hh"
 
 // mds-setup: first-time setup of this server. mds-setup(8).
@@ -35,6 +36,8 @@ std::string folder(const char* variable, const char* standard) {
 const std::string k_etc = folder("MDS_ETC", "/etc/mds");
 const std::string k_state = folder("MDS_STATE", "/var/lib/mds");
 const std::string k_done_file = k_state + "/setup.json";
+/// Where what a reset takes away is kept.
+const std::string k_backups = folder("MDS_BACKUPS", "/var/backups/mds");
 /// Answers of somebody who left before the end.
 const std::string k_draft_file = k_state + "/setup-draft.conf";
 /// Answers that somebody wanted as a file.
@@ -42,9 +45,9 @@ const std::string k_kept_file = k_state + "/answers.conf";
 
 struct Options {
     std::vector<std::string> sets;
-    std::string answers, check, config_file, config_string, template_file;
+    std::string answers, check, config_file, config_string, template_file, change_role, confirm;
     bool has_config_string = false, dry_run = false, firstboot = false, console = false,
-         plain = false, schema = false;
+         plain = false, schema = false, reset = false;
 };
 
 void print_help() {
@@ -59,6 +62,10 @@ void print_help() {
         "  --config-file FILE    answers in the classic form\n"
         "  --config-string TEXT  the same, key=value joined by &; - reads standard input\n"
         "  --create-template FILE  writes an answers file to fill in\n"
+        "  --change-role ROLE    sets this server up anew as primary, secondary or log-server,\n"
+        "                        as long as it has joined nobody and has no Domain\n"
+        "  --reset               takes everything back; asks for the host name, or give it\n"
+        "                        with --confirm NAME\n"
         "  --plain               asks one line after another, also where a full screen is possible\n"
         "  -h, --help            this text\n"
         "      --version         the version\n\n"
@@ -189,6 +196,46 @@ int again(const Options& options, Answers& answers, const Done& done) {
     return k_done;
 }
 
+/// Whoever types the name of this host knows which one it is.
+bool confirmed(const Options& options, const std::string& name) {
+    if (!options.confirm.empty()) return options.confirm == name;
+    if (!isatty(STDIN_FILENO)) return false;
+    std::printf("Everything on this server is taken back: its Domains, its keys, its trust.\n"
+                "Type its name, %s, to go on: ", name.c_str());
+    std::fflush(stdout);
+    std::string typed;
+    std::getline(std::cin, typed);
+    return mds::trim(typed) == name;
+}
+
+int reset_all(const Options& options, const Done& done) {
+    if (!done.exists) {
+        std::puts("Not set up, no change");
+        return k_done;
+    }
+    require_alone();
+    auto name = done.answers.find("host_name");
+    std::string host = name == done.answers.end() ? "" : name->second;
+    if (!confirmed(options, host)) {
+        std::fprintf(stderr, "mds-setup: not confirmed; nothing was changed.\nNext: mds-setup --reset --confirm %s\n",
+                     host.c_str());
+        return k_wrong;
+    }
+    reset(stdout, k_state, k_backups);
+    write_issue();
+    std::puts("This server is not set up any more. Run: mds-setup");
+    return k_done;
+}
+
+/// The answers of a server whose role changes that stay as they were, whatever other sources say.
+void keep_for_role(const Done& done, const std::string& role, Answers& answers) {
+    answers.offer("role", role, "--change-role");
+    for (const char* id : {"host_name", "address", "interface"}) {
+        auto it = done.answers.find(id);
+        if (it != done.answers.end()) answers.offer(id, it->second, "as before");
+    }
+}
+
 int run(const Options& options) {
     if (options.schema) {
         std::puts(answers_schema().c_str());
@@ -200,11 +247,15 @@ int run(const Options& options) {
         std::fputs("mds-setup: only root can set up this server: sudo mds-setup\n", stderr);
         return k_no_permission;
     }
-    Answers answers;
-    collect(options, answers);
-
     Done done = read_done(k_done_file);
-    if (done.exists && done.answers.count("role")) {
+    if (options.reset) return reset_all(options, done);
+    Answers answers;
+    bool other_role = !options.change_role.empty() && done.exists && done.answers.count("role") &&
+                      done.answers["role"] != options.change_role;
+    if (other_role) require_empty();
+    if (!options.change_role.empty()) keep_for_role(done, options.change_role, answers);
+    collect(options, answers);
+    if (!other_role && done.exists && done.answers.count("role")) {
         int code = again(options, answers, done);
         if (code >= 0) return code;
         apply(stdout, answers, k_done_file);
@@ -217,7 +268,7 @@ int run(const Options& options) {
     bool ask = options.firstboot ? options.console : isatty(STDIN_FILENO) != 0;
     // An answers file that is wrong is not completed by asking: all of it is said at once.
     bool files = !options.answers.empty() || !options.config_file.empty() || options.has_config_string;
-    if (!complete.problems().empty() || (ask && answers.empty())) {
+    if (!complete.problems().empty() || (ask && answers.empty() && !other_role)) {
         if (options.firstboot && !options.console) {
             write_issue();
             if (answers.empty()) {
@@ -245,6 +296,11 @@ int run(const Options& options) {
         print_plan(stdout, complete);
         return k_done;
     }
+    if (other_role) {
+        std::printf("%s is set up anew, as %s\n", complete.get("host_name").c_str(),
+                    mds::role_title(options.change_role).c_str());
+        reset(stdout, k_state, k_backups);
+    }
     apply(stdout, complete, k_done_file);
     unlink(k_draft_file.c_str());
     return k_done;
@@ -256,7 +312,7 @@ int main(int argc, char** argv) {
     std::setlocale(LC_ALL, "");
     umask(0077);
     enum { k_answers = 256, k_set, k_check, k_dry, k_file, k_string, k_template, k_plain, k_first,
-           k_console, k_schema, k_version };
+           k_console, k_schema, k_version, k_role, k_reset, k_confirm };
     static const option k_options[] = {{"answers", required_argument, nullptr, k_answers},
                                        {"set", required_argument, nullptr, k_set},
                                        {"check", required_argument, nullptr, k_check},
@@ -268,6 +324,9 @@ int main(int argc, char** argv) {
                                        {"firstboot", no_argument, nullptr, k_first},
                                        {"console", no_argument, nullptr, k_console},
                                        {"print-schema", no_argument, nullptr, k_schema},
+                                       {"change-role", required_argument, nullptr, k_role},
+                                       {"reset", no_argument, nullptr, k_reset},
+                                       {"confirm", required_argument, nullptr, k_confirm},
                                        {"version", no_argument, nullptr, k_version},
                                        {"help", no_argument, nullptr, 'h'},
                                        {nullptr, 0, nullptr, 0}};
@@ -285,6 +344,9 @@ int main(int argc, char** argv) {
             case k_first: options.firstboot = true; break;
             case k_console: options.console = true; break;
             case k_schema: options.schema = true; break;
+            case k_role: options.change_role = optarg; break;
+            case k_reset: options.reset = true; break;
+            case k_confirm: options.confirm = optarg; break;
             case k_version: std::printf("mds-setup %s\n", mds::version()); return k_done;
             case 'h': print_help(); return k_done;
             default: return k_wrong;

@@ -358,14 +358,16 @@ void Replica::on_found(PeerState& p, std::string_view payload) {
     }
     repair.records = std::move(found.records);
     repair.indexes = !health_.last.indexes.empty();
-    size_t records = 0, rows = repair.rows.size() + repair.extra.size();
+    store::PublicDb::Repaired taken;
     try {
-        records = db_.repair(repair, other_line ? c.common_rev : found.at.rev);
+        taken = db_.repair(repair, other_line ? c.common_rev : found.at.rev);
     } catch (const std::exception& e) {
         env_.log(4, "what " + p.peer.name + " sent does not repair the damage: " + e.what());
         health_.due_at = env_.mono_ms();
         return;
     }
+    // Not what was sent: what is newer there than the content here is of no use.
+    const size_t rows = taken.rows, records = taken.records;
     env_.log(5, fmt::format("{} objects and {} records taken from {} to repair the database",
                             rows, records, p.peer.name));
     // What is left is looked for at all the others again; who has nothing of it is not asked twice.

@@ -259,14 +259,18 @@ class PublicDb {
     /// Rows with their content and revision, for a replica that lost them; a row that is damaged here
     /// is left out. Uids that are not here come back as removals.
     std::vector<Image> images_of(const std::vector<Uid>& uids) const;
+    /// What repair() took.
+    struct Repaired {
+        size_t rows = 0, records = 0;
+    };
     /// Replaces damaged rows and records in one transaction with those of a replica that is at
     /// revision `seen` of this history. Only what cannot be a matter of different positions is
     /// taken: a row with the revision that the row here has; a row that is missing here when the
     /// other is not behind, or when the log here has not touched it since; the absence of a row when the
     /// other is not ahead; a record whose hash
     /// is the one that the chain demands. Position, digest and chain stay as they are: verify()
-    /// tells whether the content fits them again. Returns how many of the records were taken.
-    size_t repair(const Repair& repair, uint64_t seen);
+    /// tells whether the content fits them again.
+    Repaired repair(const Repair& repair, uint64_t seen);
     /// Makes rows that are missing or damaged anew from the log here, as far back as that is whole. Returns how
     /// many; verify() tells whether the content is what it should be then.
     size_t repair_from_log();

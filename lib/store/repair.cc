@@ -124,13 +124,17 @@ size_t PublicDb::repair_from_log() {
     return mended;
 }
 
-size_t PublicDb::repair(const Repair& repair, uint64_t seen) {
+PublicDb::Repaired PublicDb::repair(const Repair& repair, uint64_t seen) {
     Impl& db = *impl_;
-    size_t taken = 0;
+    Repaired taken;
     db.mend([&] {
         // The pages in memory may be from before the damage; only the file counts.
         shrink();
         if (repair.indexes) db.rebuild_indexes();
+        auto replace = [&](const Image& image) {
+            db.replace_row(image);
+            ++taken.rows;
+        };
         auto rev_here = [&](const Uid& uid) -> std::optional<uint64_t> {
             Use s(db.sql("SELECT rev FROM object WHERE uid=?"));
             bind_blob(*s, 1, uid.raw());
@@ -143,7 +147,7 @@ size_t PublicDb::repair(const Repair& repair, uint64_t seen) {
         bool log_tells = seen < db.position.rev && db.last_changes(seen, [&](const Image& newest) {
             const Uid& uid = newest.change.uid;
             if (!changed_since.insert(uid).second) return;
-            if (newest.change.op == Change::Op::put && !rev_here(uid)) db.replace_row(newest);
+            if (newest.change.op == Change::Op::put && !rev_here(uid)) replace(newest);
         });
         for (const Image& image : repair.rows) {
             const Uid& uid = image.change.uid;
@@ -151,7 +155,7 @@ size_t PublicDb::repair(const Repair& repair, uint64_t seen) {
             bool lost = image.rev <= db.position.rev &&
                         (seen >= db.position.rev || (log_tells && !changed_since.count(uid)));
             bool take = here ? *here == image.rev : lost;
-            if (image.change.op == Change::Op::put && take) db.replace_row(image);
+            if (image.change.op == Change::Op::put && take) replace(image);
         }
         for (const Uid& uid : repair.extra) {
             auto here = rev_here(uid);
@@ -159,7 +163,7 @@ size_t PublicDb::repair(const Repair& repair, uint64_t seen) {
             Image gone;
             gone.change.uid = uid;
             gone.change.op = Change::Op::remove;
-            db.replace_row(gone);
+            replace(gone);
         }
         // The newest first: what the record after it says is the truth, and that one may be damaged too.
         std::vector<const Revision*> records;
@@ -180,7 +184,7 @@ size_t PublicDb::repair(const Repair& repair, uint64_t seen) {
                 db.chain_hash(record) != expected) {
                 continue;
             }
-            ++taken;
+            ++taken.records;
             Revision mine = record;
             {
                 Use s(db.sql("SELECT undo FROM revision WHERE rev=?"));

@@ -148,7 +148,7 @@ TEST_F(Verify, ADamagedRecordOfTheLogIsFoundAndTakenFromAnother) {
     Repair wrong;
     wrong.records.push_back(*other->revision(51));
     wrong.records.back().author = "eve";
-    EXPECT_EQ(db->repair(wrong, other->position().rev), 0u);
+    EXPECT_EQ(db->repair(wrong, other->position().rev).records, 0u);
     EXPECT_EQ(db->revision(51)->author, "anna");
 }
 
@@ -159,7 +159,7 @@ TEST_F(Verify, RecordsThatFollowEachOtherAreRepairedTogetherAndOthersLeftOut) {
     Repair repair;
     for (uint64_t rev : {40u, 41u, 42u, 43u}) repair.records.push_back(*other->revision(rev));
     repair.records[3].author = "eve";
-    EXPECT_EQ(db->repair(repair, other->position().rev), 3u);
+    EXPECT_EQ(db->repair(repair, other->position().rev).records, 3u);
     EXPECT_TRUE(check().good()) << check().text();
 }
 
