@@ -70,6 +70,63 @@ def test_PS_2_a_second_primary_is_refused(ex1, paris):
     assert "set up as Primary" in error.message
 
 
+def role_of(host):
+    return host.out("busctl get-property org.openmds.Core1 /org/openmds/Core1 org.openmds.Core1 Role").split('"')[1]
+
+
+def kept(host):
+    """The archives of what was taken back, all of them for root alone."""
+    found = host.out("stat -c '%a %n' /var/backups/mds/before-reset-* 2>/dev/null || true").splitlines()
+    assert all(line.startswith("600 ") for line in found), found
+    return [line.split()[1] for line in found]
+
+
+def test_F_T6_a_wrong_role_is_mended_by_the_command_that_the_refusal_names(ex1, paris):
+    set_up(paris, "primary")
+    paris.sh("mdsctl trust set-key", input=KEY + "\n")
+    cure = add(ex1).body["refusal"]["next"]
+    assert cure == "On paris run: mds-setup --change-role secondary", cure
+    command = cure.split(": ", 1)[1]
+    # Without the key nothing is changed.
+    paris.write_file("/root/empty.conf", "", 0o600)
+    paris.sh("mv /etc/mds/setup.conf /root/before.conf")
+    done = paris.sh(f"{command} </dev/null", check=False)
+    assert done.returncode == 2 and "activation key required" in done.stderr, done
+    assert role_of(paris) == "primary" and not kept(paris)
+    paris.write_file("/etc/mds/secret", KEY + "\n", 0o600)
+    paris.write_file("/root/trust.conf", "[Trust]\nActivationKeyFile=/etc/mds/secret\n", 0o600)
+    said = paris.out(f"{command} --answers /root/trust.conf")
+    assert "paris is set up anew, as Secondary Multi-Domain Server" in said and "Waiting for the Primary" in said, said
+    assert role_of(paris) == "secondary" and len(kept(paris)) == 1
+    assert "./ca/" in paris.out(f"tar -tf {kept(paris)[0]}")
+    # Now it joins; then its role stays, and it is not taken back behind the others' backs.
+    api = ex1.api("london")
+    assert api.call("add-mds", name="paris", ip_address="10.77.0.14",
+                    one_time_password=KEY)["sic-state"] == "trust established"
+    wait_until(lambda: {s["name"]: s["state"] for s in json.loads(paris.out("mdsctl --json server list"))}
+               == dict.fromkeys(("london", "tokyo", "paris", "logs"), "running"), 60, "paris to hear all")
+    done = paris.sh("mds-setup --change-role log-server --answers /root/trust.conf", check=False)
+    assert done.returncode == 1 and "cannot be changed any more" in done.stderr, done
+    done = paris.sh("mds-setup --reset --confirm paris", check=False)
+    assert done.returncode == 1 and "Next: on the Primary: mdsctl server delete paris" in done.stderr, done
+    assert role_of(paris) == "secondary" and len(kept(paris)) == 1
+    paris.sh("mdsstop")
+    wait_until(lambda: ex1.ctl("london", "-y server delete paris", check=False).returncode == 0, 30,
+               "paris to be deleted")
+    paris.sh("mdsstart")
+    wait_until(lambda: "running" not in [s["state"] for s in json.loads(paris.out("mdsctl --json server list"))
+                                         if s["name"] != "paris"], 60, "paris to be alone")
+    done = paris.sh("mds-setup --reset --confirm tokyo", check=False)
+    assert done.returncode == 2 and "not confirmed" in done.stderr and role_of(paris) == "secondary", done
+    said = paris.out("mds-setup --reset --confirm paris")
+    assert "is not set up any more" in said and len(kept(paris)) == 2, said
+    assert paris.out("find /var/lib/mds -type f") == ""
+    assert paris.out("systemctl is-enabled mds.target || true") == "disabled"
+    assert "Not set up" in paris.out("mds-setup --reset")
+    api.close()
+    ex1.wait_well("london")
+
+
 def test_SM_8_SM_9_RF_11_what_is_said_of_the_machine_is_what_it_reports(ex1, paris):
     set_up(paris, "secondary")
     version = ex1["london"].out("mdsctl --version").split()[1]
@@ -134,57 +191,3 @@ def test_SM_5_SM_10_SM_11_SM_12_IC_1_PE_1_EX_7_a_fourth_server_joins_and_goes_ag
         wait_until(lambda n=name: all(s in text_of(list_of(ex1, n, "/servers/0-1.crl")) for s in serials), 10,
                    f"the list of {name}")
     api.close()
-
-
-def role_of(host):
-    return host.out("busctl get-property org.openmds.Core1 /org/openmds/Core1 org.openmds.Core1 Role").split('"')[1]
-
-
-def kept(host):
-    """The archives of what was taken back, all of them for root alone."""
-    found = host.out("stat -c '%a %n' /var/backups/mds/before-reset-* 2>/dev/null || true").splitlines()
-    assert all(line.startswith("600 ") for line in found), found
-    return [line.split()[1] for line in found]
-
-
-def test_F_T6_a_wrong_role_is_mended_by_the_command_that_the_refusal_names(ex1, paris):
-    set_up(paris, "primary")
-    paris.sh("mdsctl trust set-key", input=KEY + "\n")
-    cure = add(ex1).body["refusal"]["next"]
-    assert cure == "On paris run: mds-setup --change-role secondary", cure
-    command = cure.split(": ", 1)[1]
-    # Without the key nothing is changed.
-    paris.write_file("/root/empty.conf", "", 0o600)
-    paris.sh("mv /etc/mds/setup.conf /root/before.conf")
-    done = paris.sh(f"{command} </dev/null", check=False)
-    assert done.returncode == 2 and "activation key required" in done.stderr, done
-    assert role_of(paris) == "primary" and not kept(paris)
-    paris.write_file("/etc/mds/secret", KEY + "\n", 0o600)
-    paris.write_file("/root/trust.conf", "[Trust]\nActivationKeyFile=/etc/mds/secret\n", 0o600)
-    said = paris.out(f"{command} --answers /root/trust.conf")
-    assert "paris is set up anew, as Secondary Multi-Domain Server" in said and "Waiting for the Primary" in said, said
-    assert role_of(paris) == "secondary" and len(kept(paris)) == 1
-    assert "./ca/" in paris.out(f"tar -tf {kept(paris)[0]}")
-    # Now it joins; then its role stays, and it is not taken back behind the others' backs.
-    api = ex1.api("london")
-    assert api.call("add-mds", name="paris", ip_address="10.77.0.14",
-                    one_time_password=KEY)["sic-state"] == "trust established"
-    wait_until(lambda: {s["name"]: s["state"] for s in json.loads(paris.out("mdsctl --json server list"))}
-               == dict.fromkeys(("london", "tokyo", "paris", "logs"), "running"), 60, "paris to hear all")
-    done = paris.sh("mds-setup --change-role log-server --answers /root/trust.conf", check=False)
-    assert done.returncode == 1 and "cannot be changed any more" in done.stderr, done
-    done = paris.sh("mds-setup --reset --confirm paris", check=False)
-    assert done.returncode == 1 and "Next: on the Primary: mdsctl server delete paris" in done.stderr, done
-    assert role_of(paris) == "secondary" and len(kept(paris)) == 1
-    ex1.ctl("london", "-y server delete paris")
-    wait_until(lambda: "running" not in [s["state"] for s in json.loads(paris.out("mdsctl --json server list"))
-                                         if s["name"] != "paris"], 60, "paris to be alone")
-    done = paris.sh("mds-setup --reset --confirm tokyo", check=False)
-    assert done.returncode == 2 and "not confirmed" in done.stderr and role_of(paris) == "secondary", done
-    said = paris.out("mds-setup --reset --confirm paris")
-    assert "is not set up any more" in said and len(kept(paris)) == 2, said
-    assert paris.out("find /var/lib/mds -type f") == ""
-    assert paris.out("systemctl is-enabled mds.target || true") == "disabled"
-    assert "Not set up" in paris.out("mds-setup --reset")
-    api.close()
-    ex1.wait_well("london")

@@ -223,9 +223,10 @@ void print(const Arguments& arguments, const json::value& v) {
     std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+/// Whether a command changes objects, which nobody sees before it is published.
 bool writes(const std::string& command) {
     return command.rfind("add-", 0) == 0 || command.rfind("set-", 0) == 0 ||
-           command.rfind("delete-", 0) == 0;
+           command.rfind("delete-", 0) == 0 || command == "reset-sic";
 }
 
 int run(const Arguments& arguments) {
