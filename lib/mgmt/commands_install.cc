@@ -220,12 +220,7 @@ json::object install_policy(WorkspaceImpl& impl, Call& call) {
     // Who the gateway has its policy from, in this order (RD-8).
     auto managers = [&](const View& gateway) {
         json::array out;
-        impl.self.inspect([&](Call& published) {
-            for (const View& v : managers_of(published, gateway)) {
-                out.push_back(json::object{{"name", v.name},
-                                           {"ip-address", json::get_string(v.document, "ipv4-address")}});
-            }
-        });
+        impl.self.inspect([&](Call& published) { out = managers_told(published, gateway); });
         return out;
     };
     bool prepare_only = call.flag("prepare-only");

@@ -197,4 +197,12 @@ std::vector<View> managers_of(Call& call, const View& gateway) {
     return out;
 }
 
+json::array managers_told(Call& call, const View& gateway) {
+    json::array out;
+    for (const View& v : managers_of(call, gateway)) {
+        out.push_back(json::object{{"name", v.name}, {"ip-address", json::get_string(v.document, "ipv4-address")}});
+    }
+    return out;
+}
+
 }  // namespace mds::mgmt

@@ -38,5 +38,7 @@ json::object server_objects_state(Workspace& workspace, const std::vector<Server
 /// The management servers that a gateway may have its policy from: those of its field
 /// management-servers, or all of the Domain when it names none; the Primary first.
 std::vector<View> managers_of(Call& call, const View& gateway);
+/// The same as clients and gateways are told it: [{"name","ip-address"}].
+json::array managers_told(Call& call, const View& gateway);
 
 }  // namespace mds::mgmt

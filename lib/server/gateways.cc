@@ -130,7 +130,7 @@ void Gateways::ask(const std::string& gateway, const std::string& request, Answe
         }
         if (what == "fetch-policy") reply = policy_for(published, *known, json::get_string(asked, "has"));
     });
-    if (renewed) has_renewed(known->uid, serial);
+    if (renewed) has_renewed(*known, serial);
     if (what == "renew-certificate") return renew(*known, json::get_string(asked, "csr"), std::move(then));
     if (what != "fetch-policy") {
         throw Error(Code::invalid_parameter, "a gateway asks for fetch-policy or renew-certificate");
@@ -139,16 +139,11 @@ void Gateways::ask(const std::string& gateway, const std::string& request, Answe
 }
 
 std::string Gateways::policy_for(mgmt::Call& published, const mgmt::View& gateway, const std::string& has) {
-    json::array managers;
-    for (const mgmt::View& m : mgmt::managers_of(published, gateway)) {
-        managers.push_back(json::object{{"name", m.name},
-                                        {"ip-address", json::get_string(m.document, "ipv4-address")}});
-    }
     json::object reply{{"gateway", gateway.name},
                        {"domain", config_.domain_name},
                        {"server", config_.self.name},
                        {"role", replica_.role() == repl::Role::active ? "active" : "standby"},
-                       {"management-servers", std::move(managers)}};
+                       {"management-servers", mgmt::managers_told(published, gateway)}};
     if (auto installed = published.get(mgmt::installed_uid(gateway.uid))) {
         std::string id = json::get_string(installed->document, "id");
         reply["policy-id"] = id;
@@ -203,15 +198,12 @@ void Gateways::renew(const mgmt::View& gateway, const std::string& csr, Answer t
         });
 }
 
-void Gateways::has_renewed(const Uid& gateway, const std::string& serial) {
+void Gateways::has_renewed(const mgmt::View& gateway, const std::string& serial) {
     // A Standby leaves that to the Active; both certificates count until then.
     if (replica_.role() != repl::Role::active) return;
     try {
-        std::optional<mgmt::View> known;
-        workspace_.inspect([&](mgmt::Call& published) { known = published.get(gateway); });
-        if (!known) return;
-        workspace_.transact(of_gateway(*known), [&](mgmt::Call& call) {
-            if (auto view = call.get(gateway)) {
+        workspace_.transact(of_gateway(gateway), [&](mgmt::Call& call) {
+            if (auto view = call.get(gateway.uid)) {
                 call.set(*view, {}, {{"sic-serial", serial}, {"sic-serial-next", ""}});
             }
         });

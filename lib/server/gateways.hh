@@ -39,7 +39,7 @@ class Gateways {
     /// answer may be lost.
     void renew(const mgmt::View& gateway, const std::string& csr, Answer then);
     /// It has come with the new one.
-    void has_renewed(const Uid& gateway, const std::string& serial);
+    void has_renewed(const mgmt::View& gateway, const std::string& serial);
     void settle();
     sdbus::IProxy& core();
 

@@ -299,16 +299,22 @@ void Service::backup_mds(mgmt::Call& call, Then then) {
     then(mgmt::ok_reply(reply));
 }
 
-void Service::register_backup_commands() {
-    mgmt::Workspace& w = system_->workspace();
+mgmt::CommandFlags Service::flags_for_mds_backup() {
     mgmt::CommandFlags flags;
     flags.anywhere = true;
     flags.system_only = true;
     flags.internal = true;
     flags.permission = "mds-provisioning";
+    flags.description = "For mds-backup";
+    return flags;
+}
+
+void Service::register_backup_commands() {
+    mgmt::Workspace& w = system_->workspace();
+    mgmt::CommandFlags flags = flags_for_mds_backup();
     flags.description = "Backs up every Multi-Domain Server at one moment";
     w.add_async_command("backup-mds", [this](mgmt::Call& call, Then then) { backup_mds(call, then); }, flags);
-    flags.description = "For mds-backup";
+    flags = flags_for_mds_backup();
     w.add_command("backup-order", [this](mgmt::Call& call) {
         require_mds_backup(call);
         if (archive_) {

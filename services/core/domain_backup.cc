@@ -273,12 +273,7 @@ void Service::backup_domain(mgmt::Call& call, Then then) {
 
 void Service::register_domain_backup_commands() {
     mgmt::Workspace& w = system_->workspace();
-    mgmt::CommandFlags flags;
-    flags.anywhere = true;
-    flags.system_only = true;
-    flags.internal = true;
-    flags.permission = "mds-provisioning";
-    flags.description = "For mds-backup";
+    const mgmt::CommandFlags flags = flags_for_mds_backup();
     w.add_command("domain-archive-seen", [this](mgmt::Call& call) {
         DomainArchive& a = archive_of(call);
         json::object answer = a.seen(call.params());

@@ -339,6 +339,8 @@ class Service {
     };
     void register_backup_commands();
     void start_backup_here();
+    /// Of the commands that mds-backup asks.
+    static mgmt::CommandFlags flags_for_mds_backup();
     /// Of commands for mds-backup on this host: throws for anybody else.
     static void require_mds_backup(mgmt::Call& call);
     void backup_mds(mgmt::Call& call, Then then);

@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from api import ApiError
-from deployment import PASSWORD, ROOT
+from deployment import PASSWORD
+from documents import commands_of
 from rig import wait_until
 from test_ex1 import host
 from test_promotion import RAN, recorded
@@ -368,12 +369,8 @@ def test_rights_and_audit_records(ex1, system, saved):
 
 def test_the_document_holds_only_commands_that_ran_here(saved):
     assert saved
-    inside, count = False, 0
-    with open(f"{ROOT}/docs/backup-domain.md", encoding="utf-8") as file:
-        for line in file.read().splitlines():
-            if line.startswith("```"):
-                inside = not inside
-            elif inside and line:
-                count += 1
-                assert line in RAN, line
+    count = 0
+    for line in commands_of("backup-domain.md"):
+        count += 1
+        assert line in RAN, line
     assert count >= 5

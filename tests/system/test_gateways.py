@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from deployment import ADDRESSES, ROOT
+from deployment import ADDRESSES
+from documents import commands_of
 from gateway import ADDRESS, KEY, Machine
 from rig import wait_until
 from test_crl import openssl, same_everywhere, text_of
@@ -134,22 +135,12 @@ def test_a_stranger_learns_nothing_at_the_port_of_gateways(ex1):
             assert b"policy" not in done.stdout and done.returncode != 0, done
 
 
-def documented():
-    """(host, command) of every line in the blocks of the document, in order."""
-    inside = False
-    with open(f"{ROOT}/docs/gateways.md", encoding="utf-8") as file:
-        for line in file.read().splitlines():
-            if line.startswith("```"):
-                inside = not inside
-            elif inside and line:
-                yield line.split("# ", 1)
-
-
 def test_the_document_is_what_its_commands_do(ex1):
     machine = Machine(ex1, "edge")
     count = 0
     try:
-        for host, command in documented():
+        for line in commands_of("gateways.md"):
+            host, command = line.split("# ", 1)
             count += 1
             words = command.split()
             if host == "london":

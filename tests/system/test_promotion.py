@@ -7,7 +7,8 @@ import time
 import pytest
 
 from api import ApiError
-from deployment import ADDRESSES, ROOT, Deployment
+from deployment import ADDRESSES, Deployment
+from documents import commands_of
 from personal import Workstation, log_in, openssl
 from rig import wait_until
 from test_crl import fetch, list_of, text_of
@@ -511,14 +512,10 @@ def test_RD_2_RD_3_RD_4_RD_5_RD_10_promote_util_in_the_context_of_a_domain_serve
 
 def test_the_recovery_document_holds_only_commands_that_ran_here(classic):
     assert classic.wanted
-    inside, count = False, 0
-    with open(f"{ROOT}/docs/recovery.md", encoding="utf-8") as file:
-        for line in file.read().splitlines():
-            if line.startswith("```"):
-                inside = not inside
-            elif inside and line:
-                count += 1
-                assert line in RAN, line
+    count = 0
+    for line in commands_of("recovery.md"):
+        count += 1
+        assert line in RAN, line
     assert count > 9
 
 

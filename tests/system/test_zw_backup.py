@@ -16,7 +16,8 @@ import uuid
 import pytest
 
 from api import ApiError
-from deployment import ROOT, Deployment
+from deployment import Deployment
+from documents import commands_of
 from rig import wait_until
 from test_promotion import RAN, recorded
 
@@ -486,12 +487,8 @@ def test_the_backup_document_holds_only_commands_that_ran_here(kept):
     assert kept.files
     stamp = re.compile(r"\d\d[A-Z][a-z][a-z]\d{4}-\d{6}")
     ran = {stamp.sub("STAMP", line) for line in RAN}
-    inside, count = False, 0
-    with open(f"{ROOT}/docs/backup.md", encoding="utf-8") as file:
-        for line in file.read().splitlines():
-            if line.startswith("```"):
-                inside = not inside
-            elif inside and line:
-                count += 1
-                assert stamp.sub("STAMP", line) in ran, line
+    count = 0
+    for line in commands_of("backup.md"):
+        count += 1
+        assert stamp.sub("STAMP", line) in ran, line
     assert count >= 10
