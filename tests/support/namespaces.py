@@ -121,12 +121,12 @@ class Server:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(20)
             client.connect(str(self.metrics))
-            client.sendall(request)
             answer = b""
-            try:
+            try:  # it may have hung up before the request is whole, or read none of it
+                client.sendall(request)
                 while piece := client.recv(1 << 20):
                     answer += piece
-            except ConnectionResetError:
+            except (BrokenPipeError, ConnectionResetError):
                 pass
         head, _, body = answer.decode().partition("\r\n\r\n")
         lines = head.split("\r\n")

@@ -14,7 +14,7 @@ from deployment import Deployment  # noqa: E402
 @pytest.fixture(scope="session")
 def ex1():
     """The reference deployment, whole at the beginning and end of every test that uses it."""
-    deployment = Deployment("sys")
+    deployment = Deployment(os.environ.get("OPENMDS_RIG", "sys"))
     deployment.build()
     yield deployment
     if not os.environ.get("OPENMDS_KEEP_HOSTS"):
