@@ -83,6 +83,7 @@ void Service::Reset(sdbus::Result<>&& result, Bytes key, Fds key_fd, uint32_t va
 
 void Service::take_key(sdbus::Result<>&& result, std::string key, uint32_t valid_seconds, bool reset) {
     auto answer = std::make_shared<sdbus::Result<>>(std::move(result));
+    ++working_;
     // scrypt takes a tenth of a second and more: not on the loop.
     daemon_.work([this, answer, key = std::move(key), valid_seconds, reset]() mutable {
         std::optional<Error> error;
@@ -98,6 +99,7 @@ void Service::take_key(sdbus::Result<>&& result, std::string key, uint32_t valid
             error = e;
         }
         daemon_.post([this, answer, error] {
+            --working_;
             if (error) {
                 answer->returnError(bus::to_bus_error(*error));
             } else {
@@ -157,7 +159,7 @@ void Service::update() {
                                   rfc3339(responder_.expires_at())
                             : responder_.state();
     daemon_.status(line);
-    if (open || serving_ > 0) idle_since_ = mono_ms();
+    if (open || working_ > 0) idle_since_ = mono_ms();
     // The bus starts this service again when it is asked for.
     if (mono_ms() - idle_since_ > 60'000) daemon_.stop();
 }
@@ -175,11 +177,11 @@ void Service::serve(asio::ip::tcp::socket socket) {
     std::string peer = socket.remote_endpoint(ignored).address().to_string();
     socket.native_non_blocking(false, ignored);
     int fd = socket.release();
-    ++serving_;
+    ++working_;
     daemon_.work([this, fd, peer] {
         enrol::ServeResult result = responder_.serve(fd, peer);
         daemon_.post([this, result, peer] {
-            --serving_;
+            --working_;
             using End = enrol::ServeResult::End;
             if (result.end == End::enrolled) {
                 log::event(log::message::enrolled,

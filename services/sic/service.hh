@@ -41,7 +41,8 @@ class Service final
     std::string etc_;
     enrol::Responder responder_;
     boost::asio::ip::tcp::acceptor acceptor_;
-    int serving_ = 0;
+    /// Enrolments and new keys that are under way: it is not idle.
+    int working_ = 0;
     int64_t idle_since_;
 };
 
