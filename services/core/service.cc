@@ -84,10 +84,10 @@ Service::Service(app::Daemon& daemon)
                 std::string server = json::get_string(status.as_object(), "server");
                 if (placed_.count(server)) {
                     grid_->local(server, std::move(status));
-                    // Who is Active is known everywhere at once, not only a second later.
+                    // Who is Active is known everywhere at once, not only a second later; tasks that wait
+                    // for it look at each beat, once for all the news of a moment.
                     if (beat_) beat_->within(k_news_ms);
                 }
-                check_watches();
             } catch (const std::exception& e) {
                 log::warning(std::string("status of a Domain Server: ") + e.what());
             }
