@@ -89,7 +89,7 @@ def main():
         session.publish()
 
     begin = time.perf_counter()
-    d.ctl("london", "--yes ha sync London --to tokyo")
+    d.ctl("london", "--yes --reason bench ha sync London --to tokyo")
     took = time.perf_counter() - begin
     size = int(d["tokyo"].out("journalctl -u mds-domain@London-2 -o cat --no-pager | "
                               "sed -n 's/^full copy of .*, \\([0-9]*\\) bytes$/\\1/p' | tail -n 1"))

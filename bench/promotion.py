@@ -88,7 +88,7 @@ def main():
                            d.ctl_json("tokyo", "promote --plan")["checks"]), 30, "the Primary to be missed")
     result("primary_missed", time.monotonic() - cut, "s")
     begin = time.monotonic()
-    done = d.ctl("tokyo", "-y promote", check=False, timeout=120)
+    done = d.ctl("tokyo", "-y --reason test promote", check=False, timeout=120)
     print(done.stdout, done.stderr, flush=True)
     result("promote", time.monotonic() - begin, "s")
     # Every Domain takes a publish where it is Active now.

@@ -277,7 +277,7 @@ class Bench:
         wait_until(lambda: self.d.ctl("tokyo", f"--yes ha set-active {DOMAIN} tokyo",
                                       check=False).returncode != 0, 30, "the silence is noticed")
         begin = time.monotonic()
-        self.d.ctl("tokyo", f"--yes ha force-active {DOMAIN} tokyo")
+        self.d.ctl("tokyo", f"--yes --reason bench ha force-active {DOMAIN} tokyo")
         api = self.d.api("tokyo", DOMAIN)
         api.call("add-host", name=f"forced{self.tag}", ip_address="198.18.0.1")
         api.publish()
@@ -302,7 +302,7 @@ class Bench:
             watcher = threading.Thread(target=self.watch_steps, args=(steps, over))
             watcher.start()
             with profile(f"copy-{number}"):
-                self.d.ctl("london", f"--yes ha sync {DOMAIN} --to tokyo", timeout=900)
+                self.d.ctl("london", f"--yes --reason bench ha sync {DOMAIN} --to tokyo", timeout=900)
                 self.d.wait_synchronized("london", DOMAIN)
             took = time.monotonic() - begin
             over.set()

@@ -2,77 +2,24 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <ifaddrs.h>
 #include <net/if.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/error.hh"
+#include "base/join_string.hh"
 #include "base/roles.hh"
 #include "base/text.hh"
+#include "guarded_file.hh"
+#include "pki/certificate.hh"
 
 namespace mds::firstboot {
 namespace {
 
 /// Keys of the operating system that answer files of other products hold too.
 constexpr const char* k_not_ours[][2] = {{"server.gateway", "ip or your network configuration"},
-                                         {"server.dns", "resolvectl or /etc/resolv.conf"},
-                                         {"server.timeservers", "systemd-timesyncd or chrony"},
-                                         {"server.timezone", "timedatectl set-timezone"}};
-
-/// Classic keys that are read and have nothing to say here.
-constexpr const char* k_classic_unused[] = {
-    "download_info",      "upload_info",       "reboot_if_required", "maintenance_hash",
-    "timezone",           "ntp_primary",       "ntp_primary_version", "ntp_secondary",
-    "ntp_secondary_version", "primary",        "secondary",          "tertiary",
-    "ipstat_v4",          "ipstat_v6",         "masklen_v4",         "masklen_v6",
-    "default_gw_v4",      "default_gw_v6",     "ipaddr_v6",          "install_security_gw",
-    "install_security_managment", "install_security_management", "gateway_daip",
-    "gateway_cluster_member", "install_mgmt_primary", "install_mgmt_secondary", "proxy_address",
-    "proxy_port", "domainname_suffix"};
-
-constexpr const char* k_classic_known[] = {
-    "install_mds_primary", "install_mds_secondary", "install_mlm", "install_mds_interface",
-    "mgmt_admin_radio", "mgmt_admin_name", "mgmt_admin_passwd", "mgmt_gui_clients_radio",
-    "mgmt_gui_clients_first_ip_field", "mgmt_gui_clients_last_ip_field",
-    "mgmt_gui_clients_ip_field", "mgmt_gui_clients_subnet_field", "mgmt_gui_clients_hostname",
-    "ftw_sic_key", "admin_hash", "hostname", "domainname", "iface", "ipaddr_v4"};
-
-std::string plain_quotes(std::string text) {
-    text = trim(text);
-    if (text.size() >= 2 && (text[0] == '"' || text[0] == '\'') && text.back() == text[0]) {
-        text = text.substr(1, text.size() - 2);
-    }
-    return text;
-}
-
-/// The content of a file; false with a reason when it cannot be read.
-bool load(const std::string& path, std::string& text, std::string& reason, bool& guarded) {
-    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat info {};
-    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-        reason = fd < 0 ? strerror(errno) : "not a file";
-        if (fd >= 0) close(fd);
-        return false;
-    }
-    guarded = (info.st_mode & (S_IROTH | S_IWOTH)) == 0;
-    char buffer[4096];
-    for (ssize_t n = 0; text.size() < 1048576 && (n = read(fd, buffer, sizeof(buffer))) > 0;) {
-        text.append(buffer, static_cast<size_t>(n));
-    }
-    close(fd);
-    return true;
-}
-
-bool is_true(const std::string& text) {
-    std::string folded = fold(text);
-    return folded == "true" || folded == "yes" || folded == "1" || folded == "on";
-}
+                                         {"server.dns", "resolvectl or /etc/resolv.conf"}};
 
 }  // namespace
 
@@ -105,6 +52,7 @@ void Answers::unknown(const std::string& where, const std::string& name) {
     bool is_key = name.find('.') != name.npos || name.find(' ') != name.npos;
     std::vector<std::string> known;
     for (const Question& question : questions()) {
+        if (question.asked_only) continue;
         std::string id = question.id;
         std::replace(id.begin(), id.end(), '_', '-');
         if (!is_key) known.push_back(id);
@@ -125,7 +73,7 @@ void Answers::unknown(const std::string& where, const std::string& name) {
 void Answers::offer(const std::string& name, const std::string& text, const std::string& source,
                     const std::string& why_no_secret) {
     const Question* question = find_question(name);
-    if (!question) {
+    if (!question || question->asked_only) {
         unknown(source, name);
     } else if (question->secret && !why_no_secret.empty()) {
         problem(source, std::string(question->id) + " is a secret: " + why_no_secret);
@@ -221,10 +169,7 @@ void Answers::read_ini(const std::string& name, const std::string& text, bool gu
         }
         std::string full = section + "." + key;
         const Question* question = find_question(full);
-        if (fold(full) == "trust.primary") {
-            notes_.push_back(where + ": Trust.Primary is not used: the Primary connects to this "
-                                     "server");
-        } else if (!question || full.find('.') == 0) {
+        if (!question || full.find('.') == 0) {
             if (fold(key) == "activationkey" || fold(key) == "password") {
                 problem(where, full + ": secrets do not stand in this file; name a file that only "
                                       "root can read, " + full + "File");
@@ -273,100 +218,6 @@ bool Answers::read_etc(const std::string& etc) {
     return any;
 }
 
-void Answers::read_classic_file(const std::string& path) {
-    std::string text, reason;
-    bool guarded = true;
-    if (!load(path, text, reason, guarded)) {
-        problem(path, reason);
-        return;
-    }
-    if (!guarded && (text.find("ftw_sic_key") != text.npos || text.find("_passwd") != text.npos)) {
-        problem(path, "holds secrets and others can read it; chmod 600 it, and consider them known");
-    }
-    read_classic(path, text, true);
-}
-
-void Answers::read_classic(const std::string& name, const std::string& text,
-                           bool may_hold_secrets) {
-    std::map<std::string, std::string> pairs;
-    std::string lines = text;
-    std::replace(lines.begin(), lines.end(), '&', '\n');
-    for (const std::string& raw : split(lines, '\n')) {
-        std::string line = trim(raw);
-        if (line.empty() || line[0] == '#') continue;
-        size_t equal = line.find('=');
-        std::string key = fold(trim(line.substr(0, equal)));
-        if (equal == std::string::npos) {
-            problem(name, "expected key=value, not \"" + key + "\"");
-            continue;
-        }
-        auto is_key = [&key](const char* known) { return key == known; };
-        bool unused = std::any_of(std::begin(k_classic_unused), std::end(k_classic_unused), is_key);
-        if (!unused &&
-            std::none_of(std::begin(k_classic_known), std::end(k_classic_known), is_key)) {
-            std::vector<std::string> known(std::begin(k_classic_known), std::end(k_classic_known));
-            std::string near = nearest(key, known);
-            problem(name, "unknown key " + key + (near.empty() ? "" : ", did you mean " + near + "?"));
-            continue;
-        }
-        std::string value = plain_quotes(line.substr(equal + 1));
-        if (unused) {
-            if (!value.empty() && fold(value) != "false") {
-                notes_.push_back(name + ": " + key + " is not used: it belongs to the operating "
-                                                     "system or to another kind of server");
-            }
-            continue;
-        }
-        if (!value.empty()) pairs[key] = value;
-    }
-    auto give = [&](const char* id, const std::string& value) {
-        if (!value.empty()) take(*find_question(id), value, name);
-    };
-    if (!has("role")) {
-        if (is_true(pairs["install_mds_primary"])) classic_roles_.push_back("primary");
-        if (is_true(pairs["install_mds_secondary"])) classic_roles_.push_back("secondary");
-        if (is_true(pairs["install_mlm"])) classic_roles_.push_back("log-server");
-        if (classic_roles_.size() == 1) give("role", classic_roles_[0]);
-    }
-    if (!pairs["hostname"].empty()) {
-        std::string domain = pairs["domainname"];
-        give("host_name", pairs["hostname"] + (domain.empty() ? "" : "." + domain));
-    }
-    give("address", pairs["ipaddr_v4"]);
-    give("interface",
-         pairs["install_mds_interface"].empty() ? pairs["iface"] : pairs["install_mds_interface"]);
-    if (!may_hold_secrets) {
-        for (const char* secret : {"ftw_sic_key", "mgmt_admin_passwd", "admin_hash"}) {
-            if (pairs.erase(secret)) {
-                problem(name, std::string(secret) +
-                                  " is a secret: others see command lines. Use --config-file, or "
-                                  "--config-string - and standard input");
-            }
-        }
-    }
-    if (fold(pairs["mgmt_admin_radio"]) == "gaia_admin") {
-        give("administrator", "admin");
-        give("password_hash", pairs["admin_hash"]);
-    }
-    give("administrator", pairs["mgmt_admin_name"]);
-    give("password", pairs["mgmt_admin_passwd"]);
-    give("activation_key", pairs["ftw_sic_key"]);
-    std::string clients = fold(pairs["mgmt_gui_clients_radio"]);
-    if (clients == "any") {
-        give("gui_clients", "any");
-    } else if (clients == "range") {
-        give("gui_clients", pairs["mgmt_gui_clients_first_ip_field"] + "-" +
-                                pairs["mgmt_gui_clients_last_ip_field"]);
-    } else if (clients == "network") {
-        give("gui_clients",
-             pairs["mgmt_gui_clients_ip_field"] + "/" + pairs["mgmt_gui_clients_subnet_field"]);
-    } else if (clients == "this") {
-        give("gui_clients", pairs["mgmt_gui_clients_hostname"]);
-    } else if (!clients.empty()) {
-        problem(name, "mgmt_gui_clients_radio is any, range, network or this");
-    }
-}
-
 unsigned Answers::role_bit() const {
     std::string role = get("role");
     return role == "primary"      ? k_primary
@@ -395,7 +246,7 @@ void Answers::resolve_role() {
 }
 
 void Answers::resolve_host(const HostFacts& host, bool elsewhere) {
-    for (const char* id : {"host_name", "address", "interface"}) {
+    for (const char* id : {"host_name", "address", "interface", "time_zone", "time_servers"}) {
         const Question& question = *find_question(id);
         if (!has(id) && !elsewhere) {
             std::string value = default_value(question, host, *this);
@@ -477,7 +328,44 @@ void Answers::resolve_primary(bool elsewhere) {
     }
 }
 
+void Answers::resolve_recovery(bool elsewhere) {
+    if (has("recovery_certificate_file")) {
+        const Value& file = values_["recovery_certificate_file"];
+        std::string text, reason;
+        bool guarded = false;
+        if (file.text.empty() || file.text[0] != '/') {
+            problem(file.source, "Recovery.CertificateFile needs a full path");
+        } else if (!load(file.text, text, reason, guarded)) {
+            if (!elsewhere) problem(file.source, file.text + ": " + reason);
+        } else {
+            try {
+                pki::Certificate::from_pem(text);
+                values_["recovery_words"] = {text, file.text, false};
+            } catch (const Error&) {
+                problem(file.source, file.text + " is not a certificate in PEM");
+            }
+        }
+        values_.try_emplace("recovery", Value{"create", file.source, false});
+    }
+    if (!has("recovery")) {
+        values_["recovery"] = {"decline", "default", true};
+        if (!elsewhere) notes_.push_back("no offline recovery key is made; mds-setup --recovery-key makes one later");
+    }
+    Value& wanted = values_["recovery"];
+    wanted.text = fold(wanted.text);
+    std::string wrong = check_value("recovery", wanted.text, *this);
+    if (!wrong.empty()) {
+        problem(wanted.source, wrong);
+    } else if (wanted.text == "create" && !has("recovery_words") && !has("recovery_certificate_file")) {
+        problem(wanted.source, "a recovery key is shown to somebody who writes it down: run mds-setup on a terminal, or "
+                               "make one elsewhere and name its Recovery.CertificateFile");
+    }
+}
+
 void Answers::resolve_joining(bool elsewhere) {
+    if (!has("primary")) values_["primary"] = {"none", "default", true};
+    std::string wrong_address = check_value("primary", get("primary"), *this);
+    if (!wrong_address.empty()) problem(values_["primary"].source, wrong_address);
     bool given = secret_from_file("activation_key_file", "activation_key", elsewhere);
     if (has("activation_key")) {
         std::string wrong = check_value("activation_key", get("activation_key"), *this);
@@ -492,6 +380,7 @@ void Answers::resolve(const HostFacts& host, bool elsewhere) {
     resolve_host(host, elsewhere);
     unsigned role = role_bit();
     if (role == k_primary) resolve_primary(elsewhere);
+    if (role == k_primary) resolve_recovery(elsewhere);
     if (role & k_joining) resolve_joining(elsewhere);
     for (auto& [id, value] : values_) {
         const Question& question = *find_question(id);
@@ -500,53 +389,6 @@ void Answers::resolve(const HostFacts& host, bool elsewhere) {
                              " is not used by a " + role_title(get("role")));
         }
     }
-}
-
-HostFacts host_facts() {
-    HostFacts facts;
-    char name[256] = "";
-    gethostname(name, sizeof(name) - 1);
-    facts.host_name = name;
-    // A connected datagram socket shows the address of the default route; nothing is sent.
-    std::string leading;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0) {
-        sockaddr_in to{}, from{};
-        to.sin_family = AF_INET;
-        to.sin_port = htons(9);
-        inet_pton(AF_INET, "192.0.2.1", &to.sin_addr);
-        socklen_t size = sizeof(from);
-        char text[INET_ADDRSTRLEN] = "";
-        if (connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0 &&
-            getsockname(fd, reinterpret_cast<sockaddr*>(&from), &size) == 0) {
-            leading = inet_ntop(AF_INET, &from.sin_addr, text, sizeof(text));
-        }
-        close(fd);
-    }
-    ifaddrs* list = nullptr;
-    if (getifaddrs(&list) == 0) {
-        for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
-            if (!entry->ifa_addr || (entry->ifa_flags & IFF_LOOPBACK)) continue;
-            char text[INET6_ADDRSTRLEN] = "";
-            if (entry->ifa_addr->sa_family == AF_INET) {
-                inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(entry->ifa_addr)->sin_addr, text,
-                          sizeof(text));
-            } else if (entry->ifa_addr->sa_family == AF_INET6) {
-                const auto* six = reinterpret_cast<sockaddr_in6*>(entry->ifa_addr);
-                if (IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr)) continue;
-                inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text));
-            } else {
-                continue;
-            }
-            std::string interface = entry->ifa_name;
-            facts.addresses.push_back({text, interface.substr(0, interface.find(':')),
-                                       (entry->ifa_flags & IFF_RUNNING) != 0});
-        }
-        freeifaddrs(list);
-    }
-    std::stable_partition(facts.addresses.begin(), facts.addresses.end(),
-                          [&](const HostFacts::Address& one) { return one.address == leading; });
-    return facts;
 }
 
 }  // namespace mds::firstboot

@@ -19,10 +19,13 @@ struct Question {
     const char* title;
     const char* text;
     const char* help;
+    /// Its answer comes from a person, never from a file.
+    bool asked_only = false;
 };
 
 const std::vector<Question>& questions();
-/// The title without its mark.
+/// The title without its mark: '+' = on the screen of the question before, '&' = a screen of its own in the
+/// same step.
 const char* title(const Question& question);
 
 /// One answer to choose from, of questions.def.
@@ -51,8 +54,19 @@ struct HostFacts {
     };
     /// Without loopback and link-local ones; the one of the default route first.
     std::vector<Address> addresses;
+    /// "Europe/Berlin".
+    std::string time_zone = "Etc/UTC";
+    /// What this host has been told; empty: what its distribution uses.
+    std::vector<std::string> time_servers = {};
+    /// "systemd-timesyncd", "chrony", or empty when nothing keeps the time.
+    std::string time_service = {};
 };
 HostFacts host_facts();
+/// Before the paths of files of the operating system; for tests.
+std::string system_root();
+/// Where time servers are written, for either service.
+inline const std::string k_timesyncd_file = "/etc/systemd/timesyncd.conf.d/50-openmds.conf",
+                         k_chrony_file = "/etc/chrony/sources.d/openmds.sources";
 
 /// Answers by question id, each with its source. Sources are read strongest first: a value that is
 /// there stays. Everything that is wrong is collected, nothing is thrown.
@@ -89,6 +103,11 @@ class Answers {
     /// An answer of a person; replaces what is there. `source`: "answer", or where the default that
     /// the person left as it was comes from.
     void answer(const std::string& id, const std::string& text, const std::string& source = "answer");
+    /// Something is wrong that only a look at the host or the network shows.
+    void add_problem(const std::string& where, const std::string& text, const std::string& refusal = "") {
+        problem(where, text, refusal);
+    }
+    void add_note(const std::string& text) { notes_.push_back(text); }
     void forget(const std::string& id) { values_.erase(id); }
     const std::map<std::string, Value>& values() const { return values_; }
     bool empty() const { return values_.empty() && problems_.empty(); }
@@ -110,6 +129,7 @@ class Answers {
     void resolve_host(const HostFacts& host, bool elsewhere);
     void resolve_primary(bool elsewhere);
     void resolve_joining(bool elsewhere);
+    void resolve_recovery(bool elsewhere);
     bool secret_from_file(const std::string& id, const std::string& target, bool elsewhere);
 
     std::map<std::string, Value> values_;
@@ -122,6 +142,8 @@ class Answers {
 std::string check_value(const std::string& id, const std::string& text, const Answers& others);
 /// The default of a question on this host; empty when there is none.
 std::string default_value(const Question& question, const HostFacts& host, const Answers& others);
+/// The servers of an answer to time_servers; none of "system".
+std::vector<std::string> time_server_list(const std::string& text);
 /// yescrypt, cost 7.
 std::string hash_password(const std::string& password);
 bool verify_password(const std::string& password, const std::string& hash);

@@ -9,12 +9,16 @@
 
 #include "base/clock.hh"
 #include "base/error.hh"
+#include "base/join_string.hh"
 #include "base/roles.hh"
 #include "base/text.hh"
 #include "bus/blob.hh"
 #include "bus/connection.hh"
 #include "dialog.hh"
 #include "json/json.hh"
+#include "log.hh"
+#include "time_settings.hh"
+#include "wrap.hh"
 
 namespace mds::firstboot {
 namespace {
@@ -32,6 +36,7 @@ class Bus {
     Bus(const Bus&) = delete;
     Bus& operator=(const Bus&) = delete;
 
+    sdbus::IConnection& raw() { return *connection_; }
     Proxy proxy(const std::string& service, const std::string& path) {
         return sdbus::createProxy(*connection_, bus::ServiceName(service), sdbus::ObjectPath(path));
     }
@@ -50,6 +55,7 @@ class Steps {
         std::fprintf(out_, "  %s %s %4.1f s\n", mark_, text.c_str(),
                      static_cast<double>(milliseconds) / 1000);
         std::fflush(out_);
+        log_line("  done: " + step + ", " + std::to_string(milliseconds) + " ms");
     }
 
   private:
@@ -135,8 +141,16 @@ void closing(FILE* out, Bus& bus, const Answers& answers, int64_t milliseconds) 
     std::fflush(out);
 }
 
-constexpr const char* k_kept[] = {"role",       "host_name",     "address",    "interface",
-                                  "deployment", "administrator", "gui_clients"};
+constexpr const char* k_kept[] = {"role",          "host_name",   "address",   "interface",    "deployment",
+                                  "administrator", "gui_clients", "time_zone", "time_servers", "recovery"};
+constexpr const char* k_can_change[] = {"gui_clients", "time_zone", "time_servers"};
+
+void say_notes(FILE* out, const std::vector<std::string>& notes) {
+    for (const std::string& note : notes) {
+        std::fputs(indented_for(out, "Note: " + note, "  ").c_str(), out);
+        log_line("  note: " + note);
+    }
+}
 
 }  // namespace
 
@@ -153,27 +167,46 @@ Done read_done(const std::string& path) {
     return done;
 }
 
-void write_done(const std::string& path, const Answers& answers) {
+namespace {
+
+void save_done(const std::string& path, const Done& done) {
     json::object o;
-    for (const char* id : k_kept) {
-        const Question& question = *find_question(id);
-        if (answers.has(id) && (question.roles & answers.role_bit())) o[id] = answers.get(id);
-    }
-    if (answers.role_bit() & k_joining) o["key_hash"] = hash_password(answers.get("activation_key"));
+    for (const auto& [id, value] : done.answers) o[id] = value;
+    if (!done.key_hash.empty()) o["key_hash"] = done.key_hash;
     o["done"] = rfc3339(wall_ms());
     replace_file(path, json::pretty(o) + "\n", 0600);
 }
 
-std::vector<std::string> differences(const Done& done, const Answers& answers) {
-    std::vector<std::string> found;
+std::string why_it_stays(const std::string& id) {
+    if (id == "role") return "mds-setup --change-role, until it has joined";
+    if (id == "administrator") return "others are added in the console or by mgmt_cli";
+    if (id == "recovery") return "mds-setup --recovery-key makes one";
+    return "set once";
+}
+
+}  // namespace
+
+void write_done(const std::string& path, const Answers& answers) {
+    Done done;
+    for (const char* id : k_kept) {
+        const Question& question = *find_question(id);
+        if (answers.has(id) && (question.roles & answers.role_bit())) done.answers[id] = answers.get(id);
+    }
+    if (answers.role_bit() & k_joining) done.key_hash = hash_password(answers.get("activation_key"));
+    save_done(path, done);
+}
+
+std::vector<Difference> differences(const Done& done, const Answers& answers) {
+    std::vector<Difference> found;
     for (const char* id : k_kept) {
         const Question& question = *find_question(id);
         auto it = answers.values().find(id);
         if (it == answers.values().end() || it->second.is_default) continue;
         auto before = done.answers.find(id);
         if (before == done.answers.end() || before->second == it->second.text) continue;
-        found.push_back(std::string(question.key) + " is " + before->second + ", not " +
-                        it->second.text);
+        bool changes = std::find(std::begin(k_can_change), std::end(k_can_change), std::string(id)) !=
+                       std::end(k_can_change);
+        found.push_back({&question, before->second, it->second.text, changes, changes ? "" : why_it_stays(id)});
     }
     return found;
 }
@@ -191,8 +224,10 @@ std::string setup_request(const Answers& answers) {
         o["password-hash"] = answers.has("password_hash") ? answers.get("password_hash")
                                                           : hash_password(answers.get("password"));
         o["gui-clients"] = answers.get("gui_clients");
+        o["recovery-certificate"] = answers.get("recovery_words");
     } else {
-        o["activation-key"] = answers.get("activation_key");
+        std::string key = answers.get("activation_key");
+        o["activation-key"] = JoinString::looks_like(key) ? JoinString::parse(key).key : key;
     }
     return json::text(o);
 }
@@ -221,8 +256,10 @@ std::string core_state() {
     }
 }
 
-void apply(FILE* out, const Answers& answers, const std::string& done_file) {
+void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::string& done_file) {
     std::string role = role_title(answers.get("role"));
+    log_line("setting up " + answers.get("host_name") + " as " + role);
+    log_answers(answers);
     std::fprintf(out, "Setting up %s as %s\n\n", answers.get("host_name").c_str(), role.c_str());
     std::fflush(out);
     std::string request = setup_request(answers);
@@ -231,6 +268,11 @@ void apply(FILE* out, const Answers& answers, const std::string& done_file) {
         Bus bus;
         Steps steps(out);
         auto manager = bus.proxy("org.freedesktop.systemd1", "/org/freedesktop/systemd1");
+        int64_t time_begin = mono_ms();
+        std::vector<std::string> notes =
+            set_time(bus.raw(), host, answers.get("time_zone"), time_server_list(answers.get("time_servers")));
+        steps.done("Time zone and time servers", mono_ms() - time_begin);
+        say_notes(out, notes);
         for (const char* unit : {"mds-sync.service", "mds-ca.service", "mds-core.service",
                                  "mds-api.socket", "mds-api.service"}) {
             start_unit(*manager, bus, unit);
@@ -242,9 +284,7 @@ void apply(FILE* out, const Answers& answers, const std::string& done_file) {
             .call([&steps](const std::string& step, const uint32_t& milliseconds) {
                 steps.done(step, milliseconds);
             });
-#if !__has_include(<sdbus-c++/VTableItems.h>)
-        core->finishRegistration();
-#endif
+        bus::finish(*core);
         std::string result;
         // With the activation key or the hash of the password.
         bus::Blob blob = bus::pack_secret(request);
@@ -267,8 +307,45 @@ void apply(FILE* out, const Answers& answers, const std::string& done_file) {
         start_unit(*manager, bus, "mds.target");
         steps.done("Start at boot", mono_ms() - target);
         write_done(done_file, answers);
-        unlink("/run/issue.d/mds.issue");
         closing(out, bus, answers, mono_ms() - begin);
+        log_line("ready after " + std::to_string(mono_ms() - begin) + " ms");
+    } catch (const sdbus::Error& e) {
+        throw bus::from_bus_error(e);
+    }
+}
+
+void change(FILE* out, const std::vector<Difference>& wanted, Done done, const HostFacts& host,
+            const std::string& done_file) {
+    try {
+        Bus bus;
+        Steps steps(out);
+        for (const Difference& one : wanted) {
+            if (!one.changes) continue;
+            int64_t begin = mono_ms();
+            std::string id = one.question->id;
+            std::vector<std::string> notes;
+            log_line("changing " + std::string(one.question->key) + " from " + one.before + " to " + one.now);
+            if (id == "gui_clients") {
+                json::object o{{"gui-clients", one.now}, {"change", true}};
+                for (const char* kept : {"role", "host_name", "address", "deployment"}) {
+                    std::string key = kept;
+                    std::replace(key.begin(), key.end(), '_', '-');
+                    o[key] = done.answers[kept];
+                }
+                auto core = bus.proxy("org.openmds.Core1", "/org/openmds/Core1");
+                std::string result;
+                bus::Blob blob = bus::pack_secret(json::text(o));
+                core->callMethod("Setup").onInterface("org.openmds.Core1").withTimeout(k_setup_time)
+                    .withArguments(blob.bytes, blob.fds).storeResultsTo(result);
+            } else {
+                notes = set_time(bus.raw(), host, id == "time_zone" ? one.now : host.time_zone,
+                                 id == "time_servers" ? time_server_list(one.now) : host.time_servers);
+            }
+            done.answers[id] = one.now;
+            save_done(done_file, done);
+            steps.done(std::string(one.question->key) + " is " + one.now + " now", mono_ms() - begin);
+            say_notes(out, notes);
+        }
     } catch (const sdbus::Error& e) {
         throw bus::from_bus_error(e);
     }

@@ -15,8 +15,15 @@ struct Done {
 };
 Done read_done(const std::string& path);
 void write_done(const std::string& path, const Answers& answers);
-/// Explicit answers that differ from what was done: "Server.Role is secondary, not primary".
-std::vector<std::string> differences(const Done& done, const Answers& answers);
+/// An explicit answer that differs from what was done.
+struct Difference {
+    const Question* question;
+    std::string before, now;
+    /// Whether it can be changed after set-up; if not, `why`.
+    bool changes;
+    std::string why;
+};
+std::vector<Difference> differences(const Done& done, const Answers& answers);
 
 /// The JSON that Core1.Setup takes.
 std::string setup_request(const Answers& answers);
@@ -25,7 +32,10 @@ void print_plan(FILE* out, const Answers& answers);
 
 /// Starts the services, calls Core1.Setup, enables and starts mds.target, prints steps and the
 /// closing screen. Throws mds::Error.
-void apply(FILE* out, const Answers& answers, const std::string& done_file);
+void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::string& done_file);
+/// Carries out what changes() of these says, and keeps it as done.
+void change(FILE* out, const std::vector<Difference>& wanted, Done done, const HostFacts& host,
+            const std::string& done_file);
 /// Core1's State; empty when it does not answer.
 std::string core_state();
 

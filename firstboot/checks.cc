@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 
 #include "answers.hh"
 #include "base/error.hh"
+#include "base/join_string.hh"
 #include "base/text.hh"
 
 namespace mds::firstboot {
@@ -91,7 +93,44 @@ std::string check_host_name(const std::string& name) {
     return good ? "" : "\"" + name + "\" is not a host name";
 }
 
+/// A name below /usr/share/zoneinfo; on a machine without the database, what could be one.
+std::string check_time_zone(const std::string& text) {
+    std::error_code ignored;
+    const std::string folder = "/usr/share/zoneinfo";
+    bool good = !text.empty() && text.size() < 64 && text[0] != '/' && only(text, "/_+-") &&
+                (text == "UTC" || text == "Etc/UTC" || !std::filesystem::is_directory(folder, ignored) ||
+                 std::filesystem::is_regular_file(folder + "/" + text, ignored));
+    return good ? "" : "\"" + text + "\" is not a time zone such as Europe/Berlin or UTC";
+}
+
+std::string check_join_string(const std::string& text, const Answers& others) {
+    try {
+        JoinString join = JoinString::parse(text);
+        std::string host = others.get("host_name"), address = others.get("address");
+        host = host.substr(0, host.find('.'));
+        if (!host.empty() && fold(join.name) != fold(host)) {
+            return "the join string is for " + join.name + ", this server is " + host;
+        }
+        if (!address.empty() && join.address != address) {
+            return "the join string is for " + join.address + ", this server has " + address;
+        }
+        return "";
+    } catch (const Error& e) {
+        return e.what();
+    }
+}
+
 }  // namespace
+
+std::vector<std::string> time_server_list(const std::string& text) {
+    std::vector<std::string> servers;
+    std::string words = text;
+    std::replace(words.begin(), words.end(), ',', ' ');
+    for (const std::string& one : split(words, ' ')) {
+        if (!one.empty() && text != "system") servers.push_back(one);
+    }
+    return servers;
+}
 
 std::string check_value(const std::string& id, const std::string& text, const Answers& others) {
     if (id == "role") {
@@ -110,6 +149,26 @@ std::string check_value(const std::string& id, const std::string& text, const An
             return address + " cannot be reached from other servers";
         }
         return "";
+    }
+    if (id == "time_zone") return check_time_zone(text);
+    if (id == "time_servers") {
+        std::vector<std::string> servers = time_server_list(text);
+        if (text == "system") return "";
+        if (servers.empty() || servers.size() > 8) return "1 to 8 time servers, or \"system\"";
+        for (const std::string& one : servers) {
+            if (!is_address(one) && !check_host_name(one).empty()) {
+                return "\"" + one + "\" is not the name or address of a time server";
+            }
+        }
+        return "";
+    }
+    if (id == "recovery") {
+        return text == "create" || text == "decline" ? "" : "\"" + text + "\" is not one of create, decline";
+    }
+    if (id == "primary") {
+        return text == "none" || is_address(text) || check_host_name(text).empty()
+                   ? ""
+                   : "\"" + text + "\" is not \"none\", an address or a host name";
     }
     if (id == "interface") {
         return !text.empty() && text.size() < 16 && only(text, "._-@:")
@@ -145,7 +204,10 @@ std::string check_value(const std::string& id, const std::string& text, const An
                    ? ""
                    : "not a yescrypt hash; make one with: mkpasswd -m yescrypt";
     }
-    if (id == "activation_key") return check_length("an activation key", text, 8);
+    if (id == "activation_key") {
+        return JoinString::looks_like(text) ? check_join_string(text, others)
+                                                   : check_length("an activation key", text, 8);
+    }
     return "";
 }
 
@@ -165,6 +227,11 @@ std::string default_value(const Question& question, const HostFacts& host, const
         }
         return "";
     }
+    if (standard == "@time-zone") return host.time_zone;
+    if (standard == "@time-servers") {
+        return host.time_servers.empty() ? "system" : join(host.time_servers, " ");
+    }
+    if (standard == "@recovery") return "create";  // to people; nobody can be shown the words of a file
     if (standard == "@deployment") {
         std::string name = others.get("host_name");
         size_t dot = name.find('.');

@@ -1,8 +1,13 @@
 #pragma once
+#include <array>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "answers.hh"
+#include "pki/recovery_key.hh"
+#include "probes.hh"
 
 namespace mds::firstboot {
 
@@ -10,7 +15,8 @@ namespace mds::firstboot {
 /// checks and their messages, the summary. A face only presents it. Without a terminal.
 class Dialog {
   public:
-    enum class End { apply, leave };
+    /// `elsewhere`: another terminal has the turn now.
+    enum class End { apply, leave, elsewhere };
     struct Choice {
         std::string value, name, what, more;
     };
@@ -21,7 +27,8 @@ class Dialog {
 
     /// `earlier`: answers of a run that was left, suggested instead of the defaults. What `answers`
     /// holds now came from files and options, and is not asked.
-    Dialog(Answers& answers, const HostFacts& host, Answers earlier = {});
+    /// `probe` looks at the network; without it nobody does.
+    Dialog(Answers& answers, const HostFacts& host, Answers earlier = {}, Probe probe = {});
 
     /// Open questions in their order; those of a role once it is known.
     std::vector<Screen> screens() const;
@@ -32,8 +39,15 @@ class Dialog {
     std::string suggestion(const Question& question) const;
     /// Why this is no answer to the question, as a sentence; empty when it is one.
     std::string refuse(const Question& question, const std::string& text) const;
-    /// Keeps an answer that was not refused.
-    void store(const Question& question, const std::string& text);
+    /// Looks at an answer that was not refused, which may take seconds, and keeps it unless that finds a
+    /// refusal. Both texts are sentences.
+    Finding store(const Question& question, const std::string& text);
+    /// The question as it is asked now.
+    std::string text(const Question& question) const;
+    /// Lines to show above the question, for people to keep.
+    std::vector<std::string> shown(const Question& question) const;
+    /// Whether this secret is typed a second time.
+    static bool is_typed_twice(const Question& question, const std::string& text);
     /// "Activation key", for the second time it is typed.
     static std::string secret_name(const Question& question);
 
@@ -46,11 +60,21 @@ class Dialog {
 
   private:
     std::vector<Screen> screens_of(unsigned role) const;
+    static size_t steps(const std::vector<Screen>& screens, size_t end);
+    std::string refuse_words(const std::string& text) const;
+    const pki::RecoveryKey& recovery_key() const;
 
     Answers& answers_;
     const HostFacts& host_;
     Answers earlier_;
+    Probe probe_;
     std::vector<std::string> given_;
+    /// Made when it is first shown.
+    mutable std::optional<pki::RecoveryKey> recovery_key_;
+    /// The words of it that are typed back, counted from 0, in ascending order.
+    mutable std::array<size_t, 3> wanted_words_{};
+    /// By question id, in words.
+    std::map<std::string, std::string> remarks_;
 };
 
 /// What setting up with these answers does to the host, one line each.

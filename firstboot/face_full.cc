@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "base/text.hh"
+#include "wrap.hh"
 
 namespace mds::firstboot {
 namespace {
@@ -55,32 +57,12 @@ std::string capital(std::string text) {
     return text;
 }
 
-/// Text in lines of at most `width` characters. (newtReflowText evens lines out and makes them
-/// short.)
-std::vector<std::string> wrapped(const std::string& text, size_t width) {
-    std::vector<std::string> lines;
-    for (const std::string& paragraph : split(text, '\n')) {
-        std::string rest = paragraph;
-        while (rest.size() > width) {
-            size_t cut = rest.rfind(' ', width);
-            if (cut == std::string::npos || rest.find_first_not_of(' ') >= cut) {
-                cut = width;
-                while (cut > 1 && (static_cast<unsigned char>(rest[cut]) & 0xC0) == 0x80) --cut;
-            }
-            lines.push_back(rest.substr(0, cut));
-            rest = rest.substr(rest[cut] == ' ' ? cut + 1 : cut);
-        }
-        lines.push_back(rest);
-    }
-    return lines;
-}
-
-enum class Key { back, next, help, leave, file };
+enum class Key { back, next, help, leave, file, elsewhere };
 
 /// A window with text and fields, a line for messages and buttons.
 class Window {
   public:
-    Window(const std::string& name, const std::string& progress) {
+    Window(const std::string& name, const std::string& progress, Turn* turn) : turn_(turn) {
         int columns = 0, rows = 0;
         newtGetScreenSize(&columns, &rows);
         std::string blank(static_cast<size_t>(columns), ' ');
@@ -92,6 +74,7 @@ class Window {
         newtRedrawHelpLine();  // on 24 rows the shadow of the window lies over it
         form_ = newtForm(nullptr, nullptr, NEWT_FLAG_NOF12);
         for (int key : k_hot_keys) newtFormAddHotKey(form_, key);
+        if (turn_) newtFormWatchFd(form_, turn_->news(), NEWT_FD_READ);
     }
     ~Window() {
         newtFormDestroy(form_);
@@ -144,7 +127,11 @@ class Window {
     }
     Key run() {
         newtExitStruct end{};
-        newtFormRun(form_, &end);
+        do {
+            if (turn_ && !turn_->other().empty()) return Key::elsewhere;
+            newtFormRun(form_, &end);
+            if (end.reason == newtExitStruct::NEWT_EXIT_FDREADY) turn_->heard();
+        } while (end.reason == newtExitStruct::NEWT_EXIT_FDREADY);
         if (end.reason == newtExitStruct::NEWT_EXIT_ERROR) return Key::leave;
         if (end.reason == newtExitStruct::NEWT_EXIT_HOTKEY) {
             if (end.u.key == NEWT_KEY_ESCAPE) return Key::back;
@@ -159,6 +146,7 @@ class Window {
 
   private:
     newtComponent form_;
+    Turn* turn_;
     int row_ = 1;
     newtComponent message_[2] = {};
     std::vector<std::pair<newtComponent, Key>> buttons_;
@@ -191,7 +179,14 @@ struct Field {
 Field make_field(Window& window, const Dialog& dialog, const Question& question) {
     Field field{&question, dialog.choices(question), {}, nullptr, nullptr, nullptr};
     std::string standard = dialog.suggestion(question);
-    window.text(question.text);
+    std::vector<std::string> shown = dialog.shown(question);
+    if (!shown.empty()) {
+        window.text(question.help);
+        window.skip(1);
+        for (const std::string& line : shown) window.text(line, 5);
+        window.skip(1);
+    }
+    window.text(dialog.text(question));
     if (!fixed_choices(question).empty()) {
         newtComponent before = nullptr;
         for (const Dialog::Choice& one : field.choices) {
@@ -205,7 +200,9 @@ Field make_field(Window& window, const Dialog& dialog, const Question& question)
         }
     } else if (!field.choices.empty()) {
         window.skip(1);
-        int count = static_cast<int>(field.choices.size()), height = std::min(count, 10);
+        // What comes below it on the same screen, and the line of messages, keep their places.
+        int count = static_cast<int>(field.choices.size());
+        int height = std::min({count, 10, k_message_row - 3 - window.row()});
         field.list = newtListbox(5, window.row(), height, count > height ? NEWT_FLAG_SCROLL : 0);
         for (size_t i = 0; i < field.choices.size(); ++i) {
             newtListboxAppendEntry(field.list, field.choices[i].name.c_str(),
@@ -249,14 +246,21 @@ std::string value_of(Window& window, const Field& field) {
     return "";
 }
 
-/// Stores the answers of a screen; false, with a message and the focus on what is wrong, when one
-/// is not accepted.
-bool take(Window& window, Dialog& dialog, const std::vector<Field>& fields) {
+enum class Taken { yes, no, elsewhere };
+/// Stores the answers of a screen; no: with a message and the focus on what is wrong.
+Taken take(Window& window, Dialog& dialog, const std::vector<Field>& fields, Turn* turn, std::string& remark) {
     for (const Field& field : fields) {
         std::string text = value_of(window, field);
         std::string wrong = dialog.refuse(*field.question, text);
-        if (wrong.empty() && field.again && text != newtEntryGetValue(field.again)) {
+        if (wrong.empty() && field.again && Dialog::is_typed_twice(*field.question, text) &&
+            text != newtEntryGetValue(field.again)) {
             wrong = Dialog::k_differ;
+        }
+        if (wrong.empty()) {
+            if (turn && !turn->take()) return Taken::elsewhere;
+            Finding found = dialog.store(*field.question, text);
+            wrong = found.refusal;
+            if (!found.remark.empty()) remark += (remark.empty() ? "" : " ") + found.remark;
         }
         if (!wrong.empty()) {
             window.message(wrong);
@@ -265,40 +269,42 @@ bool take(Window& window, Dialog& dialog, const std::vector<Field>& fields) {
                 newtEntrySet(field.again, "", 1);
             }
             window.focus(field.entry ? field.entry : field.list ? field.list : field.radios[0]);
-            return false;
+            return Taken::no;
         }
-        dialog.store(*field.question, text);
     }
-    return true;
+    return Taken::yes;
 }
 
 /// Enter in an entry goes to the one below it, as in every form.
 bool moved_down(Window& window, const std::vector<Field>& fields) {
-    std::vector<newtComponent> entries;
+    std::vector<newtComponent> stops;
     for (const Field& field : fields) {
-        if (field.entry) entries.push_back(field.entry);
-        if (field.again) entries.push_back(field.again);
+        for (newtComponent one : {field.entry, field.again, field.list}) {
+            if (one) stops.push_back(one);
+        }
     }
-    auto at = std::find(entries.begin(), entries.end(), window.focused());
-    if (at == entries.end() || at + 1 == entries.end()) return false;
+    auto at = std::find(stops.begin(), stops.end(), window.focused());
+    if (at == stops.end() || at + 1 == stops.end()) return false;
     window.focus(*(at + 1));
     return true;
 }
 
-Key ask(Dialog& dialog, const Dialog::Screen& screen, size_t index) {
-    Window window(capital(title(*screen[0])), dialog.progress(index));
+/// `remark`: what the screen before has found out; afterwards, what this one has.
+Key ask(Dialog& dialog, const Dialog::Screen& screen, size_t index, Turn* turn, std::string& remark) {
+    Window window(capital(title(*screen[0])), dialog.progress(index), turn);
     std::vector<Field> fields;
     std::string help;
     for (const Question* question : screen) {
         fields.push_back(make_field(window, dialog, *question));
         help += (help.empty() ? "" : "\n") + std::string(question->help);
     }
-    if (screen.size() == 1) window.text(help);
+    if (screen.size() == 1 && !screen[0]->asked_only) window.text(help);
     window.buttons({{"Back", Key::back}, {"Next", Key::next}, {"Help", Key::help}});
     // A role that was chosen has the focus, not the first of the three.
     for (newtComponent radio : fields[0].radios) {
         if (is_checked(radio)) window.focus(radio);
     }
+    window.message(std::exchange(remark, ""));
     for (;;) {
         Key key = window.run();
         if (key == Key::help) {
@@ -307,14 +313,16 @@ Key ask(Dialog& dialog, const Dialog::Screen& screen, size_t index) {
             window.message("This is the first step.");
         } else if (key != Key::next) {
             return key;
-        } else if (!moved_down(window, fields) && take(window, dialog, fields)) {
-            return key;
+        } else if (!moved_down(window, fields)) {
+            Taken taken = take(window, dialog, fields, turn, remark);
+            if (taken == Taken::elsewhere) return Key::elsewhere;
+            if (taken == Taken::yes) return key;
         }
     }
 }
 
-Key summary(const Dialog& dialog, size_t index, const FullFace::Keep& keep) {
-    Window window("Summary", dialog.progress(index));
+Key summary(const Dialog& dialog, size_t index, const FullFace::Keep& keep, Turn* turn) {
+    Window window("Summary", dialog.progress(index), turn);
     std::string content;
     for (const std::string& one : dialog.summary()) {
         for (const std::string& line : wrapped(one, k_text_width - 2)) content += line + "\n";
@@ -367,21 +375,24 @@ bool full_screen_possible() {
     return !kind.empty() && kind != "dumb" && SLtt_initialize(kind.data()) == 0;
 }
 
-FullFace::FullFace(Keep keep) : keep_(std::move(keep)) {}
+FullFace::FullFace(Keep keep, Turn* turn) : keep_(std::move(keep)), turn_(turn) {}
 
 Dialog::End FullFace::run(Dialog& dialog) {
     Terminal terminal;
     size_t at = 0;
+    std::string remark;
     for (;;) {
         std::vector<Dialog::Screen> screens = dialog.screens();
         bool last = at >= screens.size();
-        switch (last ? summary(dialog, at, keep_) : ask(dialog, screens[at], at)) {
+        switch (last ? summary(dialog, at, keep_, turn_) : ask(dialog, screens[at], at, turn_, remark)) {
             case Key::next:
                 if (last) return End::apply;
                 ++at;
                 break;
             case Key::leave:
                 return End::leave;
+            case Key::elsewhere:
+                return End::elsewhere;
             default:
                 at = at ? at - 1 : 0;
                 break;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "dialog.hh"
+#include "turn.hh"
 
 namespace mds::firstboot {
 
@@ -18,12 +19,14 @@ class FullFace {
     /// Writes the answers to a file; returns what to tell.
     using Keep = std::function<std::string(const std::string& file)>;
 
-    explicit FullFace(Keep keep = {});
+    /// `turn`: whoever answers first takes it; null: nobody else can.
+    explicit FullFace(Keep keep = {}, Turn* turn = nullptr);
     /// Asks, shows the summary; gives the terminal back before it returns.
     End run(Dialog& dialog);
 
   private:
     Keep keep_;
+    Turn* turn_;
 };
 
 }  // namespace mds::firstboot

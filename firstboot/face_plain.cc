@@ -1,9 +1,13 @@
 #include "face_plain.hh"
 
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/text.hh"
+#include "wrap.hh"
 
 namespace mds::firstboot {
 namespace {
@@ -29,6 +33,8 @@ class Quiet {
     bool changed_;
 };
 
+constexpr size_t k_columns = 79;
+
 std::string without_controls(std::string text) {
     std::erase_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
     return text;
@@ -36,11 +42,43 @@ std::string without_controls(std::string text) {
 
 }  // namespace
 
-PlainFace::PlainFace(FILE* in, FILE* out, bool login_word, Keep keep)
-    : in_(in), out_(out), login_word_(login_word), keep_(std::move(keep)) {}
+PlainFace::PlainFace(FILE* in, FILE* out, bool login_word, Keep keep, Turn* turn)
+    : in_(in), out_(out), login_word_(login_word), keep_(std::move(keep)), turn_(turn) {
+    // What was read ahead would be hidden from poll().
+    if (turn_) std::setvbuf(in_, nullptr, _IONBF, 0);
+}
+
+bool PlainFace::input() {
+    while (turn_) {
+        if (!turn_->other().empty()) {
+            elsewhere_ = true;
+            return false;
+        }
+        pollfd both[2] = {{fileno(in_), POLLIN, 0}, {turn_->news(), POLLIN, 0}};
+        if (poll(both, 2, -1) < 0 && errno != EINTR) return true;
+        if (both[1].revents) {
+            turn_->heard();
+        } else if (both[0].revents) {
+            return true;
+        }
+    }
+    return true;
+}
+
+bool PlainFace::store(Dialog& dialog, const Question& question, const std::string& text) {
+    if (turn_ && !turn_->take()) {
+        elsewhere_ = true;
+        return false;
+    }
+    Finding found = dialog.store(question, text);
+    for (const std::string& one : {found.refusal, found.remark}) {
+        if (!one.empty()) say(one);
+    }
+    return found.refusal.empty();
+}
 
 void PlainFace::say(const std::string& text) {
-    std::fprintf(out_, "%s\n", text.c_str());
+    for (const std::string& one : wrapped(text, k_columns)) std::fprintf(out_, "%s\n", one.c_str());
     std::fflush(out_);
 }
 
@@ -51,6 +89,7 @@ bool PlainFace::line(const std::string& prompt, std::string& text, bool shown) {
     int c = 0;
     {
         Quiet quiet(shown ? -1 : fileno(in_));
+        if (!input()) return false;
         while ((c = std::fgetc(in_)) != EOF && c != '\n') text += static_cast<char>(c);
     }
     if (!shown) say("");
@@ -84,7 +123,7 @@ PlainFace::Move PlainFace::ask_choice(const Question& question, Dialog& dialog) 
     }
     std::string suggested = standard.empty() ? "" : " [" + standard + "]";
     for (std::string text;;) {
-        if (!line("Number, or ? for help, < for back" + suggested + ": ", text)) return Move::leave;
+        if (!line("Number, or ? for help, < for back" + suggested + ": ", text)) return end_of_input();
         text = trim(text);
         Move move = special(text, &question);
         if (move != Move::next) return move;
@@ -92,7 +131,10 @@ PlainFace::Move PlainFace::ask_choice(const Question& question, Dialog& dialog) 
         if (text.empty()) text = standard;
         for (size_t i = 0; i < choices.size(); ++i) {
             if (text != std::to_string(i + 1)) continue;
-            dialog.store(question, choices[i].value);
+            if (!store(dialog, question, choices[i].value)) {
+                if (elsewhere_) return Move::elsewhere;
+                break;
+            }
             std::string name = title(question);
             name[0] = static_cast<char>(toupper(name[0]));
             say(name + ": " + choices[i].name + ".");
@@ -104,7 +146,7 @@ PlainFace::Move PlainFace::ask_choice(const Question& question, Dialog& dialog) 
 
 PlainFace::Move PlainFace::ask_secret(const Question& question, Dialog& dialog) {
     for (std::string first, second;;) {
-        if (!line(std::string(question.text) + ": ", first, false)) return Move::leave;
+        if (!line(std::string(question.text) + ": ", first, false)) return end_of_input();
         Move move = special(first, &question);
         if (move != Move::next) return move;
         if (asked_again_) continue;
@@ -113,33 +155,40 @@ PlainFace::Move PlainFace::ask_secret(const Question& question, Dialog& dialog) 
             say(wrong);
             continue;
         }
-        if (!line(Dialog::secret_name(question) + " again: ", second, false)) return Move::leave;
-        if (first != second) {
-            say(Dialog::k_differ);
-            continue;
+        if (Dialog::is_typed_twice(question, first)) {
+            if (!line(Dialog::secret_name(question) + " again: ", second, false)) return end_of_input();
+            if (first != second) {
+                say(Dialog::k_differ);
+                continue;
+            }
         }
-        dialog.store(question, first);
-        return Move::next;
+        if (store(dialog, question, first)) return Move::next;
+        if (elsewhere_) return Move::elsewhere;
     }
 }
 
 PlainFace::Move PlainFace::ask_text(const Question& question, Dialog& dialog) {
     std::string standard = dialog.suggestion(question);
     for (const Dialog::Choice& one : dialog.choices(question)) say("  " + one.name);
-    std::string prompt = question.text + (standard.empty() ? "" : " [" + standard + "]") + ": ";
+    std::vector<std::string> shown = dialog.shown(question);
+    if (!shown.empty()) say(question.help);
+    for (const std::string& one : shown) say("  " + one);
+    std::string prompt = dialog.text(question) + (standard.empty() ? "" : " [" + standard + "]") + ": ";
     for (std::string text;;) {
-        if (!line(prompt, text)) return Move::leave;
+        if (!line(prompt, text)) return end_of_input();
         text = trim(without_controls(text));
         Move move = special(text, &question);
         if (move != Move::next) return move;
         if (asked_again_) continue;
         if (text.empty()) text = standard;
         std::string wrong = dialog.refuse(question, text);
-        if (wrong.empty()) {
-            dialog.store(question, text);
+        if (!wrong.empty()) {
+            say(wrong);
+        } else if (store(dialog, question, text)) {
             return Move::next;
+        } else if (elsewhere_) {
+            return Move::elsewhere;
         }
-        say(wrong);
     }
 }
 
@@ -160,7 +209,7 @@ PlainFace::Move PlainFace::summary(const Dialog& dialog) {
                 "Type yes to set up this server, d to keep these answers in a file, < to go back,\n"
                 "q to leave: ",
                 text)) {
-            return Move::leave;
+            return end_of_input();
         }
         text = trim(text);
         if (fold(text) == "yes" || fold(text) == "y") return Move::next;
@@ -174,7 +223,7 @@ PlainFace::Move PlainFace::summary(const Dialog& dialog) {
 }
 
 PlainFace::End PlainFace::run(Dialog& dialog) {
-    say("First-time setup of OpenMDS. At every question: ? for help, < for back, q to leave.");
+    say("First-time setup of OpenMDS.\nAt every question: ? for help, < for back, q to leave.");
     size_t at = 0;
     for (;;) {
         // One question after the other, also where a screen has several.
@@ -198,8 +247,32 @@ PlainFace::End PlainFace::run(Dialog& dialog) {
                 break;
             case Move::leave:
                 return End::leave;
+            case Move::elsewhere:
+                return End::elsewhere;
         }
     }
+}
+
+bool PlainFace::run(Dialog& dialog, const Question& question) {
+    return ask_text(question, dialog) == Move::next;
+}
+
+PlainFace::End PlainFace::wait(const std::string& holder) {
+    elsewhere_ = false;
+    say("");
+    say("First-time setup is being answered on " + holder + ".");
+    say(login_word_ ? "This console waits. Type login for the login prompt." : "Type q to leave; otherwise this waits.");
+    while (!turn_->other().empty()) {
+        pollfd both[2] = {{fileno(in_), POLLIN, 0}, {turn_->news(), POLLIN, 0}};
+        if (poll(both, 2, -1) < 0 && errno != EINTR) return End::leave;
+        if (both[1].revents) turn_->heard();
+        if (!both[0].revents) continue;
+        std::string text;
+        int c = 0;
+        while ((c = std::fgetc(in_)) != EOF && c != '\n') text += static_cast<char>(c);
+        if (c == EOF || special(trim(text), nullptr) == Move::leave) return End::leave;
+    }
+    return End::elsewhere;
 }
 
 }  // namespace mds::firstboot

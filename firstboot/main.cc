@@ -8,6 +8,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "again.hh"
 #include "answers.hh"
 #include "answers_file.hh"
 #include "apply.hh"
@@ -15,11 +16,18 @@
 #include "base/roles.hh"
 #include "base/text.hh"
 #include "base/version.hh"
+#include "boot.hh"
+#include "consoles.hh"
 #include "dialog.hh"
 #include "face_full.hh"
 #include "face_plain.hh"
+#include "log.hh"
+#include "probes.hh"
+#include "recovery.hh"
 #include "reset.hh"
 #include "schema.hh"
+#include "turn.hh"
+#include "wrap.hh"
 
 // mds-setup: first-time setup of this server. mds-setup(8).
 namespace {
@@ -27,14 +35,14 @@ namespace {
 using namespace mds::firstboot;
 
 constexpr int k_done = 0, k_failed = 1, k_wrong = 2, k_no_permission = 4;
-constexpr const char* k_issue = "/run/issue.d/mds.issue";
-
 std::string folder(const char* variable, const char* standard) {
     const char* value = std::getenv(variable);
     return value ? value : standard;
 }
 const std::string k_etc = folder("MDS_ETC", "/etc/mds");
 const std::string k_state = folder("MDS_STATE", "/var/lib/mds");
+/// Where running programs find each other.
+const std::string k_run = folder("MDS_RUN", "/run/mds");
 const std::string k_done_file = k_state + "/setup.json";
 /// Where what a reset takes away is kept.
 const std::string k_backups = folder("MDS_BACKUPS", "/var/backups/mds");
@@ -45,9 +53,10 @@ const std::string k_kept_file = k_state + "/answers.conf";
 
 struct Options {
     std::vector<std::string> sets;
-    std::string answers, check, config_file, config_string, template_file, change_role, confirm;
-    bool has_config_string = false, dry_run = false, firstboot = false, console = false,
-         plain = false, schema = false, reset = false;
+    std::string answers, check, config_file, config_string, template_file, change_role, confirm, console, give_back,
+        recovery_certificate;
+    bool has_config_string = false, dry_run = false, firstboot = false, plain = false, schema = false, reset = false,
+         yes = false, recovery_key = false, recover = false;
 };
 
 void print_help() {
@@ -66,25 +75,25 @@ void print_help() {
         "                        as long as it has joined nobody and has no Domain\n"
         "  --reset               takes everything back; asks for the host name, or give it\n"
         "                        with --confirm NAME\n"
+        "  --yes                 changes what differs and can still change, without asking\n"
+        "  --recovery-key        makes an offline recovery key for the authority of this Primary\n"
+        "  --make-recovery-key FILE  makes one for servers to come: words on standard output,\n"
+        "                        certificate in FILE\n"
+        "  --recover             opens the keys of the authority with the words of its\n"
+        "                        recovery key, when this server cannot\n"
         "  --plain               asks one line after another, also where a full screen is possible\n"
         "  -h, --help            this text\n"
         "      --version         the version\n\n"
         "Exit code 0 done or nothing to do, 1 failed, 2 answers missing or wrong, 4 not root.");
 }
 
-int print_problems(const Answers& answers, const char* end) {
-    size_t count = answers.problems().size();
-    std::fprintf(stderr, "%zu problem%s:\n", count, count == 1 ? "" : "s");
-    for (const Problem& one : answers.problems()) {
-        std::fprintf(stderr, "  %s%s%s: %s\n", one.refusal.c_str(), one.refusal.empty() ? "" : " ",
-                     one.where.c_str(), one.text.c_str());
-    }
-    std::fprintf(stderr, "%s\n", end);
+int refuse(const Answers& answers, const std::string& end = "Nothing was changed.") {
+    print_problems(answers, end);
     return k_wrong;
 }
 
 void print_notes(const Answers& answers) {
-    for (const std::string& note : answers.notes()) std::fprintf(stderr, "Note: %s\n", note.c_str());
+    for (const std::string& note : answers.notes()) std::fputs(indented_for(stderr, "Note: " + note, "").c_str(), stderr);
 }
 
 int check(const Options& options) {
@@ -94,7 +103,7 @@ int check(const Options& options) {
     answers.resolve({}, true);
     print_notes(answers);
     if (!answers.problems().empty()) {
-        return print_problems(answers, (options.check + " cannot be used.").c_str());
+        return refuse(answers, options.check + " cannot be used.");
     }
     std::printf("%s: complete, for a %s.\n", options.check.c_str(),
                 mds::role_title(answers.get("role")).c_str());
@@ -133,19 +142,15 @@ void collect(const Options& options, Answers& answers) {
     if (access(debconf.c_str(), R_OK) == 0) answers.read_debconf(debconf, mds::read_file(debconf));
 }
 
-/// The line above the login prompt, for a server that is not set up.
-void write_issue() {
-    mkdir("/run/issue.d", 0755);
-    mds::replace_file(k_issue, "This server is not set up yet. Sign in as root and run: mds-setup\n\n",
-                      0644);
-}
-
 /// The questions, on the face that this terminal can show. What people have answered when they leave
 /// is suggested the next time.
-Dialog::End ask_people(const Options& options, Answers& answers, const HostFacts& host) {
+Dialog::End ask_once(const Options& options, Answers& answers, const HostFacts& host, Turn& turn) {
     Answers earlier;
     if (access(k_draft_file.c_str(), R_OK) == 0) earlier.read_ini_file(k_draft_file);
-    Dialog dialog(answers, host, std::move(earlier));
+    Dialog dialog(answers, host, std::move(earlier),
+                  [&host](const Question& question, const std::string& text, const Answers& others) {
+                      return probe(host, question, text, others);
+                  });
     auto keep = [](const std::string& file) -> std::string {
         try {
             mds::replace_file(k_kept_file, file, 0600);
@@ -154,9 +159,10 @@ Dialog::End ask_people(const Options& options, Answers& answers, const HostFacts
         }
         return "Written to " + k_kept_file + ", without secrets.";
     };
-    Dialog::End end = !options.plain && full_screen_possible()
-                          ? FullFace(keep).run(dialog)
-                          : PlainFace(stdin, stdout, options.console, keep).run(dialog);
+    bool plain = options.plain || (!options.console.empty() && !is_virtual_terminal(options.console));
+    Dialog::End end = !plain && full_screen_possible()
+                          ? FullFace(keep, &turn).run(dialog)
+                          : PlainFace(stdin, stdout, !options.console.empty(), keep, &turn).run(dialog);
     if (end != Dialog::End::leave || answers.values().empty()) return end;
     try {
         mds::replace_file(k_draft_file, dialog.file(), 0600);
@@ -166,34 +172,36 @@ Dialog::End ask_people(const Options& options, Answers& answers, const HostFacts
     return end;
 }
 
-/// Already set up: the same answers change nothing, others are refused. -1: go on.
-int again(const Options& options, Answers& answers, const Done& done) {
-    std::string title = mds::role_title(done.answers.at("role"));
-    title = title.substr(0, title.find(" Multi-Domain S"));
-    if (!answers.problems().empty()) return print_problems(answers, "Nothing was changed.");
-    answers.resolve(host_facts(), false);
-    std::vector<std::string> others = differences(done, answers);
-    if (!others.empty()) {
-        std::fprintf(stderr, "Already set up as %s. These answers differ:\n", title.c_str());
-        for (const std::string& line : others) std::fprintf(stderr, "  %s\n", line.c_str());
-        std::fprintf(stderr,
-                     "Nothing was changed. The role, the name and the deployment stay once they are "
-                     "set;\nadministrators and GUI clients are changed in the console or by mgmt_cli.\n");
-        return k_wrong;
-    }
-    bool new_key = answers.has("activation_key") && !done.key_hash.empty() &&
-                   check_value("activation_key", answers.get("activation_key"), answers).empty() &&
-                   !verify_password(answers.get("activation_key"), done.key_hash);
-    if (new_key && core_state() == "waiting for trust") {
-        if (!answers.problems().empty()) return print_problems(answers, "Nothing was changed.");
-        if (options.dry_run) {
-            std::puts("Would set the new activation key. Nothing was changed.");
-            return k_done;
+/// Until somebody here has answered or left. `elsewhere`: it was set up on another terminal meanwhile.
+Dialog::End ask_people(const Options& options, Answers& answers, const HostFacts& host, Turn& turn) {
+    const Answers given = answers;
+    for (;;) {
+        answers = given;
+        Dialog::End end = ask_once(options, answers, host, turn);
+        if (end != Dialog::End::elsewhere) return end;
+        std::string holder = turn.other();
+        if (!holder.empty()) {
+            end = PlainFace(stdin, stdout, !options.console.empty(), {}, &turn).wait(holder);
+            if (end == Dialog::End::leave) return end;
         }
-        return -1;
+        if (!read_done(k_done_file).exists) continue;
+        std::printf("This server was set up on %s.\n", holder.empty() ? "another terminal" : holder.c_str());
+        return Dialog::End::elsewhere;
     }
-    std::printf("Already set up as %s, no change\n", title.c_str());
-    return k_done;
+}
+
+/// Two at a time would make half of each.
+void take(Turn& turn) {
+    if (turn.take()) return;
+    throw std::move(mds::Error(mds::Code::ha_invalid, "first-time setup is being answered on " + turn.other()))
+        .refusal("", "leave there, or wait until it has ended");
+}
+
+std::string this_terminal(const Options& options) {
+    if (!options.console.empty()) return options.console;
+    const char* name = ttyname(STDIN_FILENO);
+    std::string text = name ? name : "";
+    return text.starts_with("/dev/") ? text.substr(5) : options.firstboot ? "the boot" : "another process";
 }
 
 /// Whoever types the name of this host knows which one it is.
@@ -221,8 +229,11 @@ int reset_all(const Options& options, const Done& done) {
                      host.c_str());
         return k_wrong;
     }
+    Turn turn(k_run, this_terminal(options));
+    take(turn);
+    log_line("taking everything back, by --reset");
     reset(stdout, k_state, k_backups);
-    write_issue();
+    write_issue({}, {});
     std::puts("This server is not set up any more. Run: mds-setup");
     return k_done;
 }
@@ -236,6 +247,65 @@ void keep_for_role(const Done& done, const std::string& role, Answers& answers) 
     }
 }
 
+/// A service that starts with the machine, and what it leaves for people when answers are missing.
+/// `can_ask`: people can complete what is given; what is wrong in it they cannot.
+int nothing_to_apply(const Answers& given, const Answers& complete, bool can_ask) {
+    std::vector<std::string> asked;
+    if (can_ask) asked = ask_on_consoles();
+    write_issue(complete.problems(), asked);
+    std::string where = asked.empty() ? "" : "; asking on " + mds::join(asked, " and ");
+    if (given.empty()) {
+        std::printf("Not set up, and no answers are given%s. Run: mds-setup\n", where.c_str());
+        return k_done;
+    }
+    print_notes(complete);
+    return refuse(complete, "Nothing was changed" + where + ".");
+}
+
+int set_up(const Options& options, const Answers& answers, const HostFacts& host, bool other_role) {
+    Answers complete = answers;
+    complete.resolve(host, false);
+    bool ask = !options.firstboot && isatty(STDIN_FILENO) != 0;
+    // An answers file that is wrong is not completed by asking: all of it is said at once.
+    bool files = !options.answers.empty() || !options.config_file.empty() || options.has_config_string;
+    bool asked = !complete.problems().empty() || (ask && answers.empty() && !other_role);
+    if (!asked) {
+        probe_all(host, complete);
+        if (!complete.problems().empty() && options.firstboot) return nothing_to_apply(answers, complete, false);
+        if (!complete.problems().empty()) return print_notes(complete), refuse(complete);
+    } else if (options.firstboot) {
+        return nothing_to_apply(answers, complete, answers.problems().empty());
+    } else if (!ask || files || options.dry_run || !answers.problems().empty()) {
+        print_notes(complete);
+        return refuse(complete);
+    }
+    if (options.dry_run) {
+        print_notes(complete);
+        print_plan(stdout, complete);
+        return k_done;
+    }
+    Turn turn(k_run, this_terminal(options));
+    if (asked) {
+        complete = answers;
+        Dialog::End end = ask_people(options, complete, host, turn);
+        if (end == Dialog::End::leave) std::puts("Nothing was changed.");
+        if (end != Dialog::End::apply) return k_done;
+        complete.resolve(host, false);
+        if (!complete.problems().empty()) return refuse(complete);
+    }
+    print_notes(complete);
+    take(turn);
+    if (other_role) {
+        std::printf("%s is set up anew, as %s\n", complete.get("host_name").c_str(),
+                    mds::role_title(options.change_role).c_str());
+        reset(stdout, k_state, k_backups);
+    }
+    apply(stdout, complete, host, k_done_file);
+    remove_issue();
+    unlink(k_draft_file.c_str());
+    return k_done;
+}
+
 int run(const Options& options) {
     if (options.schema) {
         std::puts(answers_schema().c_str());
@@ -243,9 +313,23 @@ int run(const Options& options) {
     }
     if (!options.check.empty()) return check(options);
     if (!options.template_file.empty()) return write_template(options.template_file);
+    if (!options.recovery_certificate.empty()) {
+        make_recovery_key(options.recovery_certificate);
+        return k_done;
+    }
     if (geteuid() != 0 && !options.dry_run) {
         std::fputs("mds-setup: only root can set up this server: sudo mds-setup\n", stderr);
         return k_no_permission;
+    }
+    if (!options.give_back.empty()) {
+        give_console_back(options.give_back);
+        return k_done;
+    }
+    if (!options.dry_run) open_log(k_state + "/setup.log");
+    if (options.recovery_key) return new_recovery_key() ? k_done : k_failed;
+    if (options.recover) {
+        recover_authority();
+        return k_done;
     }
     Done done = read_done(k_done_file);
     if (options.reset) return reset_all(options, done);
@@ -255,55 +339,18 @@ int run(const Options& options) {
     if (other_role) require_empty();
     if (!options.change_role.empty()) keep_for_role(done, options.change_role, answers);
     collect(options, answers);
-    if (!other_role && done.exists && done.answers.count("role")) {
-        int code = again(options, answers, done);
-        if (code >= 0) return code;
-        apply(stdout, answers, k_done_file);
-        return k_done;
-    }
-
     HostFacts host = host_facts();
-    Answers complete = answers;
-    complete.resolve(host, false);
-    bool ask = options.firstboot ? options.console : isatty(STDIN_FILENO) != 0;
-    // An answers file that is wrong is not completed by asking: all of it is said at once.
-    bool files = !options.answers.empty() || !options.config_file.empty() || options.has_config_string;
-    if (!complete.problems().empty() || (ask && answers.empty() && !other_role)) {
-        if (options.firstboot && !options.console) {
-            write_issue();
-            if (answers.empty()) {
-                std::puts("Not set up, and no answers are given. Run: mds-setup");
-                return k_done;
-            }
-            print_notes(complete);
-            return print_problems(complete, "Nothing was changed.");
+    if (!other_role && done.exists && done.answers.count("role")) {
+        switch (again(answers, done, host, k_done_file, options.yes, options.dry_run)) {
+            case Again::nothing:
+            case Again::done: return k_done;
+            case Again::refused: return k_wrong;
+            case Again::new_key: break;
         }
-        if (!ask || files || options.dry_run || !answers.problems().empty()) {
-            print_notes(complete);
-            return print_problems(complete, "Nothing was changed.");
-        }
-        complete = answers;
-        if (ask_people(options, complete, host) == Dialog::End::leave) {
-            if (options.firstboot) write_issue();
-            std::puts("Nothing was changed.");
-            return k_done;
-        }
-        complete.resolve(host, false);
-        if (!complete.problems().empty()) return print_problems(complete, "Nothing was changed.");
-    }
-    print_notes(complete);
-    if (options.dry_run) {
-        print_plan(stdout, complete);
+        apply(stdout, answers, host, k_done_file);
         return k_done;
     }
-    if (other_role) {
-        std::printf("%s is set up anew, as %s\n", complete.get("host_name").c_str(),
-                    mds::role_title(options.change_role).c_str());
-        reset(stdout, k_state, k_backups);
-    }
-    apply(stdout, complete, k_done_file);
-    unlink(k_draft_file.c_str());
-    return k_done;
+    return set_up(options, answers, host, other_role);
 }
 
 }  // namespace
@@ -311,8 +358,11 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
     std::setlocale(LC_ALL, "");
     umask(0077);
+    // A name that nobody knows is looked up while somebody waits.
+    setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     enum { k_answers = 256, k_set, k_check, k_dry, k_file, k_string, k_template, k_plain, k_first,
-           k_console, k_schema, k_version, k_role, k_reset, k_confirm };
+           k_console, k_schema, k_version, k_role, k_reset, k_confirm, k_yes, k_key, k_make, k_recover,
+           k_give_back };
     static const option k_options[] = {{"answers", required_argument, nullptr, k_answers},
                                        {"set", required_argument, nullptr, k_set},
                                        {"check", required_argument, nullptr, k_check},
@@ -322,7 +372,12 @@ int main(int argc, char** argv) {
                                        {"create-template", required_argument, nullptr, k_template},
                                        {"plain", no_argument, nullptr, k_plain},
                                        {"firstboot", no_argument, nullptr, k_first},
-                                       {"console", no_argument, nullptr, k_console},
+                                       {"console", required_argument, nullptr, k_console},
+                                       {"give-back", required_argument, nullptr, k_give_back},
+                                       {"yes", no_argument, nullptr, k_yes},
+                                       {"recovery-key", no_argument, nullptr, k_key},
+                                       {"make-recovery-key", required_argument, nullptr, k_make},
+                                       {"recover", no_argument, nullptr, k_recover},
                                        {"print-schema", no_argument, nullptr, k_schema},
                                        {"change-role", required_argument, nullptr, k_role},
                                        {"reset", no_argument, nullptr, k_reset},
@@ -342,7 +397,12 @@ int main(int argc, char** argv) {
             case k_template: options.template_file = optarg; break;
             case k_plain: options.plain = true; break;
             case k_first: options.firstboot = true; break;
-            case k_console: options.console = true; break;
+            case k_console: options.console = optarg; break;
+            case k_give_back: options.give_back = optarg; break;
+            case k_yes: options.yes = true; break;
+            case k_key: options.recovery_key = true; break;
+            case k_make: options.recovery_certificate = optarg; break;
+            case k_recover: options.recover = true; break;
             case k_schema: options.schema = true; break;
             case k_role: options.change_role = optarg; break;
             case k_reset: options.reset = true; break;
@@ -362,10 +422,12 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "\nmds-setup: %s%s%s\n", e.refusal_id().c_str(),
                      e.refusal_id().empty() ? "" : " ", e.what());
         if (!e.next().empty()) std::fprintf(stderr, "Next: %s\n", e.next().c_str());
+        log_line(std::string("failed: ") + e.what());
         std::fputs("Setup is not complete. Run it again: it continues where it stopped.\n", stderr);
         return e.code() == mds::Code::invalid_parameter ? k_wrong : k_failed;
     } catch (const std::exception& e) {
         std::fprintf(stderr, "\nmds-setup: %s\n", e.what());
+        log_line(std::string("failed: ") + e.what());
         return k_failed;
     }
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.hh"
 #include "base/error.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "bus/connection.hh"
 
@@ -69,11 +70,11 @@ void require_alone() {
     if (now.role == "primary") {
         throw Error(Code::ha_invalid, now.name + " is the Primary of " + join(now.answering, ", "))
             .refusal("", "on " + now.answering.front() + ": mdsctl promote --plan; or delete the others here first: "
-                         "mdsctl server delete " + now.answering.front());
+                         "mdsctl server delete " + shell_word(now.answering.front()));
     }
     throw Error(Code::ha_invalid, join(now.answering, ", ") + " still know" +
                                       (now.answering.size() == 1 ? "s " : " ") + now.name + " as a member")
-        .refusal("", "on the Primary: mdsctl server delete " + now.name);
+        .refusal("", "on the Primary: mdsctl server delete " + shell_word(now.name));
 }
 
 void require_empty() {
@@ -81,7 +82,7 @@ void require_empty() {
     if (!now.others.empty()) {
         throw Error(Code::ha_invalid, now.name + " is a member of a deployment with " + join(now.others, ", ") +
                                           "; its role cannot be changed any more")
-            .refusal("", "on the Primary: mdsctl server delete " + now.name + "; then here: mds-setup --reset");
+            .refusal("", "on the Primary: mdsctl server delete " + shell_word(now.name) + "; then here: mds-setup --reset");
     }
     // The Global Domain is always there.
     if (now.domains > 1) {

@@ -18,6 +18,8 @@ PAGE = ROOT / "docs/wizard.md"
 # A network and a host name of its own: two interfaces, one of them without a link.
 HOST = """
 hostname {name}
+# Known to itself, as on every Debian host.
+mount --bind {hosts} /etc/hosts
 ip link add ens18 type veth peer name far18 && ip link add ens19 type veth peer name far19
 ip address add {address}/24 dev ens18 && ip address add 192.168.7.4/24 dev ens19
 ip link set far18 up && ip link set ens18 up && ip link set ens19 up && ip link set lo up
@@ -38,8 +40,9 @@ class Stage:
         self.machine = Machine(pathlib.Path(self.folder.name))
         self.machine.boot()
         name, address, gateway = SITES[site]
-        script = HOST.format(name=name, address=address, gateway=gateway)
-        self.program = ["/usr/bin/unshare", "--net", "--uts", "sh", "-ec", script, "setup"]
+        hosts = self.machine.file("hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n", 0o644)
+        script = HOST.format(name=name, address=address, gateway=gateway, hosts=hosts)
+        self.program = ["/usr/bin/unshare", "--net", "--uts", "--mount", "sh", "-ec", script, "setup"]
 
     def screen(self, *arguments, **more):
         return self.machine.screen(*arguments, program=self.program, **more)
@@ -52,13 +55,27 @@ class Stage:
         """Without what differs from run to run: times that were measured, the folders of this run."""
         text = text.replace("\r\n", "\n").replace(self.folder.name + "/etc", "/etc/mds")
         text = text.replace(self.folder.name + "/state", "/var/lib/mds").replace(self.folder.name, "/root")
-        text = re.sub(r"(Services started|Start at boot)( +\d+\.\d) s",
+        text = re.sub(r"(Services started|Start at boot|Time zone and time servers)( +\d+\.\d) s",
                       lambda m: m.group(1) + "0.1".rjust(len(m.group(2))) + " s", text)
         return re.sub(r"Ready in \d+\.\d s", "Ready in 0.3 s", text)
 
 
 def block(text):
     return "```\n" + text.strip("\n") + "\n```\n"
+
+
+def words_back(screen):
+    """Types the three words of a recovery key that are asked for, as somebody reads them off his paper."""
+    shown = screen.wait("┤ Recovery key ├", "Type words")
+    head, rest = shown.split("stored nowhere.")
+    listed, tail = rest.split("Type words")
+    words = dict(re.findall(r"(\d+) ([a-z]+)", listed))
+    asked = re.match(r" (\d+), (\d+) and (\d+)", tail).groups()
+    screen.type(" ".join(words[number] for number in asked) + ENTER)
+    # They are others each time.
+    listed = re.sub(r"(\d+ )([a-z]+ *)", lambda m: m.group(1) + "word".ljust(len(m.group(2))), listed)
+    numbers = " {}, {} and {}".format(*asked)
+    return f"{head}stored nowhere.{listed}Type words" + tail.replace(numbers, " 3, 7 and 12".ljust(len(numbers)), 1)
 
 
 def full(stage, role):
@@ -70,9 +87,9 @@ def full(stage, role):
         shots.append(screen.wait("┤ Help ├"))
         screen.type(ENTER)
         screen.wait_gone("┤ Help ├")
-    screen.type(ENTER)
-    shots.append(screen.wait("┤ Address ├"))
-    screen.type(ENTER)
+    screen.type(ENTER + ENTER)
+    shots.append(screen.wait("┤ Time zone ├"))
+    screen.type(ENTER + ENTER)
     screen.wait("┤ Role ├")
     for _ in range(["primary", "secondary", "log-server"].index(role)):
         screen.down()
@@ -83,17 +100,19 @@ def full(stage, role):
         shots.append(screen.wait("┤ Deployment name ├"))
         screen.type(ENTER)
         screen.wait("┤ First administrator ├")
-        screen.type("\x15anna" + ENTER + "password1234" + ENTER + "password1234" + ENTER)
+        screen.type("\x15anna" + ENTER + "password1234" + ENTER + "password1234" + ENTER + ENTER)
         shots.append(screen.wait("Not accepted"))
         screen.type(SECRET + ENTER + SECRET)
         shots.append(screen.wait("*" * len(SECRET)))
+        screen.type(ENTER + ENTER)
+        shots.append(screen.wait("┤ Recovery key ├", "(*)"))
         screen.type(ENTER)
-        shots.append(screen.wait("┤ Who may connect ├"))
+        shots.append(words_back(screen))
     else:
         screen.wait("┤ Trust ├")
         screen.type(SECRET + ENTER + SECRET)
         shots.append(screen.wait("*" * len(SECRET)))
-    screen.type(ENTER)
+        screen.type(ENTER + ENTER)
     shots.append(screen.wait("┤ Summary ├"))
     screen.type(ENTER)
     assert screen.end() == 0, screen.shown()
@@ -150,14 +169,15 @@ def full_part():
 
 
 def plain_part():
-    begin = [("Full host name", ""), ("reach", "")]
+    times = [("Time zone of", ""), ("Time servers, sep", "")]
+    begin = [("Full host name", ""), ("reach", ""), *times]
     key = [("not shown): ", SECRET), ("again: ", SECRET)]
     primary = [("Full host name", "?"), ("Full host name", "london_1"), ("Full host name", ""), ("reach", ""),
-               ("Number", "1"), ("Name of the deployment", "acme-msp"), ("first administrator", "anna"), *key,
-               ("may connect from", "10.1.0.0/24"), ("q to leave: ", "yes")]
+               *times, ("Number", "1"), ("Name of the deployment", "acme-msp"), ("first administrator", "anna"), *key,
+               ("may connect from", "10.1.0.0/24"), ("[1]: ", "2"), ("q to leave: ", "yes")]
     secondary = [*begin, ("Number", "2"), ("not shown): ", SECRET), ("again: ", SECRET + "8"), *key,
-                 ("q to leave: ", "d"), ("q to leave: ", "yes")]
-    log = [*begin, ("Number", "3"), *key, ("q to leave: ", "yes")]
+                 ("to test it now", ""), ("q to leave: ", "d"), ("q to leave: ", "yes")]
+    log = [*begin, ("Number", "3"), *key, ("to test it now", ""), ("q to leave: ", "yes")]
     text = ("## Plain lines\n\nSerial consoles, `TERM=dumb` or unknown, smaller screens, `--plain`. Secrets are not "
             "shown while they are typed.\n")
     for name, site, typed in (("A Primary", "london", primary), ("A Secondary", "tokyo", secondary),

@@ -13,6 +13,9 @@
 namespace mds::app {
 namespace {
 
+// Comments end here, so that mds.conf(5), which shows the file, fits a terminal of 80 columns.
+constexpr size_t k_columns = 69;
+
 struct Key {
     const char* name;
     const char* standard;
@@ -96,6 +99,19 @@ void check_value(const Key& key, const std::string& value, const std::string& fi
     }
 }
 
+/// A text as lines of a comment.
+std::string comment(const std::string& text) {
+    std::string out, line = "#";
+    for (const std::string& word : split(text, ' ')) {
+        if (line.size() + 1 + word.size() > k_columns) {
+            out += line + "\n";
+            line = "#";
+        }
+        line += " " + word;
+    }
+    return out + line + "\n";
+}
+
 }  // namespace
 
 Config Config::load() {
@@ -145,9 +161,9 @@ std::string Config::get(const std::string& name) const {
 int Config::get_int(const std::string& name) const { return std::atoi(get(name).c_str()); }
 
 std::string Config::print_defaults() {
-    std::string out =
-        "# OpenMDS settings, each at its default. Change a line here or in mds.conf.d/*.conf,\n"
-        "# then: systemctl restart mds.target\n";
+    std::string out = comment(
+        "OpenMDS settings, each at its default. Change a line here or in mds.conf.d/*.conf, then: systemctl restart "
+        "mds.target");
     std::string section;
     for (const Key& key : k_keys) {
         std::string name = key.name;
@@ -156,8 +172,7 @@ std::string Config::print_defaults() {
             out += "\n[" + head + "]\n";
             section = head;
         }
-        out += std::string("# ") + key.text + "\n#" + name.substr(head.size() + 1) + "=" +
-               key.standard + "\n";
+        out += comment(key.text) + "#" + name.substr(head.size() + 1) + "=" + key.standard + "\n";
     }
     return out;
 }

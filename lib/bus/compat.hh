@@ -4,11 +4,14 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 // sdbus-c++ 1.2 (Debian 12) and 2.x (Debian 13) from one source: every difference stands here.
-// finish(proxy) ends the registration of signal handlers, which 2.x does by itself. on_match() tells of every
-// message that a match rule takes, as long as the connection lives.
+// finish(proxy) ends the registration of signal handlers, which 2.x does by itself. match() tells of every
+// message that a match rule takes as long as the slot lives, on_match() as long as the connection does.
+// emit_changed() sends PropertiesChanged. current_message() points to what an object is called with at the moment,
+// if it is.
 namespace mds::bus {
 
 #if __has_include(<sdbus-c++/VTableItems.h>)
@@ -22,8 +25,19 @@ inline int event_fd(const sdbus::IConnection::PollData& p) { return p.eventFd; }
 inline const sdbus::Error* error_ptr(const ReplyError& e) { return e ? &*e : nullptr; }
 inline void finish(sdbus::IProxy&) {}
 template <class Function>
+sdbus::Slot match(sdbus::IConnection& c, const std::string& rule, Function told) {
+    return c.addMatch(rule, std::move(told), sdbus::return_slot);
+}
+template <class Function>
 void on_match(sdbus::IConnection& c, const std::string& rule, Function told) {
     c.addMatch(rule, [told](sdbus::Message) { told(); });
+}
+inline void emit_changed(sdbus::IObject& o, const char* interface, const std::vector<std::string>& names) {
+    o.emitPropertiesChangedSignal(interface, std::vector<sdbus::PropertyName>(names.begin(), names.end()));
+}
+inline std::optional<sdbus::Message> current_message(const sdbus::IObject& o) {
+    sdbus::Message message = o.getCurrentlyProcessedMessage();
+    return message.isValid() ? std::optional(std::move(message)) : std::nullopt;
 }
 #else
 using ServiceName = std::string;
@@ -36,8 +50,18 @@ inline int event_fd(const sdbus::IConnection::PollData&) { return -1; }
 inline const sdbus::Error* error_ptr(const sdbus::Error* e) { return e; }
 inline void finish(sdbus::IProxy& p) { p.finishRegistration(); }
 template <class Function>
+sdbus::Slot match(sdbus::IConnection& c, const std::string& rule, Function told) {
+    return c.addMatch(rule, std::move(told));
+}
+template <class Function>
 void on_match(sdbus::IConnection& c, const std::string& rule, Function told) {
     c.addMatch(rule, [told](sdbus::Message&) { told(); }, sdbus::floating_slot);
+}
+inline void emit_changed(sdbus::IObject& o, const char* interface, const std::vector<std::string>& names) {
+    o.emitPropertiesChangedSignal(interface, names);
+}
+inline const sdbus::Message* current_message(const sdbus::IObject& o) {
+    return o.getCurrentlyProcessedMessage();
 }
 #endif
 

@@ -92,6 +92,9 @@ class Call {
     model::Level level(model::Level otherwise) const;
     /// Throws Error(invalid_parameter_name) for a parameter that is not listed.
     void only(const std::vector<std::string>& allowed) const;
+    /// The same for a command that can plan: true when `plan` asks what would be done and what is against it,
+    /// and nothing is to change. Our own tools ask so; the API of others has no such parameter.
+    bool only_or_plan(std::vector<std::string> allowed) const;
 
     // ---- objects through the session: public and own changes ----
     std::optional<View> get(const Uid& uid);

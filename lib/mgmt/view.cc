@@ -162,6 +162,16 @@ void Call::only(const std::vector<std::string>& allowed) const {
     }
 }
 
+bool Call::only_or_plan(std::vector<std::string> allowed) const {
+    if (asking_ || !params_.contains("plan")) {
+        only(allowed);
+        return false;
+    }
+    allowed.emplace_back("plan");
+    only(allowed);
+    return flag("plan");
+}
+
 // ---- objects ----
 
 const model::Type* type_of(const model::Catalog& catalog, const std::string& name) {

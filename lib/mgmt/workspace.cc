@@ -50,6 +50,7 @@ Workspace::Workspace(store::PublicDb& db, WorkDb& work, Settings settings, Hooks
     impl_->register_rule_commands();
     impl_->register_search_commands();
     impl_->register_session_commands();
+    impl_->register_session_changes();
     impl_->register_changes_commands();
     impl_->register_task_commands();
     impl_->register_revision_commands();
@@ -543,7 +544,8 @@ void Workspace::decorate(std::function<void(const View&, json::object&)> decorat
 
 // ---- upkeep ----
 
-bool Workspace::idle() const { return impl_->sids.empty(); }
+// While a task runs too: the tick after its end puts that on the disk, which a power cut would else take back.
+bool Workspace::idle() const { return impl_->sids.empty() && tasks("in progress").empty(); }
 
 void Workspace::tick() {
     impl_->expire();

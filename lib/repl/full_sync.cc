@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "repl/replica.hh"
+#include "base/shell.hh"
 
 namespace mds::repl {
 namespace {
@@ -19,13 +20,13 @@ void Replica::check_full_sync(const Uid& mds) const {
         throw Error(Code::ha_invalid,
                     fmt::format("full synchronization runs from the Active server{}",
                                 active ? ", which is " + active->name : ""))
-            .refusal("RF-19", "mdsctl ha status " + self_.domain);
+            .refusal("RF-19", "mdsctl ha status " + shell_word(self_.domain));
     }
     if (!p) throw Error(Code::object_not_found, "no such peer in this Domain");
     if (!reachable(*p)) {
         throw Error(Code::ha_invalid,
                     fmt::format("{} cannot be synchronized: {}", p->peer.name, judge(*p).reason))
-            .refusal("RF-20", "mdsctl ha status " + self_.domain);
+            .refusal("RF-20", "mdsctl ha status " + shell_word(self_.domain));
     }
     if (p->last.schema_known < db_.schema()) {
         throw Error(Code::ha_invalid,
@@ -34,7 +35,7 @@ void Replica::check_full_sync(const Uid& mds) const {
     }
     if (collision_ || p->last.role == Role::active) {
         throw Error(Code::ha_invalid, p->peer.name + " is Active too; set it Standby first")
-            .refusal("RF-19", fmt::format("mdsctl ha set-standby {}", self_.domain));
+            .refusal("RF-19", fmt::format("mdsctl ha set-standby {}", shell_word(self_.domain)));
     }
     if (orders_.count(mds) || p->last.copy_percent != 255) {
         throw Error(Code::ha_invalid, "a full synchronization of " + p->peer.name + " is running");

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "repl/replica.hh"
 
 namespace mds::repl {
@@ -60,7 +61,7 @@ void Replica::require_writable() const {
         throw Error(Code::standby, fmt::format("Domain {} has two Active servers since revision {}; "
                                                "publishing stops until one is set Standby",
                                                self_.domain, collision_rev_))
-            .refusal("RF-05", "mdsctl ha status " + self_.domain);
+            .refusal("RF-05", "mdsctl ha status " + shell_word(self_.domain));
     }
     if (handing_over_) {
         throw Error(Code::standby, "this server is handing over to another one; try again there");
@@ -72,7 +73,7 @@ void Replica::require_writable() const {
                                        "peers; try again in a few seconds");
         }
         throw Error(Code::standby, "this server is starting and read-only: " + failure_)
-            .refusal("RF-05", fmt::format("mdsctl ha force-active {} {}", self_.domain, self_.mds_name));
+            .refusal("RF-05", fmt::format("mdsctl ha force-active {} {}", shell_word(self_.domain), shell_word(self_.mds_name)));
     }
     const Peer* active = active_peer();
     bool known = active && [&] {
@@ -86,7 +87,7 @@ void Replica::require_writable() const {
                     fmt::format("{} is a standby server and read-only; the Domain has no Active "
                                 "server{}", self_.name,
                                 active ? " (" + active->name + " does not answer)" : ""))
-            .refusal("RF-05", fmt::format("mdsctl ha set-active {} {}", self_.domain, self_.mds_name));
+            .refusal("RF-05", fmt::format("mdsctl ha set-active {} {}", shell_word(self_.domain), shell_word(self_.mds_name)));
     }
     throw Error(Code::standby, fmt::format("{} is a standby server and read-only; the Active "
                                            "server is {} ({}) on {}", self_.name, active->name,
@@ -132,7 +133,7 @@ Error Replica::not_responding(const PeerState* p) const {
                                             : "no contact since this server started";
     return Error(Code::ha_invalid, fmt::format("Active not responding: {} does not answer ({})",
                                                p ? p->peer.name : "the Active server", last))
-        .refusal("RF-21", "mdsctl ha force-active " + self_.domain + " " + self_.mds_name);
+        .refusal("RF-21", "mdsctl ha force-active " + shell_word(self_.domain) + " " + shell_word(self_.mds_name));
 }
 
 void Replica::set_active(const std::string& by, Done done) {
@@ -146,7 +147,7 @@ void Replica::set_active(const std::string& by, Done done) {
     }
     if (!db_.has_history()) {
         throw Error(Code::ha_invalid, self_.name + " was never synchronized; it has nothing to serve")
-            .refusal("RF-21", "mdsctl ha status " + self_.domain);
+            .refusal("RF-21", "mdsctl ha status " + shell_word(self_.domain));
     }
     // Whoever is Active gives the role away; when nobody is, the one that was before does.
     const Peer* active = active_peer();
@@ -178,12 +179,12 @@ void Replica::hand_over(const Uid& mds, const std::string& by, Done done) {
     }
     if (!reachable(*p)) {
         throw Error(Code::ha_invalid, p->peer.name + " does not answer; it cannot become Active")
-            .refusal("RF-21", "mdsctl ha status " + self_.domain);
+            .refusal("RF-21", "mdsctl ha status " + shell_word(self_.domain));
     }
     if (p->last.history.terms.empty()) {
         throw Error(Code::ha_invalid,
                     p->peer.name + " was never synchronized; it has nothing to serve")
-            .refusal("RF-21", "mdsctl ha sync " + self_.domain + " --to " + p->peer.mds_name);
+            .refusal("RF-21", "mdsctl ha sync " + shell_word(self_.domain) + " --to " + shell_word(p->peer.mds_name));
     }
     if (p->last.copy_percent != 255) {
         throw Error(Code::ha_invalid, p->peer.name + " is being synchronized; wait until it is done");
@@ -323,15 +324,15 @@ void Replica::force_active(const std::string& by) {
         if (!reachable(p)) continue;
         if (p.last.role == Role::active) {
             throw Error(Code::ha_invalid, p.peer.name + " is Active and answers")
-                .refusal("RF-29", fmt::format("mdsctl ha set-active {} {}", self_.domain, self_.mds_name));
+                .refusal("RF-29", fmt::format("mdsctl ha set-active {} {}", shell_word(self_.domain), shell_word(self_.mds_name)));
         }
         if (compare(history(), p.last.history).relation == Relation::behind) {
             throw Error(Code::ha_invalid,
                         fmt::format("{} has {} more revisions than {}; make that one Active",
                                     p.peer.name, p.last.history.position.rev - db_.position().rev,
                                     self_.name))
-                .refusal("RF-21", fmt::format("mdsctl ha force-active {} {}", self_.domain,
-                                              p.peer.mds_name));
+                .refusal("RF-21", fmt::format("mdsctl ha force-active {} {}", shell_word(self_.domain),
+                                              shell_word(p.peer.mds_name)));
         }
     }
     if (receiving_) fail_copy("this server was forced Active");

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "repl/replica.hh"
 
 namespace mds::repl {
@@ -42,7 +43,7 @@ PeerStatus Replica::judge(const PeerState& p) const {
     const store::Position mine = db_.position();
     const store::Position& theirs = p.last.history.position;
     s.digest_equal = reachable(p) && told && theirs.rev == mine.rev && theirs.digest == mine.digest;
-    const std::string status_command = "mdsctl ha status " + self_.domain;
+    const std::string status_command = "mdsctl ha status " + shell_word(self_.domain);
 
     auto is = [&](SyncStatus status, std::string reason, std::string next) {
         s.status = status;
@@ -60,7 +61,7 @@ PeerStatus Replica::judge(const PeerState& p) const {
     bool active_here = role_ == Role::active;
     if (p.link_state == "no-trust") {
         is(SyncStatus::trust_missing, "trust is not established: " + p.link_reason,
-           "mdsctl server add " + p.peer.mds_name);
+           "mdsctl server add " + shell_word(p.peer.mds_name));
     } else if (p.foreign) {
         is(SyncStatus::version_mismatch,
            p.peer.name + " runs a release whose messages this one cannot read",
@@ -75,7 +76,7 @@ PeerStatus Replica::judge(const PeerState& p) const {
         is(SyncStatus::unreachable,
            fmt::format("not synchronized, no connection with peer: {} ({}){}{}", p.peer.mds_name,
                        p.peer.address, why.empty() ? "" : ", " + why, ", " + last),
-           "mdsctl server list");
+           "mdsctl doctor " + p.peer.mds_name);
     } else if (p.last.schema > db_.schema_known() || db_.schema() > p.last.schema_known) {
         // Releases may differ as long as each can read what the other writes.
         bool here = p.last.schema > db_.schema_known();
@@ -94,7 +95,7 @@ PeerStatus Replica::judge(const PeerState& p) const {
                        "revisions only here, {} only there", self_.name, p.peer.name, c.common_rev,
                        mine.rev - std::min(mine.rev, c.common_rev),
                        theirs.rev - std::min(theirs.rev, c.common_rev)),
-           "mdsctl ha set-standby " + self_.domain + " on the server whose changes may be parked");
+           "on the server whose changes may be parked: mdsctl ha set-standby " + shell_word(self_.domain));
     } else if (p.last.copy_percent != 255) {
         is(SyncStatus::synchronizing,
            fmt::format("full copy into {}: {}, {} %", p.peer.name,
@@ -106,14 +107,14 @@ PeerStatus Replica::judge(const PeerState& p) const {
     } else if (!p.last.damage.empty()) {
         is(SyncStatus::sync_failed,
            fmt::format("the database of {} is damaged: {}", p.peer.name, p.last.damage),
-           fmt::format("mdsctl ha verify {} {}", self_.domain, p.peer.mds_name));
+           fmt::format("mdsctl ha verify {} {}", shell_word(self_.domain), shell_word(p.peer.mds_name)));
     } else if (!health_.damage.empty()) {
         is(SyncStatus::sync_failed,
            fmt::format("the database of {} is damaged: {}", self_.name, health_.damage),
-           fmt::format("mdsctl ha verify {} {}", self_.domain, self_.mds_name));
+           fmt::format("mdsctl ha verify {} {}", shell_word(self_.domain), shell_word(self_.mds_name)));
     } else if (!p.last.failure.empty() && c.relation != Relation::same) {
         is(SyncStatus::sync_failed, "the last synchronization failed there: " + p.last.failure,
-           fmt::format("mdsctl ha sync {} --to {}", self_.domain, p.peer.mds_name));
+           fmt::format("mdsctl ha sync {} --to {}", shell_word(self_.domain), shell_word(p.peer.mds_name)));
     } else if (!failure_.empty() && c.relation != Relation::same) {
         is(SyncStatus::sync_failed, "the last synchronization failed here: " + failure_,
            status_command);
@@ -140,7 +141,7 @@ PeerStatus Replica::judge(const PeerState& p) const {
     } else if (!s.digest_equal) {
         is(SyncStatus::sync_failed,
            fmt::format("content differs at revision {}", mine.rev),
-           fmt::format("mdsctl ha sync {} --to {}", self_.domain, p.peer.mds_name));
+           fmt::format("mdsctl ha sync {} --to {}", shell_word(self_.domain), shell_word(p.peer.mds_name)));
     } else if (waits) {
         uint32_t count = waits_there ? p.last.tentative : waiting_;
         int64_t since = waits_there ? p.last.tentative_since : waiting_since_;

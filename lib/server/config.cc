@@ -1,10 +1,9 @@
 #include "server/config.hh"
 
-#include <cctype>
-
 #include "base/error.hh"
 #include "base/text.hh"
 #include "base/version.hh"
+#include "bus/domain_name.hh"
 #include "store/hash.hh"
 
 namespace mds::server {
@@ -115,20 +114,7 @@ std::string shown_name(const Config& c, const repl::Peer& peer) {
     return c.domain_type == "domain" ? peer.name : peer.mds_name;
 }
 
-std::string domain_bus_name(const std::string& server_name) {
-    std::string out = "org.openmds.Domain1.";
-    bool first = true;
-    for (unsigned char c : server_name) {
-        // A name element may not begin with a digit.
-        if (std::isalpha(c) || (std::isdigit(c) && !first)) {
-            out += static_cast<char>(c);
-        } else {
-            out += "_" + hex(std::string_view(reinterpret_cast<const char*>(&c), 1));
-        }
-        first = false;
-    }
-    return out;
-}
+std::string domain_bus_name(const std::string& server_name) { return bus::domain_name(server_name); }
 
 std::string owner_tag(const std::string& bus_name) {
     store::Hash hash = store::sha256(bus_name);

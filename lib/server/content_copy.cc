@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.hh"
+#include "base/shell.hh"
 
 namespace mds::server {
 namespace {
@@ -61,7 +62,7 @@ json::object ContentCopies::start(const json::object& request) {
     if (!name) throw Error(Code::invalid_parameter, "a copy without a name");
     if (!db_.has_history()) {
         throw Error(Code::ha_invalid, config_.self.name + " has no content of " + config_.domain_name + " yet")
-            .refusal("", "mdsctl ha status " + config_.domain_name);
+            .refusal("", "mdsctl ha status " + shell_word(config_.domain_name));
     }
     Uid task = workspace_.create_task("Copy of the database", config_.self.name,
                                       json::get_string(request, "user", "system"));

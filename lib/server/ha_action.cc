@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "log/log.hh"
 
@@ -251,7 +252,7 @@ json::object HaActions::run(const json::object& request) {
             std::vector<std::string> names;
             for (const repl::Peer& p : config_.peers) names.push_back(shown_name(config_, p));
             throw Error(Code::ha_invalid, "choose the peer to synchronize: " + join(names, ", "))
-                .refusal("RF-19", "mdsctl ha status " + config_.domain_name);
+                .refusal("RF-19", "mdsctl ha status " + shell_word(config_.domain_name));
         }
         replica_.check_full_sync(peer ? peer->mds : config_.self.mds);
     }
@@ -274,8 +275,8 @@ json::object HaActions::run(const json::object& request) {
                                                "; repeat with "
                                                "ignore-errors true to do it");
             for (const std::string& line : cost.warnings) error.add_warning(line);
-            throw std::move(error).refusal("", fmt::format("mdsctl ha sync {} --to {} --yes",
-                                                           config_.domain_name, peer->mds_name));
+            throw std::move(error).refusal("", fmt::format("mdsctl ha sync {} --to {} --yes --reason TEXT",
+                                                           shell_word(config_.domain_name), shell_word(peer->mds_name)));
         }
         reply["task-id"] = sync_tasks_.order(*peer, user).text();
         return reply;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "repl/replica.hh"
 
 namespace mds::server {
@@ -162,8 +163,8 @@ json::object make_server_active(Server& server, mgmt::Call& call) {
         throw Error(Code::ha_invalid,
                     "this Domain has other servers; change the Active one with Set Active, or give "
                     "force when the Active server is lost")
-            .refusal("RF-29", "mdsctl ha set-active " + server.config().domain_name + " " +
-                                  server.config().mds_name);
+            .refusal("RF-29", "mdsctl ha set-active " + shell_word(server.config().domain_name) + " " +
+                                  shell_word(server.config().mds_name));
     }
     return server.ha_action({{"action", "force-active"}, {"user", call.user()}});
 }

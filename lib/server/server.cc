@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "log/messages.hh"
 #include "server/content_copy.hh"
@@ -225,7 +226,7 @@ struct Server::Impl {
         if (hold_task.empty() || mono_ms() > hold_until_ms) return;
         throw Error(Code::ha_invalid, "a backup keeps the present state (task " + hold_task +
                                           "); nothing is published for a moment")
-            .refusal("RF-33", "try again in a moment; mdsctl task watch " + hold_task);
+            .refusal("RF-33", "mdsctl task watch " + hold_task);
     }
 
     void role_changed(repl::Role role, const std::string& why) {
@@ -284,8 +285,7 @@ struct Server::Impl {
             unconfirmed.erase(unconfirmed.begin() + static_cast<ptrdiff_t>(i));
             then(done           ? ""
                  : stepped_down ? "this server is no longer Active"
-                                : "no Standby has confirmed it in time; see mdsctl ha status " +
-                                      options.config.domain_name);
+                                : "no Standby has confirmed it in time; see mdsctl ha status " + shell_word(options.config.domain_name));
             if (tired) tired();
         }
     }

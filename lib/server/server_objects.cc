@@ -1,4 +1,5 @@
 #include "server/server_objects.hh"
+#include "base/shell.hh"
 
 #include <fmt/core.h>
 
@@ -87,17 +88,17 @@ void ServerObjects::check_removal(const Uid& uid) const {
         if (s.self) {
             throw Error(Code::object_deletion,
                         s.name + " is the Active server of " + config_.domain_name + "; it cannot be deleted")
-                .refusal("RF-16", fmt::format("mdsctl ha set-active {} SERVER", config_.domain_name));
+                .refusal("RF-16", fmt::format("mdsctl ha set-active {} SERVER", shell_word(config_.domain_name)));
         }
         if (s.primary) {
             throw Error(Code::object_deletion,
                         s.name + " is the Primary server of " + config_.domain_name + "; promote another first")
-                .refusal("RF-17", fmt::format("mdsctl ds promote {}", config_.domain_name));
+                .refusal("RF-17", fmt::format("mdsctl ds promote {}", shell_word(config_.domain_name)));
         }
         if (answers(uid)) {
             std::string next = config_.domain_type == "domain"
-                                   ? fmt::format("mdsctl ds delete {} {}", config_.domain_name, where)
-                                   : "mdsctl server delete " + where;
+                                   ? fmt::format("mdsctl ds delete {} {}", shell_word(config_.domain_name), shell_word(where))
+                                   : "mdsctl server delete " + shell_word(where);
             throw Error(Code::object_deletion,
                         fmt::format("{} stands for a server of {} that works; the server is deleted, and this "
                                     "object goes with it", s.name, config_.domain_name))
@@ -106,7 +107,7 @@ void ServerObjects::check_removal(const Uid& uid) const {
         if (config_.domain_type != "domain") {
             throw Error(Code::object_deletion, s.name + " is a Multi-Domain Server; its object goes when the "
                                                         "server is taken out of the deployment")
-                .refusal("", "mdsctl server delete " + where);
+                .refusal("", "mdsctl server delete " + shell_word(where));
         }
     }
 }

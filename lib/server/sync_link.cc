@@ -24,7 +24,8 @@ struct SyncLink::Impl : std::enable_shared_from_this<SyncLink::Impl> {
                          const std::string& reason) { told(uid, state, reason); });
         bus::finish(*sync);
         // Of this one name: on a host with hundreds of Domain Servers names come and go all the time.
-        appears = connection.raw().addMatch(
+        appears = bus::match(
+            connection.raw(),
             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
             "member='NameOwnerChanged',arg0='org.openmds.Sync1'",
             [this](auto&& message) {

@@ -354,7 +354,7 @@ std::optional<Object> PublicDb::Impl::take_row(const Uid& uid) {
         damage_noticed = true;
         throw Error(Code::damaged, fmt::format("{} '{}' is damaged on the disk of this server",
                                                old.type, old.name))
-            .refusal("", "mdsctl ha verify DOMAIN; then again");
+            .refusal("", "mdsctl ha verify DOMAIN");
     }
     old.doc = std::move(as_put.doc);
     --more[old.type];

@@ -16,7 +16,7 @@ void BusObject::changed() {
     if (shown_requests_ == Requests() && shown_connections_ == Connections()) return;
     shown_requests_ = Requests();
     shown_connections_ = Connections();
-    getObject().emitPropertiesChangedSignal("org.openmds.Api1", {"Requests", "Connections"});
+    bus::emit_changed(getObject(), "org.openmds.Api1", {"Requests", "Connections"});
 }
 
 std::string BusObject::FingerprintSha1() {

@@ -7,6 +7,7 @@
 #include "base/base64.hh"
 #include "base/clock.hh"
 #include "base/ids.hh"
+#include "base/version.hh"
 #include "bus/blob.hh"
 #include "bus/property.hh"
 #include "json/json.hh"
@@ -101,7 +102,8 @@ Router::Router(app::Daemon& daemon)
 
 void Router::start() {
     // Only names of this suite: on a busy host others come and go all the time.
-    names_match_ = daemon_.bus().raw().addMatch(
+    names_match_ = bus::match(
+        daemon_.bus().raw(),
         "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
         "member='NameOwnerChanged',arg0namespace='org.openmds'",
         [this](auto&& message) {
@@ -109,7 +111,8 @@ void Router::start() {
             message >> name >> before >> now;
             saw(name, !now.empty());
         });
-    core_match_ = daemon_.bus().raw().addMatch(
+    core_match_ = bus::match(
+        daemon_.bus().raw(),
         "type='signal',sender='org.openmds.Core1',interface='org.freedesktop.DBus.Properties',"
         "member='PropertiesChanged',path='/org/openmds/Core1'",
         [this](auto&&) { look_for_login_authorities(); });
@@ -167,6 +170,29 @@ http::Response as_first_version(http::Response response) {
 
 }  // namespace
 
+void Router::about(std::function<void(http::Response)> then) {
+    using Properties = std::map<std::string, sdbus::Variant>;
+    proxy(k_core)
+        .callMethodAsync(bus::MemberName{"GetAll"})
+        .onInterface(bus::InterfaceName{"org.freedesktop.DBus.Properties"})
+        .withArguments(std::string(k_core))
+        .uponReplyInvoke([then](bus::ReplyError failed, const Properties& all) {
+            if (bus::error_ptr(failed)) return then(starting());
+            auto text = [&all](const char* name) {
+                auto it = all.find(name);
+                return it == all.end() ? std::string() : it->second.get<std::string>();
+            };
+            if (text("DeploymentId").empty()) {
+                return then(error(503, "generic_server_initializing", "This server has not joined a deployment"));
+            }
+            then({200, json::text(json::object{{"role", text("Role")},
+                                               {"name", text("Name")},
+                                               {"deployment", text("Deployment")},
+                                               {"version", mds::version()},
+                                               {"clock-ms", wall_ms()}})});
+        });
+}
+
 void Router::handle(http::Request request, std::function<void(http::Response)> then) {
     Path path = Path::parse(request.target);
     if (path.version == "1") {
@@ -179,6 +205,7 @@ void Router::handle(http::Request request, std::function<void(http::Response)> t
                      "OpenMDS management server. The management API is at /web_api/.\n",
                      "text/plain; charset=utf-8"});
     }
+    if (request.target == "/about" && request.method == "GET") return about(std::move(then));
     if (!path.known) return then(error(404, "generic_err_command_not_found", "Unknown path"));
     if (!path.version.empty() && !known_version(path.version)) {
         return then(error(400, "err_unknown_api_version", "Unknown API version: " + path.version));

@@ -33,6 +33,8 @@ class Router {
     void handle(http::Request request, std::function<void(http::Response)> then);
 
   private:
+    /// GET /about: what another server wants to know before it joins, told to everybody.
+    void about(std::function<void(http::Response)> then);
     struct Job {
         http::Request request;
         Path path;

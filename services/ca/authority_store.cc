@@ -7,6 +7,7 @@
 #include "base/error.hh"
 #include "base/ids.hh"
 #include "base/text.hh"
+#include "crypto/secret.hh"
 #include "pki/request.hh"
 #include "pki/seal.hh"
 
@@ -55,6 +56,10 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
     id_ = json::get_string(deployment, "id");
     name_ = json::get_string(deployment, "name");
     replica_ = json::get_bool(deployment, "replica");
+    recovery_declined_ = json::get_bool(deployment, "recovery-declined");
+    if (fs::exists(folder_ + "/recovery.pem")) {
+        recovery_ = pki::Certificate::from_pem(read_file(folder_ + "/recovery.pem"));
+    }
     for (const auto& entry : fs::directory_iterator(folder_)) {
         if (entry.path().extension() == ".cms") load(entry.path().stem());
     }
@@ -62,16 +67,22 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
 
 void AuthorityStore::load(const std::string& word) {
     auto certificate = pki::Certificate::from_pem(read_file(folder_ + "/" + word + ".pem"));
-    std::string key = pki::open_sealed(read_file(folder_ + "/" + word + ".cms"),
-                                       *sealing_certificate_, *sealing_key_);
+    std::string key;
+    crypto::WipeAtEnd wipe(key);
+    try {
+        key = pki::open_sealed(read_file(folder_ + "/" + word + ".cms"), *sealing_certificate_, *sealing_key_);
+    } catch (const Error& e) {
+        if (e.code() != Code::forbidden) throw;
+        locked_.push_back(word);
+        return;
+    }
     issuers_.emplace(word, pki::Issuer(std::move(certificate), pki::Key::from_pem(key)));
 }
 
 void AuthorityStore::keep(const std::string& word, const pki::Issuer& issuer) {
     // The certificate first: a blob without one is never found at the next start.
     replace_file(folder_ + "/" + word + ".pem", issuer.certificate().pem(), 0640);
-    replace_file(folder_ + "/" + word + ".cms", pki::seal(issuer.key().pem(), {*sealing_certificate_}),
-                 0600);
+    replace_file(folder_ + "/" + word + ".cms", sealed_key(issuer), 0600);
     issuers_.emplace(word, issuer);
 }
 

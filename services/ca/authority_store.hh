@@ -80,6 +80,19 @@ class AuthorityStore {
     /// {"version","after","lists":[{"name","pem"}]}: the lists that were signed after that version.
     json::object lists_after(uint64_t version);
 
+    // recovery.cc
+    /// From now on the words of the offline recovery key open every authority key as well (K-21, K-26):
+    /// its certificate (PEM); empty: the administrator does not want one.
+    void set_recovery(const std::string& certificate_pem);
+    /// "set", "declined", or "not decided".
+    std::string recovery() const;
+    /// Keys lie here that this server's sealing key does not open: it was lost, or the folder is of another
+    /// server. Nothing is signed until recover().
+    bool locked() const { return !locked_.empty(); }
+    /// Opens them with the words of the recovery key and seals them for this server; returns how many.
+    /// Throws mds::Error(forbidden), and nothing has changed, when the words are of another key.
+    size_t recover(std::string_view words);
+
     // replica.cc
     /// Whether this is a copy of another server's authority that may not sign.
     bool replica() const { return replica_; }
@@ -98,6 +111,12 @@ class AuthorityStore {
   private:
     void load(const std::string& word);
     void keep(const std::string& word, const pki::Issuer& issuer);
+    /// The key of an authority for every recipient (K-21).
+    std::string sealed_key(const pki::Issuer& issuer) const;
+    /// Seals every key anew, for this recipient too.
+    void use_recovery(const pki::Certificate& certificate);
+    /// What another copy of this authority says of the recovery key.
+    void take_recovery(const json::object& state);
     const pki::Issuer& issuer(const std::string& word) const;
     /// Throws on a replica.
     void require_authority() const;
@@ -132,6 +151,11 @@ class AuthorityStore {
     std::unique_ptr<SQLite::Database> database_;
     std::optional<pki::Key> sealing_key_;
     std::optional<pki::Certificate> sealing_certificate_;
+    /// The recipient that is no server; `recovery_declined_`: nobody wanted one.
+    std::optional<pki::Certificate> recovery_;
+    bool recovery_declined_ = false;
+    /// Authorities whose keys cannot be opened.
+    std::vector<std::string> locked_;
     /// "root", "servers", or a Domain's uid.
     std::map<std::string, pki::Issuer> issuers_;
     /// set_servers().

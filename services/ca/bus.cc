@@ -1,6 +1,7 @@
 #include "bus.hh"
 
 #include "bus/blob.hh"
+#include "crypto/secret.hh"
 #include "log/messages.hh"
 
 namespace mds::ca {
@@ -25,6 +26,7 @@ BusObject::~BusObject() { unregisterAdaptor(); }
 
 std::string BusObject::status_line() {
     if (store_.deployment_id().empty()) return "No deployment yet";
+    if (store_.locked()) return "The keys of " + store_.deployment_name() + " cannot be opened: mds-setup --recover";
     return std::to_string(store_.authorities()) + " authorities of " + store_.deployment_name() +
            (store_.replica() ? " (replica)" : "");
 }
@@ -44,8 +46,7 @@ bool BusObject::renew_lists() {
 void BusObject::changed() {
     renew_lists();
     daemon_.status(status_line());
-    getObject().emitPropertiesChangedSignal("org.openmds.Ca1",
-                                            {"Deployment", "Authorities", "State"});
+    bus::emit_changed(getObject(), "org.openmds.Ca1", {"Deployment", "Authorities", "State"});
     emitChanged(store_.number());
 }
 
@@ -188,6 +189,28 @@ void BusObject::Merge(const std::vector<uint8_t>& sealed) {
     });
 }
 
+void BusObject::SetRecovery(const std::string& certificate) {
+    bus::guarded([&] {
+        store_.set_recovery(certificate);
+        log::notice(certificate.empty() ? "the administrator declined an offline recovery key"
+                                        : "every authority key is sealed for the offline recovery key too");
+        changed();
+    });
+}
+
+uint32_t BusObject::Recover(const std::vector<uint8_t>& words, const std::vector<sdbus::UnixFd>& words_fd) {
+    return bus::guarded([&] {
+        std::string text = bus::unpack(words, words_fd);
+        crypto::WipeAtEnd wipe(text);
+        size_t opened = store_.recover(text);
+        log::notice(std::to_string(opened) + " authority keys were opened with the offline recovery key");
+        changed();
+        return static_cast<uint32_t>(opened);
+    });
+}
+
+std::string BusObject::Recovery() { return store_.recovery(); }
+
 void BusObject::Activate() {
     bus::guarded([&] {
         store_.activate();
@@ -223,6 +246,7 @@ std::string BusObject::Deployment() { return store_.deployment_name(); }
 uint32_t BusObject::Authorities() { return static_cast<uint32_t>(store_.authorities()); }
 std::string BusObject::State() {
     if (store_.deployment_id().empty()) return "no deployment";
+    if (store_.locked()) return "locked";
     return store_.replica() ? "replica" : "ready";
 }
 

@@ -42,6 +42,9 @@ class BusObject final
         const uint64_t& version) override;
     std::vector<uint8_t> Export(const std::string& recipient) override;
     void Import(const std::vector<uint8_t>& sealed) override;
+    void SetRecovery(const std::string& certificate) override;
+    uint32_t Recover(const std::vector<uint8_t>& words, const std::vector<sdbus::UnixFd>& words_fd) override;
+    std::string Recovery() override;
     void Activate() override;
     void Retire() override;
     void Merge(const std::vector<uint8_t>& sealed) override;

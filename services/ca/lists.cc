@@ -75,7 +75,7 @@ void AuthorityStore::assign_parts() {
 }
 
 bool AuthorityStore::lists_are_due() {
-    if (replica_ || id_.empty()) return false;
+    if (replica_ || locked() || id_.empty()) return false;
     SQLite::Statement s(*database_, "SELECT 1 FROM lists WHERE begin_ms<=?1 OR begin_ms>?2 LIMIT 1");
     s.bind(1, wall_ms() - k_renew_ms);
     s.bind(2, wall_ms());  // a clock that was ahead
@@ -83,7 +83,7 @@ bool AuthorityStore::lists_are_due() {
 }
 
 bool AuthorityStore::renew_lists() {
-    if (replica_ || id_.empty()) return false;
+    if (replica_ || locked() || id_.empty()) return false;
     int64_t now = wall_ms(), current = epoch();
     SQLite::Transaction transaction(*database_);
     assign_parts();

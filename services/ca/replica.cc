@@ -66,6 +66,11 @@ uint64_t number_in(const json::object& state) {
 }  // namespace
 
 void AuthorityStore::require_authority() const {
+    if (locked()) {
+        throw std::move(Error(Code::ha_invalid, "the keys of deployment " + name_ + " are here, but sealed for another "
+                                                "sealing key than the one of this server"))
+            .refusal("", "mds-setup --recover, with the words of the recovery key");
+    }
     if (!replica_) return;
     throw Error(Code::ha_invalid,
                 "the authority of deployment " + name_ + " is on its Primary; this is a replica");
@@ -87,11 +92,13 @@ uint64_t AuthorityStore::number() {
 void AuthorityStore::write_deployment() {
     json::object text{{"id", id_}, {"name", name_}};
     if (replica_) text["replica"] = true;
+    if (recovery_declined_) text["recovery-declined"] = true;
     replace_file(folder_ + "/deployment.json", json::text(text), 0640);
 }
 
 std::string AuthorityStore::export_for(const std::string& recipient_pem) {
     if (id_.empty()) throw Error(Code::ha_invalid, "there is no deployment to export");
+    if (locked()) require_authority();
     json::array authorities;
     for (const auto& [word, issuer] : issuers_) {
         authorities.push_back(json::object{{"word", word},
@@ -106,6 +113,8 @@ std::string AuthorityStore::export_for(const std::string& recipient_pem) {
                                                {"barred", rows_of(*database_, "barred")},
                                                {"crl_part", rows_of(*database_, "crl_part")},
                                                {"personal", rows_of(*database_, "personal")},
+                                               {"recovery", recovery_ ? recovery_->pem() : ""},
+                                               {"recovery-declined", recovery_declined_},
                                                {"counter", rows_of(*database_, "counter")}});
     crypto::WipeAtEnd wipe(text);
     return pki::seal(text, {pki::Certificate::from_pem(recipient_pem)});
@@ -178,6 +187,7 @@ void AuthorityStore::import(std::string_view sealed) {
     id_ = id;
     name_ = json::get_string(state, "name");
     replica_ = true;
+    take_recovery(state);
     write_deployment();
     for (const auto& [word, issuer] : authorities) {
         auto known = issuers_.find(word);
@@ -187,6 +197,7 @@ void AuthorityStore::import(std::string_view sealed) {
         }
         if (known != issuers_.end()) issuers_.erase(known);
         keep(word, issuer);
+        std::erase(locked_, word);
     }
     SQLite::Transaction transaction(*database_);
     database_->exec("DELETE FROM counter");
@@ -205,6 +216,7 @@ void AuthorityStore::retire() {
 void AuthorityStore::activate() {
     if (id_.empty()) throw Error(Code::ha_invalid, "there is no replica of an authority here");
     if (!replica_) return;
+    if (locked()) require_authority();
     SQLite::Transaction transaction(*database_);
     // The lists of the old one, should it come back, are behind these for ever.
     // So is its state: a replica that had heard of a newer one than this takes what comes from here.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "log/log.hh"
 #include "model/coerce.hh"
@@ -154,7 +155,7 @@ void Service::assign_global(const DomainRow& domain, json::object order, Then th
     if (active.is_nil()) {
         return then(mgmt::error_reply(
             Error(Code::ha_invalid, "No server of Domain " + domain.name + " is Active; nothing was changed.")
-                .refusal("", "mdsctl ha set-active " + domain.name + " SERVER")));
+                .refusal("", "mdsctl ha set-active " + shell_word(domain.name) + " SERVER")));
     }
     order["op"] = "assign-global";
     order["domain"] = domain.uid.text();

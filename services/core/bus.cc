@@ -35,7 +35,7 @@ BusObject::~BusObject() { unregisterAdaptor(); }
 
 void BusObject::authorize(const std::string& action, std::function<void()> then,
                           std::function<void(const Error&)> refuse) {
-    const sdbus::Message* message = getObject().getCurrentlyProcessedMessage();
+    auto message = bus::current_message(getObject());
     std::string sender = message ? std::string(message->getSender()) : std::string();
     if (message && message->getCredsEuid() == 0) return then();
     authority_.check(sender, action, true, [action, then, refuse](bool allowed) {
@@ -271,7 +271,7 @@ void BusObject::changed() {
         if (shown_[name] != value) names.push_back(name);
     }
     shown_ = std::move(now);
-    if (!names.empty()) getObject().emitPropertiesChangedSignal(k_interface, names);
+    if (!names.empty()) bus::emit_changed(getObject(), k_interface, names);
 }
 
 }  // namespace mds::core

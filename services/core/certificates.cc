@@ -30,10 +30,12 @@ int64_t due(const json::object& certificate, const Uid& uid) {
 }  // namespace
 
 void Service::watch_certificates() {
-    revoked_match_ = daemon_.bus().raw().addMatch(
+    revoked_match_ = bus::match(
+        daemon_.bus().raw(),
         "type='signal',sender='org.openmds.Ca1',interface='org.openmds.Ca1',member='Revoked'",
         [this](auto&&) { fetch_revocations(); });
-    authority_match_ = daemon_.bus().raw().addMatch(
+    authority_match_ = bus::match(
+        daemon_.bus().raw(),
         "type='signal',sender='org.openmds.Ca1',interface='org.openmds.Ca1',member='Changed'",
         [this](auto&&) {
             if (system_ && identity_) look_at_authority();

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "blocking_bus.hh"
 #include "log/log.hh"
@@ -155,7 +156,7 @@ json::array Service::check_servers(const json::array& given, const std::string& 
             problems.add(Error(Code::not_unique,
                                fmt::format("Domain {} has a server on {} already: {}", domain,
                                            mds->name, existing))
-                             .refusal("RF-14", "mdsctl domain show " + domain));
+                             .refusal("RF-14", "mdsctl domain show " + shell_word(domain)));
         }
         if (mds && mds->log_server() != log) {
             problems.add(Error(Code::ha_invalid,
@@ -184,7 +185,7 @@ json::array Service::check_servers(const json::array& given, const std::string& 
             problems.add(Error(Code::ha_invalid,
                                fmt::format("Domain {} has one Active server, {}; {} must be a Standby",
                                            domain, current, name))
-                             .refusal("RF-18", "mdsctl ha set-active " + domain + " SERVER"));
+                             .refusal("RF-18", "mdsctl ha set-active " + shell_word(domain) + " SERVER"));
         }
         out.push_back(json::object{
             {"name", name},
@@ -202,7 +203,7 @@ json::array Service::check_servers(const json::array& given, const std::string& 
 
 void Service::add_domain(mgmt::Call& call, Then then) {
     require_no_backup();
-    call.only({"name", "servers", "color", "comments", "tags"});
+    bool plan = call.only_or_plan({"name", "servers", "color", "comments", "tags"});
     require_primary("Creating a Domain");
     std::string name = call.text("name");
     check_domain_name(name, "name");
@@ -215,6 +216,7 @@ void Service::add_domain(mgmt::Call& call, Then then) {
     domain.uid = Uid::make();
     domain.name = name;
     domain.servers = check_servers(as_list(*servers), name, {});
+    if (plan) return then(mgmt::ok_reply({{"domain", name}, {"servers", std::move(domain.servers)}}));
     domain.comments = call.text_or("comments", "");
     domain.color = call.text_or("color", "black");
     domain.user = call.user();
@@ -238,7 +240,7 @@ void Service::check_domain_name(const std::string& name, const std::string& para
     for (const DomainRow& row : all_domains()) {
         if (fold(row.name) == fold(name)) {
             throw Error(Code::not_unique, "a Domain named " + row.name + " exists already")
-                .refusal("RF-08", "mdsctl domain show " + row.name);
+                .refusal("RF-08", "mdsctl domain show " + shell_word(row.name));
         }
     }
     if (fold(name) == "system data") {
@@ -328,6 +330,7 @@ void Service::set_domain(mgmt::Call& call, Then then) {
         return then(mgmt::guarded([&] { return system_->workspace().generic("set-domain", call); }));
     }
     require_primary("Changing the servers of a Domain");
+    const bool plan = call.flag("plan");
     mgmt::View view = call.object("domain");
     auto row = find_domain(view.uid.text());
     json::array add, remove;
@@ -347,7 +350,7 @@ void Service::set_domain(mgmt::Call& call, Then then) {
                     throw Error(Code::validation_failed,
                                 json::get_string(o.as_object(), "name") +
                                     " cannot be changed; delete it and create a new one")
-                        .refusal("RF-15", "mdsctl ds delete " + view.name + " SERVER");
+                        .refusal("RF-15", "mdsctl ds delete " + shell_word(view.name) + " SERVER");
                 }
             }
             if (!present) add.push_back(s);
@@ -365,7 +368,7 @@ void Service::set_domain(mgmt::Call& call, Then then) {
         if (json::find(o, "update")) {
             throw Error(Code::validation_failed, "a Domain Server cannot be changed; delete and "
                                                  "create again")
-                .refusal("RF-15", "mdsctl ds delete " + view.name + " SERVER");
+                .refusal("RF-15", "mdsctl ds delete " + shell_word(view.name) + " SERVER");
         }
         for (const auto& member : o) {
             if (member.key() != "add" && member.key() != "remove") {
@@ -393,12 +396,12 @@ void Service::set_domain(mgmt::Call& call, Then then) {
         if (grid_->active_mds(row->uid).text() == json::get_string(*found, "mds")) {
             throw Error(Code::object_deletion,
                         server + " is the Active server of " + row->name + "; set another Active first")
-                .refusal("RF-16", "mdsctl ha set-active " + row->name + " SERVER");
+                .refusal("RF-16", "mdsctl ha set-active " + shell_word(row->name) + " SERVER");
         }
         if (json::get_bool(*found, "primary")) {
             throw Error(Code::object_deletion,
                         server + " is the Primary server of " + row->name + "; promote another first")
-                .refusal("RF-17", "mdsctl domain show " + row->name);
+                .refusal("RF-17", "mdsctl domain show " + shell_word(row->name));
         }
         require_unused(server, uses_of(*row, *found));
         json::array rest;
@@ -408,6 +411,9 @@ void Service::set_domain(mgmt::Call& call, Then then) {
         present = std::move(rest);
     }
     json::array fresh = add.empty() ? json::array{} : check_servers(add, row->name, present);
+    if (plan) {
+        return then(mgmt::ok_reply({{"domain", row->name}, {"add", std::move(fresh)}, {"remove", std::move(remove)}}));
+    }
     Uid task = system_->workspace().create_task("Change servers of Domain " + row->name, row->name,
                                                 call.user());
     json::array result;
@@ -450,15 +456,43 @@ void release_domain(mgmt::Call& call, const Uid& domain) {
 
 }  // namespace
 
+json::object Service::deletion_plan(mgmt::Call& call, const mgmt::View& domain) {
+    json::array servers, administrators;
+    if (auto row = find_domain(domain.uid.text())) {
+        for (const json::value& v : row->servers) {
+            const json::object& s = v.as_object();
+            bool silent = grid_->silent(*Uid::parse(json::get_string(s, "mds")));
+            servers.push_back(json::object{{"name", json::get_string(s, "name")},
+                                           {"multi-domain-server", json::get_string(s, "mds-name")},
+                                           {"silent", silent}});
+        }
+    }
+    bool assigned = false;
+    for (const Uid& uid : call.users(domain.uid)) {
+        auto user = call.get(uid);
+        if (!user) continue;
+        assigned = assigned || user->type->name == "global-assignment";
+        if (user->type->name == "administrator") administrators.push_back(json::value(user->name));
+    }
+    Uid active = grid_->active_mds(domain.uid);
+    const json::object* seen = active.is_nil() ? nullptr : grid_->cell(active, domain.uid);
+    return {{"domain", domain.name},
+            {"servers", std::move(servers)},
+            {"administrators", std::move(administrators)},
+            {"global-assignment", assigned},
+            {"revision", seen ? json::get_int(*seen, "revision") : 0}};
+}
+
 void Service::delete_domain(mgmt::Call& call, Then then) {
     require_no_backup();
-    call.only({"uid", "name"});
+    const bool plan = call.only_or_plan({"uid", "name"});
     require_primary("Deleting a Domain");
     mgmt::View view = call.object("domain");
     if (json::get_string(view.document, "domain-type") != "domain") {
         throw Error(Code::object_deletion, "Domain " + view.name + " is built-in and cannot be deleted")
             .refusal("RF-06", "mdsctl domain list");
     }
+    if (plan) return then(mgmt::ok_reply(deletion_plan(call, view)));
     Uid task = system_->workspace().create_task("Delete Domain " + view.name, view.name, call.user());
     system_->workspace().transact({call.user(), "delete-domain", "Delete Domain " + view.name, ""},
                                   [&](mgmt::Call& c) {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <netdb.h>
 
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "blocking_bus.hh"
 #include "enrol/key.hh"
@@ -101,7 +102,7 @@ void Service::add_mds(mgmt::Call& call, Then then) {
         if (address.empty()) {
             throw Error(Code::missing_parameters,
                         name + " is not found in DNS and no address is given; give ip-address")
-                .refusal("RF-09", "mdsctl server add " + name + " --ip ADDRESS");
+                .refusal("RF-09", "mdsctl server add " + shell_word(name) + " --ip ADDRESS");
         }
     }
     in_addr checked{};
@@ -354,13 +355,14 @@ void Service::register_mds_commands() {
 
     change.description = "Takes a server out of the deployment";
     w.add_command("delete-mds", [this](mgmt::Call& call) {
-        call.only({"uid", "name"});
+        const bool plan = call.only_or_plan({"uid", "name"});
         require_primary("Deleting a Multi-Domain Server");
         if (call.read_only()) {
             throw Error(Code::no_permissions, "this session is read-only; nothing was changed");
         }
         mgmt::View view = call.object("mds");
         check_removal(view.uid);
+        if (plan) return json::object{{"name", view.name}};
         remove_mds(call, view);
         return json::object{{"message", "OK"}};
     }, change);

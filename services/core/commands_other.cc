@@ -1,19 +1,29 @@
 // Status, tasks and what mdsctl asks for.
 #include "base/clock.hh"
 #include "base/text.hh"
+#include "permissions.hh"
 #include "server/ha_commands.hh"
 #include "service.hh"
 
 namespace mds::core {
-namespace {
 
-/// Commands for the operator's tool only: not over HTTPS.
-void require_local(mgmt::Call& call) {
+void Service::require_ha_right(mgmt::Call& call) {
+    // Over the bus polkit has decided.
     if (call.client().empty()) return;
-    throw Error(Code::command_not_found, "Unknown command [" + call.command() + "]");
+    call.require("high-availability-operations");
+    if (call.read_only() && !call.flag("plan")) {
+        throw Error(Code::no_permissions, "this session is read-only; nothing was changed");
+    }
+    if (call.permitted(k_root_right)) return;
+    // As if he had logged in to that Domain.
+    auto who = call.get(call.user_uid());
+    auto row = find_domain(call.text_or("domain", ""));
+    if (!row) return;
+    auto there = who ? permissions_in(call, *who, row->uid, row->type == "global domain") : std::nullopt;
+    if (there && json::get_bool(there->rights, "high-availability-operations")) return;
+    throw Error(Code::no_permissions, "no permission: High Availability operations in Domain " + row->name)
+        .refusal("RF-39", "Ask an administrator whose profile has this permission.");
 }
-
-}  // namespace
 
 void Service::register_commands() {
     register_mds_commands();
@@ -103,10 +113,16 @@ void Service::register_other_commands() {
     local.system_only = true;
     local.internal = true;
     w.add_async_command("domain-ha-action", [this](mgmt::Call& call, Then then) {
-        require_local(call);
+        require_ha_right(call);
         json::object body = call.params();
         body["user"] = call.user();
         ha_action(body, then);
+    }, local);
+
+    // What mdsctl on another machine shows.
+    w.add_command("show-deployment", [this](mgmt::Call& call) {
+        call.only({});
+        return grid_->json();
     }, local);
 
     mgmt::CommandFlags tasks;

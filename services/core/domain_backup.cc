@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "log/log.hh"
 #include "server/content_copy.hh"
@@ -231,7 +232,7 @@ void Service::backup_domain(mgmt::Call& call, Then then) {
         throw Error(Code::ha_invalid,
                     fmt::format("{} has no server of Domain {}; {} {}", identity_->name, row->name,
                                 join(hosts, ", "), hosts.size() == 1 ? "has" : "have"))
-            .refusal("", fmt::format("on {}: mdsctl domain backup {} --file FILE", hosts.at(0), row->name));
+            .refusal("", fmt::format("on {}: mdsctl domain backup {} --file FILE", hosts.at(0), shell_word(row->name)));
     }
     const json::object* cell = grid_->cell(identity_->uid, row->uid);
     DomainArchive a;

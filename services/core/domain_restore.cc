@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "log/log.hh"
 #include "server/content_copy.hh"
@@ -52,11 +53,12 @@ void Service::check_restored(const json::object& manifest, RestoredDomain& what)
     if (what.name.empty()) {
         for (const DomainRow& row : all_domains()) {
             if (fold(row.name) != fold(old) && row.uid.text() != uid) continue;
-            throw Error(Code::not_unique, row.uid.text() == uid
-                                              ? "the Domain that this is the backup of exists: " + row.name
-                                              : "a Domain named " + row.name + " exists already")
-                .refusal("RF-08", "mdsctl domain delete " + row.name +
-                                      ", or restore-domain with another domain-name");
+            throw Error(Code::not_unique, (row.uid.text() == uid
+                                               ? "the Domain that this is the backup of exists: " + row.name
+                                               : "a Domain named " + row.name + " exists already") +
+                                              "; give the restored one another name (domain-name), or delete that one "
+                                              "first")
+                .refusal("RF-08", "mdsctl domain restore --file FILE --name NAME");
         }
         what.name = old;
         if (what.server_name.empty()) what.server_name = json::get_string(what.domain, "server");

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "log/log.hh"
 #include "service.hh"
@@ -47,7 +48,7 @@ void Service::require_unused(const std::string& name, const std::vector<std::str
     if (uses.empty()) return;
     throw Error(Code::object_deletion,
                 fmt::format("{} cannot be deleted: it is used by {}", name, join(uses, ", ")))
-        .refusal("RF-25", "mdsctl server uses " + name);
+        .refusal("RF-25", "mdsctl server uses " + shell_word(name));
 }
 
 void Service::take_out_deleted_servers() {
@@ -110,7 +111,7 @@ void Service::set_licence(mgmt::Call& call) {
     }
     if (!server) {
         throw Error(Code::object_not_found, "Domain " + row->name + " has no server " + word)
-            .refusal("", "mdsctl domain show " + row->name);
+            .refusal("", "mdsctl domain show " + shell_word(row->name));
     }
     const std::string uid = json::get_string(*server, "uid"), address = json::get_string(*server, "ipv4-address");
     system_->workspace().transact(

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "bus/blob.hh"
 #include "log/log.hh"
@@ -112,7 +113,7 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
             }
             certify_administrator(message, then);
         } else if (op == "certify-gateway" || op == "settle-gateways") {
-            gateway_message(mds, op, std::move(message), then);
+            gateway_message(mds, op, message, then);
         } else if (op == "ha-action") {
             local_ha_action(json::get_string(message, "server"),
                             json::get_object(message, "request"), then);
@@ -295,7 +296,7 @@ void Service::ha_action(const json::object& body, Then then) {
     }
     if (where.is_nil()) {
         throw Error(Code::ha_invalid, "Domain " + row->name + " has no Active server that answers")
-            .refusal("RF-21", "mdsctl ha status " + row->name);
+            .refusal("RF-21", "mdsctl ha status " + shell_word(row->name));
     }
     json::object request_body{
         {"action", action},

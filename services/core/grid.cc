@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "service.hh"
 
@@ -21,13 +22,25 @@ constexpr int64_t k_same_clock_ms = 300'000;
 /// So many Domains with one problem have a line each; of more the first ones are named in one line.
 constexpr size_t k_most_lines = 3, k_most_named = 10;
 
+/// Whether a server of a management database, by its status, is connected with its peer on an MDS; log servers
+/// too, which have no state of their own there (hears_server).
+bool connected_with(const json::object& status, const Uid& mds) {
+    const json::array& peers = json::get_array(status, "peers");
+    return std::any_of(peers.begin(), peers.end(), [&](const json::value& v) {
+        const json::object& p = v.as_object();
+        std::string sync = json::get_string(p, "sync-status");
+        return json::get_string(p, "mds") == mds.text() && sync != "unreachable" && sync != "trust-missing";
+    });
+}
+
 /// One lost host is a problem of all its Domains.
 void add_domain_problems(const std::vector<std::string>& names, const std::string& why, json::array& out) {
     auto add = [&](const std::string& what, const std::string& named, const std::string& example) {
-        out.push_back(json::object{{"what", what + ": " + why},
+        out.push_back(json::object{{"kind", "domains"},
+                                   {"what", what + ": " + why},
                                    {"why", named},
                                    {"since", 0},
-                                   {"next", json::array{"mdsctl ha status " + example}}});
+                                   {"next", json::array{"mdsctl ha status " + shell_word(example)}}});
     };
     if (names.size() > k_most_lines) {
         std::vector<std::string> first(names.begin(),
@@ -255,6 +268,18 @@ json::object Grid::json() {
         }
     }
     const std::map<Uid, int64_t> wrong = wrong_clocks();
+    // The other servers that answer and hear one: where the fault of a silent server is.
+    auto heard_by = [&](const Uid& mds) {
+        json::array names;
+        for (const Service::MdsRow& other : mdss) {
+            auto it = remote_.find(other.uid);
+            if (other.uid == mds || it == remote_.end() || silent(other.uid)) continue;
+            const auto& cells = it->second.cells;
+            bool any = std::any_of(cells.begin(), cells.end(), [&](const auto& cell) { return connected_with(cell.second, mds); });
+            if (any) names.push_back(json::value(other.name));
+        }
+        return names;
+    };
     for (const Service::MdsRow& m : mdss) {
         bool self = m.uid == me.uid;
         bool quiet = !self && silent(m.uid);
@@ -284,9 +309,12 @@ json::object Grid::json() {
                                        {"active", counts[m.uid].first},
                                        {"standby", counts[m.uid].second}});
         if (auto ahead = clock_difference(m.uid)) servers.back().as_object()["clock-ms"] = *ahead;
+        if (!self) servers.back().as_object()["heard-by"] = heard_by(m.uid);
         if (auto it = wrong.find(m.uid); it != wrong.end()) {
             const int64_t ahead = it->second;
+            servers.back().as_object()["clock-wrong-ms"] = ahead;
             problems.push_back(json::object{
+                {"kind", "clock"},
                 {"what", fmt::format("the clock of {} is {} {} {}", m.name, age_text(std::abs(ahead)),
                                      ahead > 0 ? "ahead of" : "behind",
                                      self ? "those of all other servers" : "the one here")},
@@ -297,6 +325,7 @@ json::object Grid::json() {
         }
         if (until != 0 && until - wall_ms() < k_certificate_alarm_ms) {
             problems.push_back(json::object{
+                {"kind", "certificate"},
                 {"what", fmt::format("the certificate of {} {} on {}", m.name,
                                      until < wall_ms() ? "ended" : "ends", rfc3339(until))},
                 {"why", renewal.empty() ? "it was not renewed in time" : "not renewed: " + renewal},
@@ -306,22 +335,24 @@ json::object Grid::json() {
         if (!m.replaced.empty()) {
             std::string by = json::get_string(m.replaced, "by-name");
             problems.push_back(json::object{
+                {"kind", "replaced"},
                 {"what", fmt::format("{} was replaced by {}{}", m.name, by,
                                      quiet ? "" : " and is back, read-only")},
                 {"why", quiet ? "it does not answer; when it is lost for good it is deleted"
                               : "it is readmitted as Secondary, or set up anew"},
                 {"since", json::get_int(m.replaced, "at")},
-                {"next", json::array{quiet ? "mdsctl server delete " + m.name
-                                           : "mdsctl server readmit " + m.name}}});
+                {"next", json::array{quiet ? "mdsctl server delete " + shell_word(m.name)
+                                           : "mdsctl server readmit " + shell_word(m.name)}}});
         } else if (quiet) {
             std::string when = last_contact(m.uid)
                                    ? "last contact " + rfc3339(last_contact(m.uid))
                                    : std::string("no contact since this server started");
             problems.push_back(json::object{
+                {"kind", "silent"},
                 {"what", fmt::format("{} does not answer on {}", m.name, m.address)},
                 {"why", reason.empty() ? when : reason + ", " + when},
                 {"since", last_contact(m.uid)},
-                {"next", json::array{"mdsctl server list"}}});
+                {"next", json::array{"mdsctl doctor " + m.name}}});
         }
     }
     const json::object system = service_.system().status();
@@ -333,6 +364,7 @@ json::object Grid::json() {
             others += (others.empty() ? "" : ", ") + json::get_string(p, "mds-name");
         }
         problems.push_back(json::object{
+            {"kind", "two-primaries"},
             {"what", others.empty() ? std::string("another server is Primary too")
                                     : others + " is Primary too"},
             {"why", "both were promoted while they did not hear each other; nothing is published in System "
@@ -345,6 +377,7 @@ json::object Grid::json() {
     if (waiting > 0 && wall_ms() - since > k_silent_ms) {
         std::string against = json::get_string(tentative, "problem");
         problems.push_back(json::object{
+            {"kind", "waiting"},
             {"what", fmt::format("{} publish{} in System Data wait{} for the Primary", waiting,
                                  waiting == 1 ? "" : "es", waiting == 1 ? "s" : "")},
             {"why", "seen on the servers that answer here; the Primary carries it out or gives it back to its "
@@ -356,6 +389,7 @@ json::object Grid::json() {
         json::array next;
         for (const std::string& command : missing) next.push_back(json::value(command));
         problems.push_back(json::object{
+            {"kind", "promotion"},
             {"what", "the promotion of " + me.name + " is half done; it is a Secondary still"},
             {"why", fmt::format("{} of the five commands are missing", missing.size())},
             {"since", 0},
@@ -363,6 +397,7 @@ json::object Grid::json() {
     }
     for (const std::string& what : service_.audit_problems()) {
         problems.push_back(json::object{
+            {"kind", "audit"},
             {"what", what},
             {"why", "changes are refused until it can be written again; reading works"},
             {"since", 0},
@@ -384,6 +419,7 @@ json::object Grid::json() {
             std::string state = "unknown", sync = "unreachable";
             // What was just published is on its way; that is a status and no problem.
             bool in_time = false;
+            std::string reason;
             if (heard && status) state = json::get_string(*status, "role");
             if (heard && !status) state = "stopped";
             if (state == "active") ++actives;
@@ -397,6 +433,7 @@ json::object Grid::json() {
                     if (json::get_string(p.as_object(), "mds") == mds->text()) {
                         sync = json::get_string(p.as_object(), "sync-status");
                         in_time = json::get_string(p.as_object(), "sync-state") == "Ok";
+                        reason = json::get_string(p.as_object(), "reason");
                     }
                 }
             } else if (heard && state != "stopped") {
@@ -416,7 +453,9 @@ json::object Grid::json() {
                              {"licence", json::get_string(json::get_object(s, "licence"), "type")},
                              {"ha-state", state},
                              {"sync-status", sync}};
+            if (sync != "synchronized" && !in_time && !reason.empty()) row["reason"] = reason;
             if (heard && status) {
+                if (std::string damage = json::get_string(*status, "damage"); !damage.empty()) row["damage"] = damage;
                 row["revision"] = json::get_int(*status, "revision");
                 row["parked"] = json::get_int(*status, "parked");
                 // Others do not tell theirs.
@@ -429,8 +468,8 @@ json::object Grid::json() {
                                          d.name, json::get_string(s, "mds-name"))},
                     {"why", "a Primary Domain Server needs a standard licence; it works all the same"},
                     {"since", json::get_int(json::get_object(s, "licence"), "attached")},
-                    {"next", json::array{fmt::format("mdsctl licence attach {} {} standard", d.name,
-                                                     json::get_string(s, "mds-name"))}}});
+                    {"next", json::array{fmt::format("mdsctl licence attach {} {} standard", shell_word(d.name),
+                                                     shell_word(json::get_string(s, "mds-name")))}}});
             }
         }
         if (actives == 0) worst = problem = "no-active";

@@ -225,6 +225,9 @@ void Service::admit(const std::shared_ptr<Login>& login) {
     const Then& then = login->then;
     const Known& who = login->who;
     if (login->problem.empty() && login->expires) login->problem = "the administrator has expired";
+    if (login->problem.empty() && !may_connect(login->client_value("remote-address"))) {
+        login->problem = "administrators may not connect from this address";
+    }
     if (!login->problem.empty()) {
         std::string user = login->user.empty() ? who.name : login->user;
         log::notice("login refused: " + login->problem, {{"MDS_USER", user}});

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/clock.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "blocking_bus.hh"
 #include "log/messages.hh"
@@ -178,7 +179,7 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
     } else if (!grid_->silent(lost->uid) || !still_heard.empty()) {
         std::string who = grid_->silent(lost->uid) ? join(still_heard, ", ") : "this server";
         problem(fmt::format("{} hears the Primary {}; promotion is only for recovery", who, lost->name),
-                "RF-22", "mdsctl ha set-active --all --on " + me.name);
+                "RF-22", "mdsctl ha set-active --all --on " + shell_word(me.name));
         return plan;  // it is no question then whose Domains could go where
     } else {
         int64_t last = grid_->last_contact(lost->uid);
@@ -241,10 +242,10 @@ Service::Promotion Service::plan_promotion(const json::object& options, const Wo
             auto holder = find_mds(active.text());
             problem("the Global Domain is Active on " + (holder ? holder->name : active.text()) +
                         ", not on this server",
-                    "RF-24", "mdsctl ha set-active Global " + me.name);
+                    "RF-24", "mdsctl ha set-active Global " + shell_word(me.name));
         } else if (global && active.is_nil() && !chosen) {
             problem("the Global Domain is not Active on this server", "RF-24",
-                    "mdsctl ha force-active Global " + me.name);
+                    "mdsctl ha force-active Global " + shell_word(me.name));
         } else if (global && active == me.uid) {
             check("the Global Domain is Active on this server");
         }
@@ -371,7 +372,7 @@ void Service::promote(const json::object& options, const std::string& user, Then
                     error.add_warning(fmt::format("Domain {}: {} revision{} missing on {}", s.name,
                                                   s.missing, s.missing == 1 ? "" : "s", s.mds_name));
                 }
-                throw std::move(error).refusal("", "mdsctl promote --yes");
+                throw std::move(error).refusal("", "mdsctl promote --yes --reason TEXT");
             }
             Uid task = daemon_.on_loop([&] {
                 return system_->workspace().create_task("Promote", plan.server, user);
@@ -603,7 +604,7 @@ void Service::promote_domain_server(const std::string& domain, const Uid& mds, c
             throw Error(Code::ha_invalid, fmt::format("the Primary server {} on {} answers; promotion is "
                                                       "only for recovery", old,
                                                       json::get_string(s, "mds-name")))
-                .refusal("RF-22", fmt::format("mdsctl ha set-active {} SERVER", row->name));
+                .refusal("RF-22", fmt::format("mdsctl ha set-active {} SERVER", shell_word(row->name)));
         }
     }
     if (server.empty()) {
@@ -616,13 +617,13 @@ void Service::promote_domain_server(const std::string& domain, const Uid& mds, c
     if (active.is_nil()) {
         throw Error(Code::ha_invalid, fmt::format("no server of {} is Active: {}", row->name,
                                                   join(states, ", ")))
-            .refusal("RF-27", fmt::format("mdsctl ha force-active {} SERVER", row->name));
+            .refusal("RF-27", fmt::format("mdsctl ha force-active {} SERVER", shell_word(row->name)));
     }
     if (active != mds) {
         auto holder_row = find_mds(mds.text());
         throw Error(Code::ha_invalid, server + " is Standby; it is set Active first")
-            .refusal("", fmt::format("mdsctl ha set-active {} {}", row->name,
-                                     holder_row ? holder_row->name : "SERVER"));
+            .refusal("", fmt::format("mdsctl ha set-active {} {}", shell_word(row->name),
+                                     shell_word(holder_row ? holder_row->name : "SERVER")));
     }
     make_domain_primary({{row->uid, mds}}, user);
     log::notice(fmt::format("{} is the Primary server of {} now, {} is not any more", server, row->name,

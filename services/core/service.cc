@@ -51,7 +51,8 @@ Service::Service(app::Daemon& daemon)
     ca_ = proxy_to(daemon.bus(), "org.openmds.Ca1", "/org/openmds/Ca1");
     bus::finish(*ca_);
     // Only names of this suite: on a busy host others come and go all the time.
-    names_match_ = daemon.bus().raw().addMatch(
+    names_match_ = bus::match(
+        daemon.bus().raw(),
         "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
         "member='NameOwnerChanged',arg0namespace='org.openmds'",
         [this](auto&& message) {
@@ -74,7 +75,8 @@ Service::Service(app::Daemon& daemon)
             }
         });
     // One match for all Domain Servers: a match by well-known sender would reach every handler.
-    status_match_ = daemon.bus().raw().addMatch(
+    status_match_ = bus::match(
+        daemon.bus().raw(),
         "type='signal',interface='org.openmds.Domain1',member='StatusChanged'",
         [this](auto&& message) {
             try {

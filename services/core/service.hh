@@ -143,6 +143,10 @@ class Service {
     void add_domain(mgmt::Call& call, Then then);
     void set_domain(mgmt::Call& call, Then then);
     void delete_domain(mgmt::Call& call, Then then);
+    /// What would go with a Domain.
+    json::object deletion_plan(mgmt::Call& call, const mgmt::View& domain);
+    /// Over HTTPS: the administrator may change High Availability in the Domain that is named.
+    void require_ha_right(mgmt::Call& call);
     json::object render_domain(mgmt::Call& call, const mgmt::View& view);
     json::object render_mds(mgmt::Call& call, const mgmt::View& view);
 
@@ -451,6 +455,13 @@ class Service {
     struct Login;
     /// Second half of a login: who it is has been found out, or why not.
     void admit(const std::shared_ptr<Login>& login);
+    // gui_clients.cc
+    /// The one object that setup made, from its answer: any, an address, a range, a network.
+    static void put_gui_clients(mgmt::Call& call, const std::string& text);
+    void change_gui_clients(const std::string& text);
+    /// Whether administrators may log in from this address: trusted-client objects say so, and nobody else when
+    /// there is one.
+    bool may_connect(const std::string& from);
     static void tell_lockout(const LoginGuard::Waits& waits, const std::string& account,
                              const std::string& address);
     /// Finds out who shows this certificate (DER).

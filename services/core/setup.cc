@@ -91,7 +91,10 @@ json::object Service::setup(const json::object& answers,
                 BlockingBus bus;
                 bus.call_secret<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
             }
-            return {{"changed", false}, {"role", me.role}};
+            std::string clients = json::get_string(answers, "gui-clients");
+            bool changes = me.role == "primary" && !clients.empty() && json::get_bool(answers, "change");
+            if (changes) daemon_.on_loop([&] { change_gui_clients(clients); });
+            return {{"changed", changes}, {"role", me.role}};
         }
     }
     if (me.role != "primary" && key.empty()) {
@@ -120,6 +123,7 @@ json::object Service::setup(const json::object& answers,
         bus.call<std::string>("org.openmds.Ca1", "Initialize", me.deployment_name);
     me.deployment_id = deployment_id;
     me.uid = known && !known->uid.is_nil() ? known->uid : Uid::make();
+    bus.call<>("org.openmds.Ca1", "SetRecovery", json::get_string(answers, "recovery-certificate"));
     step(fmt::format("Certificate authority of deployment \"{}\"", me.deployment_name));
     // Saved before anything carries the uid, so that a second run goes on with the same one.
     Identity unfinished = me;
@@ -152,6 +156,7 @@ json::object Service::setup(const json::object& answers,
                       {"permissions-profile-list", json::array{}},
                       {"sic-name", ""},
                       {"credentials", json::object{{"password-hash", hash}}}});
+            put_gui_clients(call, json::get_string(answers, "gui-clients"));
             json::object server{{"name", "Global"},
                                 {"type", "management server"},
                                 {"ipv4-address", me.address},

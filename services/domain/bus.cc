@@ -36,7 +36,7 @@ void BusObject::changed(const json::object& now) {
     }
     shown_ = now;
     if (names.empty()) return;
-    getObject().emitPropertiesChangedSignal(k_interface, names);
+    bus::emit_changed(getObject(), k_interface, names);
     emitStatusChanged(json::text(now));
 }
 

@@ -193,8 +193,7 @@ void Service::serve(asio::ip::tcp::socket socket) {
                                                         : log::message::enrolment_refused,
                            "enrolment did not succeed: " + result.text, {{"MDS_ADDRESS", peer}});
             }
-            getObject().emitPropertiesChangedSignal("org.openmds.Sic1",
-                                                    {"State", "TriesLeft", "ExpiresAt", "Fingerprint"});
+            bus::emit_changed(getObject(), "org.openmds.Sic1", {"State", "TriesLeft", "ExpiresAt", "Fingerprint"});
             update();
         });
     });

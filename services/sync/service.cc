@@ -17,14 +17,6 @@ constexpr char k_path[] = "/org/openmds/Sync1";
 constexpr int k_tick_ms = 250;
 constexpr int k_announce_ms = 50;
 
-/// sdbus-c++ 1.2 gives a pointer, 2.x the message.
-const sdbus::Message& message_of(const sdbus::Message* message) {
-    return *message;
-}
-[[maybe_unused]] const sdbus::Message& message_of(const sdbus::Message& message) {
-    return message;
-}
-
 std::string canonical_uid(const std::string& text) {
     auto uid = Uid::parse(text);
     if (!uid) throw Error(Code::invalid_parameter, "not a uid: " + text);
@@ -48,7 +40,8 @@ Service::Service(app::Daemon& daemon)
                ask_for_gateway(gateway, address, request, std::move(then));
            }}) {
     registerAdaptor();
-    names_ = daemon.bus().raw().addMatch(
+    names_ = bus::match(
+        daemon.bus().raw(),
         "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
         "member='NameOwnerChanged',arg2=''",
         [this](auto&& message) {
@@ -73,17 +66,17 @@ Service::~Service() {
     unregisterAdaptor();
 }
 
-const sdbus::Message& Service::current() {
-    return message_of(getObject().getCurrentlyProcessedMessage());
+void Service::require_ours() {
+    callers_.require(*bus::current_message(getObject()));
 }
 
 void Service::Register(const std::string& channel, const sdbus::ObjectPath& path) {
     bus::guarded([&] {
-        callers_.require(current());
+        require_ours();
         if (channel.empty() || channel.size() > wire::k_max_channel) {
             throw Error(Code::invalid_parameter, "a channel has 1 to 255 bytes");
         }
-        channels_.add(channel, std::string{current().getSender()}, path);
+        channels_.add(channel, std::string{bus::current_message(getObject())->getSender()}, path);
     });
 }
 
@@ -91,7 +84,7 @@ void Service::Send(const std::string& peer, const std::string& channel, const ui
                    const std::vector<uint8_t>& payload,
                    const std::vector<sdbus::UnixFd>& payload_fd) {
     try {
-        callers_.require(current());
+        require_ours();
         network_.send(peer, {channel, kind, bus::unpack(payload, payload_fd)});
     } catch (const std::exception& e) {
         // Nobody waits for an answer.
@@ -109,7 +102,7 @@ void Service::deliver(const std::string& peer, wire::Message&& message) {
 
 void Service::SetMembers(const std::string& self_uid, const std::vector<MemberRow>& members) {
     bus::guarded([&] {
-        callers_.require(current());
+        require_ours();
         std::string self = self_uid.empty() ? "" : canonical_uid(self_uid);
         std::vector<Member> list;
         for (const MemberRow& row : members) {
@@ -156,7 +149,7 @@ void Service::Enrol(sdbus::Result<std::string>&& result, std::vector<uint8_t> gi
     auto answer = std::make_shared<sdbus::Result<std::string>>(std::move(result));
     std::string request;
     try {
-        callers_.require(current());
+        require_ours();
         request = bus::unpack(given, given_fd);
     } catch (const Error& e) {
         answer->returnError(bus::to_bus_error(e));
@@ -186,7 +179,7 @@ void Service::Enrol(sdbus::Result<std::string>&& result, std::vector<uint8_t> gi
 std::tuple<std::string, std::string> Service::PrepareIdentity(const std::string& name,
                                                               const std::string& uid) {
     return bus::guarded([&] {
-        callers_.require(current());
+        require_ours();
         auto [identity, sealing] = trust_.prepare(name, canonical_uid(uid));
         return std::tuple<std::string, std::string>(identity, sealing);
     });
@@ -196,7 +189,7 @@ void Service::InstallIdentity(const std::string& identity_pem, const std::string
                               const std::string& chain_pem, const std::string& root_pem,
                               const std::string& crl_pem, const std::string& deployment_json) {
     bus::guarded([&] {
-        callers_.require(current());
+        require_ours();
         json::object deployment = json::parse_object(deployment_json);
         enrol::Issued issued;
         issued.identity_cert_pem = identity_pem;
@@ -214,14 +207,14 @@ void Service::InstallIdentity(const std::string& identity_pem, const std::string
 
 void Service::InstallRevocations(const std::string& crl_pem) {
     bus::guarded([&] {
-        callers_.require(current());
+        require_ours();
         if (trust_.install_revocations(crl_pem)) load_trust();
     });
 }
 
 std::tuple<std::string, std::string, std::string> Service::Authorities() {
     return bus::guarded([&] {
-        callers_.require(current());
+        require_ours();
         auto [chain, root, crl] = trust_.authorities();
         return std::tuple(chain, root, crl);
     });
@@ -229,7 +222,7 @@ std::tuple<std::string, std::string, std::string> Service::Authorities() {
 
 void Service::ReloadTrust() {
     bus::guarded([&] {
-        callers_.require(current());
+        require_ours();
         load_trust();
     });
 }
@@ -298,7 +291,7 @@ void Service::flush() {
     std::vector<std::string> names(changed_.begin(), changed_.end());
     changed_.clear();
     for (const std::string& name : names) {
-        getObject().emitPropertiesChangedSignal(INTERFACE_NAME, {name});
+        bus::emit_changed(getObject(), INTERFACE_NAME, {name});
     }
     daemon_.status(status_line());
 }

@@ -49,8 +49,8 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
     uint64_t BytesSent() override { return network_.counters().sent; }
     uint64_t BytesReceived() override { return network_.counters().received; }
 
-    /// The message that is being handled; only within a handler.
-    const sdbus::Message& current();
+    /// Throws mds::Error(forbidden) unless what is being handled comes from one of our services.
+    void require_ours();
     void load_trust();
     void peer_changed(const std::string& uid);
     /// Announces `property` and the status line soon; several changes together.

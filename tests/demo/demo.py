@@ -113,7 +113,7 @@ def main():
         raise RigError(f"an orderly change must be refused: {refused.stdout}{refused.stderr}")
     print("\ntokyo# mdsctl ha set-active London tokyo\n" + refused.stderr)
     d.step("London's Domain made Active on Tokyo",
-           lambda: d.ctl("tokyo", "--yes ha force-active London tokyo"))
+           lambda: d.ctl("tokyo", "--yes --reason test ha force-active London tokyo"))
     tokyo = d.api("tokyo", "London")
     found = d.step("every published object is there", lambda: names(tokyo))
     if found != published:

@@ -93,7 +93,7 @@ class Faults:
         self.d.rig.cut(*PAIR)
         self.d.rig.cut(other, "logs")
         time.sleep(self.random.uniform(6, 8))  # until the other one counts as silent
-        self.ctl(target, f"--yes ha force-active {domain} {target}")
+        self.ctl(target, f"--yes --reason test ha force-active {domain} {target}")
         self.wait(1, 4)
         self.d.rig.heal()
 
@@ -107,7 +107,7 @@ class Faults:
             other = PAIR[1 - PAIR.index(name)]
             time.sleep(6)
             for domain in DOMAINS:
-                self.ctl(other, f"--yes ha force-active {domain} {other}")
+                self.ctl(other, f"--yes --reason test ha force-active {domain} {other}")
             self.wait(0.5, 3)
         self.d.power_back(name)
 
@@ -157,7 +157,7 @@ class Faults:
 
     def fault_full_copy(self):
         domain = self.domain()
-        self.ctl("london", f"--yes ha sync {domain} --to {self.host()}")
+        self.ctl("london", f"--yes --reason test ha sync {domain} --to {self.host()}")
 
 
 def settle(d, timeout=120):

@@ -18,9 +18,18 @@ class Host:
     """A host with mds-ca and nothing else."""
 
     def __init__(self, bus, folder, env=None):
-        self.bus, self.folder = bus, folder
-        self.daemon = bus.start("mds-ca", "--state", str(folder), env=env)
+        self.bus, self.folder, self.env = bus, folder, env
+        self.start()
+
+    def start(self):
+        self.daemon = self.bus.start("mds-ca", "--state", str(self.folder), env=self.env)
         self.look()
+
+    def stop(self):
+        self.daemon.stop()
+
+    def value(self, name):
+        return str(self.ca.Get(CA, name, dbus_interface="org.freedesktop.DBus.Properties"))
 
     def look(self):
         self.bus.wait_for_name(CA)
@@ -29,7 +38,7 @@ class Host:
     @property
     def authority(self):
         """Ca1.Authority."""
-        return json.loads(self.ca.Get(CA, "Authority", dbus_interface="org.freedesktop.DBus.Properties"))
+        return json.loads(self.value("Authority"))
 
     def certificates(self, authority="servers"):
         return json.loads(self.ca.ListCertificates(authority))

@@ -43,20 +43,24 @@ DOMAINS = {
 }
 
 
-def package():
-    """Path of the built package; RigError when there is none."""
-    found = sorted(glob.glob(f"{ROOT}/build/packages/openmds-server_*.deb"), key=os.path.getmtime)
+def package(suite=None):
+    """Path of the built package, of another suite than this machine's when one is given; RigError when
+    there is none."""
+    folder, verb = ("packages", "package") if not suite else (f"packages-{suite}", f"package --suite {suite}")
+    found = sorted(glob.glob(f"{ROOT}/build/{folder}/openmds-server_*.deb"), key=os.path.getmtime)
     if not found:
-        raise RigError("no package in build/packages: run ./dev package first")
+        raise RigError(f"no package in build/{folder}: run ./dev {verb} first")
     return found[-1]
 
 
 class Deployment:
-    """Hosts, logins and the steps that build EX-1; every step can be timed and printed."""
+    """Hosts, logins and the steps that build EX-1; every step can be timed and printed. `suites`: hosts
+    that run another Debian than this machine, {name: suite}."""
 
-    def __init__(self, prefix, hosts=None, tell=None):
+    def __init__(self, prefix, hosts=None, tell=None, suites=None):
         self.rig = Rig(prefix)
         self.wanted = hosts or EX1
+        self.suites = suites or {}
         self.tell = tell or (lambda text, seconds: None)
 
     def __getitem__(self, name):
@@ -72,14 +76,18 @@ class Deployment:
     def boot(self):
         """Fresh hosts."""
         self.rig.down()
-        self.rig.up(self.wanted, deb=package())
+        self.rig.up(self.wanted, deb={name: self.package(name) for name in self.wanted})
+
+    def package(self, name):
+        """Path of the package for a host."""
+        return package(self.suites.get(name))
 
     def install(self, names=None):
         """apt install of the package on the hosts, in parallel."""
         def one(host):
             # Tests are one administrator at one address who does in a minute what people do in a week.
             host.write_file(TEST_LIMITS_FILE, TEST_LIMITS)
-            host.install(package())
+            host.install(self.package(host.name))
         self.rig.each([self[n] for n in names or self.wanted], one)
 
     def answers(self, name, **more):

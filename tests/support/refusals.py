@@ -148,12 +148,13 @@ def page(seen):
              "same: the management API in `code`,", "`message` and `refusal`, the bus in the answer of `Core1.Run` or "
              "in an error, `mgmt_cli` and `mdsctl` with an exit code that is", "not 0. Nothing is changed by a refused "
              "act. Names and addresses are those of the test; UID, TIME, VERSION and WHO stand for", "what is another "
-             "one each time.", ""]
+             "one each time. Why it is so and what to do says the page of each, here or by `man RF-01`.", ""]
     for rf, (when, code, _) in sorted(catalogue().items()):
         refusal, faces = seen[rf]
         lines += [f"## {rf}", "", f"Refused when {when}.", "",
                   f"* code: {'`' + code + '`' if code else 'none, the command works on this host alone'}",
                   f"* says: {settled(refusal.message)}"]
         lines += [f"  * {settled(e)}" for e in refusal.errors]
-        lines += [f"* instead: {settled(refusal.next)}", f"* seen in: {', '.join(faces)}", ""]
+        lines += [f"* instead: {settled(refusal.next)}", f"* seen in: {', '.join(faces)}",
+                  f"* [why, and what to do](refusals/{rf}.md)", ""]
     return "\n".join(lines)

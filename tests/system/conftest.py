@@ -6,7 +6,7 @@ import sys
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, f"{ROOT}/tests/support")
+sys.path[:0] = [f"{ROOT}/tests/support", f"{ROOT}/tests"]
 
 from deployment import Deployment  # noqa: E402
 

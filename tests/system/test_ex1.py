@@ -305,7 +305,7 @@ def test_HW_6_database_search_and_settings_arrive_what_belongs_to_one_server_sta
                                         "number-of-sessions-to-keep": 4321})
     london.publish()
     ex1["london"].sh("printf '# hw6 of london alone\n' >>/etc/mds/mds.conf; sync")
-    ex1.ctl("london", "--yes ha sync London --to tokyo")
+    ex1.ctl("london", "--yes --reason test ha sync London --to tokyo")
     ex1.wait_synchronized("london", "London")
     tokyo = ex1.api("tokyo", "London")
     # The database, and what searches it: text, address, use.
@@ -424,7 +424,7 @@ def test_CA_7_CA_8_CA_9_set_standby_then_active(ex1):
 def test_MD_1_full_synchronization_of_a_standby(ex1):
     done = ex1.ctl("london", "ha sync London --to tokyo </dev/null", check=False)
     assert done.returncode == 9
-    ex1.ctl("london", "--yes ha sync London --to tokyo")
+    ex1.ctl("london", "--yes --reason test ha sync London --to tokyo")
     ex1.wait_synchronized("london", "London")
 
 

@@ -124,7 +124,7 @@ def test_MD_2_CA_5_a_sync_outlives_its_client_and_a_restart_of_its_server(ex1, l
             "ignore-warnings": True, "comments": "y" * 200}))
     london.publish()
     ex1.wait_synchronized("london", "London")
-    task = ex1.ctl("london", "--yes --no-wait ha sync London --to tokyo").stdout.strip()
+    task = ex1.ctl("london", "--yes --reason test --no-wait ha sync London --to tokyo").stdout.strip()
     ex1["london"].sh("systemctl kill -s KILL mds-domain@London-1.service")
     ex1["london"].sh("systemctl restart mds-core.service")
     wait_until(lambda: ex1.ctl("london", f"task show {task}", check=False).returncode == 0, 30,
@@ -142,7 +142,7 @@ def test_MD_2_CA_5_a_sync_outlives_its_client_and_a_restart_of_its_server(ex1, l
 
 
 def test_MD_4_servers_of_global_are_named_by_their_mds(ex1):
-    done = ex1.ctl("london", "--yes ha sync Global --to tokyo")
+    done = ex1.ctl("london", "--yes --reason test ha sync Global --to tokyo")
     assert "Global: tokyo is synchronized" in done.stdout, done.stdout
     ex1.wait_synchronized("london", "Global")
     api = ex1.api("london", "Global")
@@ -215,7 +215,7 @@ def test_ST_4_ST_5_from_the_status_to_a_sync_and_to_a_peer(ex1, london):
     assert "unreachable" in text and line_length(text) <= 80, text
     ex1["tokyo"].sh("systemctl start mds-domain@London-2.service")
     ex1.wait_synchronized("london", "London")
-    ex1.ctl("london", "--yes ha sync London --to London-2")
+    ex1.ctl("london", "--yes --reason test ha sync London --to London-2")
     reader = ex1.api("tokyo", "London", **{"read-only": True})
     assert reader.info["read-only"] is True and reader.call("show-hosts")["total"] > 0
     reader.close()
@@ -265,13 +265,13 @@ def test_CA_11_the_loser_of_a_collision_is_listed_and_saved_before_it_yields(ex1
         ex1.rig.cut("london", name)
     wait_until(lambda: ex1.peer("tokyo", "London", "london").get("sync-status") == "unreachable",
                30, "Tokyo to notice")
-    ex1.ctl("tokyo", "--yes ha force-active London tokyo")
+    ex1.ctl("tokyo", "--yes --reason test ha force-active London tokyo")
     other = ex1.api("tokyo", "London")
     other.send("set-host", {"name": "ca11", "comments": "from Tokyo"})
     other.publish()
     # London is forced too, by somebody who sees only that side.
     ex1.ctl("london", "--yes ha set-standby London")
-    ex1.ctl("london", "--yes ha force-active London london")
+    ex1.ctl("london", "--yes --reason test ha force-active London london")
     api = ex1.api("london", "London", **{"session-name": "only here"})
     api.send("set-host", {"name": "ca11", "comments": "from London"})
     api.publish()
@@ -342,7 +342,7 @@ def test_set_active_all_moves_every_domain_and_says_what_became_of_each(ex1):
 
 
 def test_mdsctl_output_fits_eighty_columns(ex1):
-    for words in ("ha status London", "--yes ha sync London --to tokyo", "task list -D London"):
+    for words in ("ha status London", "--yes --reason test ha sync London --to tokyo", "task list -D London"):
         text = on_a_terminal(ex1, "london", words)
         assert text.strip() and line_length(text) <= 80, text
     ex1.wait_synchronized("london", "London")

@@ -111,7 +111,7 @@ def test_F_T6_a_wrong_role_is_mended_by_the_command_that_the_refusal_names(ex1, 
     assert done.returncode == 1 and "Next: on the Primary: mdsctl server delete paris" in done.stderr, done
     assert role_of(paris) == "secondary" and len(kept(paris)) == 1
     paris.sh("mdsstop")
-    wait_until(lambda: ex1.ctl("london", "-y server delete paris", check=False).returncode == 0, 30,
+    wait_until(lambda: ex1.ctl("london", "-y --reason test server delete paris", check=False).returncode == 0, 30,
                "paris to be deleted")
     paris.sh("mdsstart")
     wait_until(lambda: "running" not in [s["state"] for s in json.loads(paris.out("mdsctl --json server list"))
@@ -178,10 +178,10 @@ def test_SM_5_SM_10_SM_11_SM_12_IC_1_PE_1_EX_7_a_fourth_server_joins_and_goes_ag
         for i, city in enumerate(("paris", "london", "tokyo"))]), timeout=90)
     assert task["status"] == "succeeded", task
     ex1.wait_synchronized("london", "Paris", 60)
-    ex1.ctl("london", "-y domain delete Paris")
+    ex1.ctl("london", "-y --reason test domain delete Paris")
     uid = api.call("show-mds", name="paris")["uid"]
     paris.sh("mdsstop")
-    wait_until(lambda: ex1.ctl("london", "-y server delete paris", check=False).returncode == 0, 30,
+    wait_until(lambda: ex1.ctl("london", "-y --reason test server delete paris", check=False).returncode == 0, 30,
                "paris to be deleted")
     ex1.wait_well("london")
     # LS-9: what was revoked with the publish stands in the list that any other server gives.

@@ -96,6 +96,6 @@ def test_T_16_an_activation_key_is_nowhere_after_use(ex1, paris):
         assert {name for _, name in processes(host)} >= ON_BOTH, processes(host)
     api.close()
     paris.sh("mdsstop")
-    wait_until(lambda: ex1.ctl("london", "-y server delete paris", check=False).returncode == 0, 30,
+    wait_until(lambda: ex1.ctl("london", "-y --reason test server delete paris", check=False).returncode == 0, 30,
                "paris to be deleted")
     ex1.wait_well("london")

@@ -26,6 +26,10 @@ PasswordFile=/root/password
 """
 
 
+FILES = (r"find / -xdev -not -path '/proc/*' -not -path '/sys/*' -not -path '/dev/*' -not -path '/tmp/*' "
+         r"-not -path '/var/tmp/*' -not -type s | sort")
+
+
 @pytest.fixture(name="host", scope="module")
 def fixture_host():
     """A host with the package, not set up."""
@@ -33,6 +37,7 @@ def fixture_host():
     rig.down()
     rig.up({"one": "10.77.0.41"}, deb=package())
     host = rig["one"]
+    host.files_before = host.out(FILES).splitlines()
     host.installed = host.install(package()).stdout
     yield host
     rig.down()
@@ -75,6 +80,20 @@ def test_F_T3_the_service_manager_hands_answers_over_as_credentials(host):
     assert re.search(r"Server.HostName +credential.example +\(credential mds.setup.host-name\)", plan), plan
     assert re.search(r"activation_key +\*\*\* +\(credential mds.setup.activation-key\)", plan), plan
     assert "orange-boat" not in plan
+
+
+def test_the_first_boot_of_an_image_enables_what_the_package_wants(host):
+    """systemd then enables every unit that no preset names."""
+    other = host.rig.up({"two": "10.77.0.43"})["two"]
+    other.install(package())
+    other.sh("systemctl disable mds-firstboot.service")
+    other.write_file("/etc/machine-id", "uninitialized\n")
+    other.reboot()
+    assert re.fullmatch("[0-9a-f]{32}", says(other, "cat /etc/machine-id"))
+    assert lines(other, "systemctl is-enabled mds-firstboot mds.target") == ["enabled", "disabled"]
+    assert says(other, "systemctl list-units 'mds*' --no-legend --state=active") == ""
+    other.destroy()
+    del host.rig.hosts["two"]
 
 
 def test_a_boot_without_answers_waits_for_nobody_and_says_so_at_the_login(host):
@@ -187,10 +206,23 @@ def test_installing_over_a_running_server_restarts_it(host):
     assert says(host, "systemctl show -p MainPID --value mds-core") != before
 
 
-def test_purging_leaves_nothing(host):
+# What stays, and why: mds-setup(8) names the first two; the rest is Debian's own, of any package.
+STAYS = (r"/var/backups/mds(/.*)?", r"/var/log/.*", r"/root(/.*)?", r"/etc/hostname",
+         r"/var/lib/(dpkg|apt|systemd|polkit-1)/.*", r"/var/cache/(apt|man|ldconfig|debconf)/.*", r"/var/backups/.*",
+         r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-", r"/etc/(machine-id|\.pwd\.lock|\.updated)", r"/var/\.updated",
+         r"/run/.*", r"/var/lib/dbus/.*")
+
+
+def test_F_T11_purging_after_setup_leaves_what_the_manual_names(host):
+    host.sh("install -D -m 0644 /dev/null /etc/mds/mds.conf.d/50-ours.conf")
     host.sh("apt-get -y purge openmds-server")
     assert says(host, "getent passwd | grep ^mds") == ""
     assert says(host, "getent group | grep ^mds") == ""
     left = lines(host, r"find / -xdev \( -name 'mds*' -o -name '*openmds*' \) "
                        "-not -path '/proc/*' -not -path '/var/tmp/*'")
     assert left == [], left
+    new = set(host.out(FILES).splitlines()) - set(host.files_before)
+    stays = re.compile("|".join(f"(?:{pattern})" for pattern in STAYS))
+    assert [path for path in sorted(new) if not stays.fullmatch(path)] == []
+    # Units that stay enabled would point nowhere.
+    assert says(host, "find /etc/systemd -xtype l -not -lname /dev/null") == ""

@@ -106,7 +106,7 @@ def number_of(der):
 
 
 def test_FR_2_RF_22_promotion_is_refused_while_the_primary_answers(four):
-    fails(four, "tokyo", "mdsctl -y promote", "RF-22", ["hears the Primary london", "only for recovery"])
+    fails(four, "tokyo", "mdsctl -y --reason test promote", "RF-22", ["hears the Primary london", "only for recovery"])
     plan = four.ctl("tokyo", "promote --plan", check=False)
     assert plan.returncode == 3 and "RF-22" in plan.stdout, plan.stdout
     api = four.api("tokyo")
@@ -116,10 +116,10 @@ def test_FR_2_RF_22_promotion_is_refused_while_the_primary_answers(four):
     four.rig.network.cut("london", "tokyo")
     wait_until(lambda: [s["state"] for s in four.ctl_json("tokyo", "server list")
                         if s["name"] == "london"] == ["silent"], 30, "London to be missed")
-    fails(four, "tokyo", "mdsctl -y promote", "RF-22", ["paris"])
+    fails(four, "tokyo", "mdsctl -y --reason test promote", "RF-22", ["paris"])
     four.rig.network.heal("london", "tokyo")
-    fails(four, "london", "mdsctl -y promote", said=["is the Primary already"])
-    fails(four, "logs", "mdsctl -y promote", said=["log server"])
+    fails(four, "london", "mdsctl -y --reason test promote", said=["is the Primary already"])
+    fails(four, "logs", "mdsctl -y --reason test promote", said=["log server"])
     assert role(four, "tokyo") == "secondary"
     four.wait_well("london")
 
@@ -154,7 +154,7 @@ def test_CS_3_PR_9_the_usual_credentials_work_and_nothing_promotes_itself(four, 
 
 def test_PR_1_RF_24_the_global_domain_is_active_here_first(four, orphans):
     assert orphans
-    fails(four, "tokyo", "mdsctl -y promote --domains none", "RF-24",
+    fails(four, "tokyo", "mdsctl -y --reason test promote --domains none", "RF-24",
           ["mdsctl ha force-active Global tokyo"])
     api = four.api("tokyo")
     refused(lambda: api.call("promote-mds", domains="none"), "RF-24", "err_ha_invalid_operation")
@@ -164,7 +164,7 @@ def test_PR_1_RF_24_the_global_domain_is_active_here_first(four, orphans):
 def test_CS_1_RF_23_a_server_that_is_down_stops_it(four, orphans):
     assert orphans
     lost(four, "paris")
-    fails(four, "tokyo", "mdsctl -y promote", "RF-23", ["paris does not answer either", "--ignore-silent"])
+    fails(four, "tokyo", "mdsctl -y --reason test promote", "RF-23", ["paris does not answer either", "--ignore-silent"])
     plan = four.ctl("tokyo", "promote --plan --ignore-silent", check=False)
     assert "! paris does not answer either" in plan.stdout, plan.stdout
     four.power_back("paris")
@@ -212,7 +212,7 @@ def test_T_8_PR_4_PR_6_RD_1_RD_4_RD_7_FR_1_one_command_puts_another_in_its_place
         api.close()
     # RD-7: what is not level is synchronized by hand, as ever.
     third = "paris" if holder == "tokyo" else "tokyo"
-    four.ctl(holder, f"-y ha sync A --to {third}")
+    four.ctl(holder, f"-y --reason test ha sync A --to {third}")
     wait_until(lambda: four.peer(holder, "A", third).get("sync-status") == "synchronized", 30, "A on both")
     # RD-4: the Primary Domain Servers are where the Domains are.
     primary = {d["name"]: [c["mds-name"] for c in d["cells"] if c["primary"]]
@@ -225,7 +225,7 @@ def test_T_8_PR_4_PR_6_RD_1_RD_4_RD_7_FR_1_one_command_puts_another_in_its_place
     wait_until(lambda: four["tokyo"].sh("busctl call org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1 "
                                         "RevocationLists", check=False).returncode == 0, 10,
                "the authority on Tokyo")
-    fails(four, "tokyo", "mdsctl -y promote", said=["is the Primary already"])
+    fails(four, "tokyo", "mdsctl -y --reason test promote", said=["is the Primary already"])
 
 
 def test_T_11_the_authority_of_the_new_primary_issues_and_revokes_within_seconds(four, tmp_path):
@@ -295,8 +295,8 @@ def test_T_8_FR_3_CA_10_the_old_primary_returns_hands_over_what_only_it_has_and_
     # It follows, and changes nothing: not as a Standby, not where it is the only server.
     four.wait_synchronized(holder, "A")
     fails(four, "london", "mdsctl ha set-active A london", said=["replaced by tokyo", "read-only"])
-    fails(four, "london", "mdsctl -y ha force-active C london", said=["replaced by tokyo"])
-    fails(four, "london", "mdsctl -y promote", said=["replaced by tokyo"])
+    fails(four, "london", "mdsctl -y --reason test ha force-active C london", said=["replaced by tokyo"])
+    fails(four, "london", "mdsctl -y --reason test promote", said=["replaced by tokyo"])
     fails(four, "london", "mdsctl domain create X --on london --ip 10.77.0.99", "RF-13", ["tokyo"])
     api = four.api("london", "C")
     assert "replaced by tokyo" in refused(lambda: api.send("add-host", host("no", "192.0.2.11"))).message
@@ -318,7 +318,7 @@ def test_T_8_FR_3_CA_10_the_old_primary_returns_hands_over_what_only_it_has_and_
     assert "replaced by tokyo" in refused(lambda: api.send("add-host", host("no", "192.0.2.11"))).message
     api.close()
     # DS-1, DS-6: it holds the only server of C.
-    fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C"])
+    fails(four, "tokyo", "mdsctl -y --reason test server delete london", "RF-16", ["C"])
 
 
 def test_FR_3_the_old_primary_is_readmitted_and_may_be_active_again(four):
@@ -352,27 +352,27 @@ def test_FR_3_the_old_primary_is_readmitted_and_may_be_active_again(four):
     # DS-6: Paris holds no Active and the Primary server of D.
     four.ctl("tokyo", "-y ha set-active --all --on tokyo")
     four.ctl("tokyo", "ha set-active D london")
-    fails(four, "tokyo", "mdsctl -y server delete paris", "RF-17", ["D", "promote another first"])
+    fails(four, "tokyo", "mdsctl -y --reason test server delete paris", "RF-17", ["D", "promote another first"])
     for domain, name in (("D", "paris"), ("B", "london")):
         four.ctl("tokyo", f"ha set-active {domain} {name}")
     four.wait_well("tokyo")
 
 
 def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_5_DS_6_DS_7_the_old_primary_is_deleted_and_its_certificates_are_revoked(four):
-    fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["B", "C"])
+    fails(four, "tokyo", "mdsctl -y --reason test server delete london", "RF-16", ["B", "C"])
     four.ctl("tokyo", "ha set-active B tokyo")
-    fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C"])
+    fails(four, "tokyo", "mdsctl -y --reason test server delete london", "RF-16", ["C"])
     lost(four, "london")
     four.ctl("tokyo", "server uses london", check=False)
     four.ctl("tokyo", "domain gateways A")
     four.ctl("tokyo", "licence list")
     # The machine is dead, and with it the only server of C: that goes with its Domain only (DS-6).
-    fails(four, "tokyo", "mdsctl -y server delete london", "RF-16", ["C", "force-active"])
+    fails(four, "tokyo", "mdsctl -y --reason test server delete london", "RF-16", ["C", "force-active"])
     four.power_back("london")
     four.wait_well("tokyo")
-    four.ctl("tokyo", "-y domain delete C")
-    fails(four, "tokyo", "mdsctl -y server delete london", "RF-30", ["mdsstop"])
-    fails(four, "tokyo", "mdsctl -y server delete tokyo", "RF-26")
+    four.ctl("tokyo", "-y --reason test domain delete C")
+    fails(four, "tokyo", "mdsctl -y --reason test server delete london", "RF-30", ["mdsstop"])
+    fails(four, "tokyo", "mdsctl -y --reason test server delete tokyo", "RF-26")
     four["london"].sh("mdsstop")
     wait_until(lambda: [s["state"] for s in four.ctl_json("tokyo", "server list")
                         if s["name"] == "london"] == ["silent"], 30, "London to be missed")
@@ -400,7 +400,7 @@ def test_PR_8_DS_1_DS_2_DS_3_DS_4_DS_5_DS_6_DS_7_the_old_primary_is_deleted_and_
                         if s["name"] == "london"] == ["silent"], 30, "London to be missed")
     api.close()
     other.close()
-    four.ctl("tokyo", "-y server delete london")
+    four.ctl("tokyo", "-y --reason test server delete london")
     four.wait_well("paris")
     assert "london" not in four.ctl("paris", "status").stdout
 
@@ -421,22 +421,22 @@ def test_DS_1_a_dead_server_holds_its_active_domains_until_others_do(four):
     four.wait_synchronized("paris", "E")
     lost(four, "paris")
     # RF-16 counts although it does not answer: what only it has would be gone for good.
-    fails(four, "tokyo", "mdsctl -y server delete paris", "RF-16", ["E"])
+    fails(four, "tokyo", "mdsctl -y --reason test server delete paris", "RF-16", ["E"])
     # Its own Domain Server may miss it a moment later than the others do.
-    wait_until(lambda: four.ctl("tokyo", "-y ha force-active E tokyo", check=False).returncode == 0, 10,
+    wait_until(lambda: four.ctl("tokyo", "-y --reason test ha force-active E tokyo", check=False).returncode == 0, 10,
                "E to be Active on tokyo")
-    assert "of D" in fails(four, "tokyo", "mdsctl -y server delete paris", "RF-16").stderr
+    assert "of D" in fails(four, "tokyo", "mdsctl -y --reason test server delete paris", "RF-16").stderr
     four.power_back("paris")
     four.wait_well("tokyo")
 
 
 def test_DS_8_a_log_server_is_deleted(four):
-    fails(four, "tokyo", "mdsctl -y server delete logs", "RF-30", ["mdsstop"])
+    fails(four, "tokyo", "mdsctl -y --reason test server delete logs", "RF-30", ["mdsstop"])
     four["logs"].sh("mdsstop")
     wait_until(lambda: [s["state"] for s in four.ctl_json("tokyo", "server list")
                         if s["name"] == "logs"] == ["silent"], 30, "the log server to be missed")
     assert "A" in fails(four, "tokyo", "mdsctl server delete logs", code=9).stderr
-    four.ctl("tokyo", "-y server delete logs")
+    four.ctl("tokyo", "-y --reason test server delete logs")
     four.wait_well("tokyo")
     assert not any(c["type"] == "log server" for d in four.ctl_json("tokyo", "domain list")
                    for c in d["cells"])
@@ -466,7 +466,7 @@ def test_CS_2_PR_1_PR_2_PR_3_the_five_commands_of_the_chapter(classic):
     tokyo = classic["tokyo"]
     assert tokyo.out("cpprod_util FwIsPrimary").strip() == "0"
     fails(classic, "tokyo", FIVE[0], "RF-24", ["mdsctl ha force-active Global tokyo"])
-    classic.ctl("tokyo", "-y ha force-active Global tokyo")
+    classic.ctl("tokyo", "-y --reason test ha force-active Global tokyo")
     wait_until(lambda: tokyo.sh(FIVE[0], check=False).returncode == 0, 10, "Global to be Active here")
     for i, command in enumerate(FIVE[1:], 1):
         # Half done: Secondary still, and what is missing is named.
@@ -492,7 +492,7 @@ def test_RD_2_RD_3_RD_4_RD_5_RD_10_promote_util_in_the_context_of_a_domain_serve
     context = ". /etc/profile.d/mds.sh && mdsenv A-2 && "
     fails(classic, "tokyo", "promote_util", "RF-28", ["mdsenv"])
     fails(classic, "tokyo", context + "promote_util", "RF-27", ["A-1 on london does not answer"])
-    classic.ctl("tokyo", "-y ha force-active A tokyo")
+    classic.ctl("tokyo", '-y ha force-active A tokyo --reason "London is lost"')
     wait_until(lambda: tokyo.sh(context + "promote_util", check=False).returncode == 0, 10, "A to be Active")
     fails(classic, "tokyo", "mdsctl ds promote A", said=["already"])
     rows = {d["name"]: [c["mds-name"] for c in d["cells"] if c["primary"]]
@@ -524,8 +524,8 @@ def test_FR_3_a_primary_that_was_deleted_while_it_was_dead_does_not_go_on_as_one
     two = built("promo", ["london", "tokyo"], ["B"])
     try:
         lost(two, "london")
-        two.ctl("tokyo", "-y promote")
-        two.ctl("tokyo", "-y server delete london")
+        two.ctl("tokyo", "-y --reason test promote")
+        two.ctl("tokyo", "-y --reason test server delete london")
         # By its own data it is the Primary, with every Domain Active; nobody tells it anything but no.
         two.power_back("london")
         wait_until(lambda: "it refused the certificate" in two.ctl("london", "status", check=False).stdout,

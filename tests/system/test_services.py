@@ -76,7 +76,7 @@ def test_an_unprivileged_user_reads_status_and_changes_nothing(ex1):
     host.sh("id alice || useradd -m alice")
     assert "acme-msp" in host.out("runuser -u alice -- mdsctl status")
     before = ex1.ha("london", "London")["role"]
-    for command in ("mdsctl --yes ha set-standby London", "mdsctl domain delete London --yes",
+    for command in ("mdsctl --yes ha set-standby London", "mdsctl domain delete London --yes --reason test",
                     "mgmt_cli add host name evil ip-address 192.0.2.66 -r true -d London",
                     "busctl call org.openmds.Domain1.London_2d1 /org/openmds/Domain1 "
                     "org.openmds.Domain1 HaAction s '{}'",

@@ -67,7 +67,7 @@ def test_MD_3_one_of_two_standbys_is_synchronized_the_other_is_untouched(three):
     three.wait_role("london", "A", "active")
     three.wait_synchronized("london", "A")
     readers = {city: three.api(city, "A") for city in ("tokyo", "paris")}
-    three.ctl("london", "--yes ha sync A --to paris")
+    three.ctl("london", "--yes --reason test ha sync A --to paris")
     assert refused(lambda: readers["paris"].call("show-hosts")).status == 401
     assert readers["tokyo"].call("show-hosts")["total"] > 0
     readers["tokyo"].close()

@@ -249,7 +249,7 @@ def test_the_next_primary_decides_what_waits(four):
     paris.close()
     wait_everywhere(four, "administrator", "karl", ["tokyo", "paris"])
     assert waiting(four, "tokyo") == 1
-    four.ctl("tokyo", "-y promote", timeout=60)
+    four.ctl("tokyo", "-y --reason test promote", timeout=60)
     wait_until(lambda: waiting(four, "tokyo") == 0 and waiting(four, "paris") == 0, 30, "it to be decided")
     wait_everywhere(four, "administrator", "karl", ["tokyo", "paris", "logs"])
     four.power_back("london")

@@ -63,7 +63,7 @@ def two_hosts():
 def promoted_hosts(two):
     """The same after london is lost and tokyo was promoted."""
     lost(two, "london")
-    done = two.ctl("tokyo", "-y promote", check=False)
+    done = two.ctl("tokyo", "-y --reason test promote", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "mdsctl server uses london" in done.stdout
     for domain in ("Global", "A", "B"):
@@ -128,7 +128,7 @@ def test_RD_9_an_ha_licence_on_a_primary_is_noted_until_a_standard_one_is_attach
     screen = promoted.ctl("tokyo", "status", check=False).stdout
     assert note in screen and "mdsctl licence attach A tokyo standard" in screen, screen
     assert all(len(line) <= 80 or "Next:" in line for line in screen.splitlines()), screen
-    rows = {(r["domain"], r["server"]): r for r in promoted.ctl_json("tokyo", "licence list")["licences"]}
+    rows = {(r["domain"], r["server"]): r for r in promoted.ctl_json("tokyo", "licence list")}
     assert rows["A", "A-2"]["licence-type"] == "ha" and rows["A", "A-2"]["problem"] == "HA licence on a Primary"
     assert rows["A", "A-1"]["problem"] == "" and rows["B", "B-2"]["licence-type"] == "none"
     # Never a blocker, and no question for who does not keep records.
@@ -144,7 +144,7 @@ def test_RD_9_an_ha_licence_on_a_primary_is_noted_until_a_standard_one_is_attach
                "the restarted mds-core to take changes")
     assert note not in promoted.ctl("tokyo", "status", check=False).stdout
     promoted.ctl("tokyo", "licence detach A tokyo")
-    rows = {r["server"]: r["licence-type"] for r in promoted.ctl_json("tokyo", "licence list")["licences"]}
+    rows = {r["server"]: r["licence-type"] for r in promoted.ctl_json("tokyo", "licence list")}
     assert rows["A-2"] == "none", rows
 
 
@@ -197,7 +197,7 @@ def test_RD_8_after_assigning_and_installing_every_gateway_has_the_promoted_serv
 
 
 def test_PR_5_PR_8_the_old_primary_is_deleted_when_nothing_uses_it(promoted):
-    fails(promoted, "tokyo", "mdsctl -y server delete london", "RF-25",
+    fails(promoted, "tokyo", "mdsctl -y --reason test server delete london", "RF-25",
           ["rule 1 'administrators' of layer 'Global Network' in Domain Global", "mdsctl server uses london"])
     api = promoted.api("tokyo")
     refused(lambda: api.call("delete-mds", name="london"), "RF-25", "generic_err_object_deletion")
@@ -214,8 +214,8 @@ def test_PR_5_PR_8_the_old_primary_is_deleted_when_nothing_uses_it(promoted):
     api.publish()
     api.close()
     assert role(promoted, "tokyo") == "primary"
-    wait_until(lambda: promoted.ctl("tokyo", "-y server delete london", check=False).returncode == 0, 10,
-               "the deletion", lambda: promoted.ctl("tokyo", "-y server delete london", check=False).stderr)
+    wait_until(lambda: promoted.ctl("tokyo", "-y --reason test server delete london", check=False).returncode == 0, 10,
+               "the deletion", lambda: promoted.ctl("tokyo", "-y --reason test server delete london", check=False).stderr)
     promoted.wait_well("tokyo")
     api = promoted.api("tokyo", "Global")
 

@@ -23,7 +23,7 @@ def two_primaries():
     for name in ("tokyo", "paris"):
         wait_until(lambda: all(s["state"] == "silent" for s in three.ctl_json(name, "server list")
                                if s["name"] != name), 30, f"{name} to be alone")
-        three.ctl(name, "-y promote --ignore-silent", timeout=60)
+        three.ctl(name, "-y --reason test promote --ignore-silent", timeout=60)
         assert role(three, name) == "primary"
     api = three.api("paris")
     api.send("add-administrator", {"name": "pia", "password": "correct-horse-9",

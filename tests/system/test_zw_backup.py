@@ -359,7 +359,7 @@ def test_BK_1_T_13_all_servers_are_restored_together_and_come_up_synchronized(ke
         assert ca.execute("SELECT count(*) FROM barred WHERE uuid=?", (gone,)).fetchone() == (1,)
     # The log server was not restored; its newer history is not this one, and it gets a full copy.
     for domain, city in (("London", "london"), ("Tokyo", "tokyo")):
-        kept.ctl(city, f"--yes ha sync {domain} logs")
+        kept.ctl(city, f'-y ha sync {domain} logs --reason "restored"')
         kept.wait_synchronized(city, domain, 60)
     publish(kept, "london", "goes-on")
     kept.wait_synchronized("london", "London")

@@ -5,12 +5,15 @@ import os
 import re
 import shutil
 
-from deployment import DOMAINS, ROOT
+from deployment import DOMAINS, KEY, ROOT
 from rig import wait_until
 from test_ex1 import host
+from test_join import fourth_host
 
 GUIDE = f"{ROOT}/docs/high-availability.md"
-LINE = re.compile(r"^(london|tokyo|logs)# (.*?)(?: +# exit (\d+))?$")
+LINE = re.compile(r"^(london|tokyo|logs|paris)# (.*?)(?: +# exit (\d+))?$")
+# The fixture "paris".
+assert fourth_host
 
 
 def steps():
@@ -43,7 +46,7 @@ def snapshot(deployment, take):
         deployment[name].wait_up()
 
 
-def test_every_command_of_the_high_availability_guide(ex1):
+def test_every_command_of_the_high_availability_guide(ex1, paris):
     ran = 0
     for step in steps():
         if step[0] == "do":
@@ -55,6 +58,9 @@ def test_every_command_of_the_high_availability_guide(ex1):
                 ex1.power_back("london")
                 ex1.wait_role("london", "London", "standby")
                 ex1.wait_synchronized("tokyo", "London", 60)
+            elif step[1] == "new machine paris":
+                for one in (paris, ex1["london"]):
+                    one.write_file("/root/key", KEY + "\n", 0o600)
             elif step[1] == "key":
                 for name in ("london", "tokyo"):
                     ex1[name].write_file("/root/key", "7GQT-XK2M-0WPD-94RZ\n", 0o600)
@@ -63,7 +69,11 @@ def test_every_command_of_the_high_availability_guide(ex1):
             continue
         _, name, command, code = step
         done = ex1[name].sh(command, check=False)
-        if code == 0 and "status" in command:
+        if code == 0 and "server delete" in command:
+            # mdsstop was a moment ago.
+            wait_until(lambda d=done, c=command, n=name: d.returncode == 0 or ex1[n].sh(c, check=False).returncode == 0, 30,
+                       command)
+        elif code == 0 and "status" in command:
             # What was changed a moment ago may still be on its way.
             wait_until(lambda c=command, n=name: ex1[n].sh(c, check=False).returncode == 0, 30,
                        command, lambda c=command, n=name: ex1[n].sh(c, check=False).stdout)

@@ -1,13 +1,17 @@
 """Every refusal of the catalogue (docs/refusals.list), provoked on booted hosts: the same in the management API, on the
-bus, in mgmt_cli and mdsctl, and nothing changes. The last ones cut the power."""
+bus, in mgmt_cli and mdsctl, and nothing changes. Then what its page says to do (docs/refusals.cures) is typed. The last
+ones cut the power."""
 
 import json
 import os
+import re
 import shlex
 
 import pytest
 
+import refusal_pages
 import refusals
+from cured import CURED, CURES, cure, leaves, primary_again
 from deployment import ADDRESSES, KEY, PASSWORD
 from refusals import by_api, by_bus, by_mdsctl, by_method, by_mgmt_cli, octets, of_text, run
 from rig import wait_until
@@ -82,6 +86,8 @@ def test_RF_01_RF_08_RF_09_RF_10_RF_32_add_mds(ex1, keys):
            f"server add paris --ip {ADDRESSES['tokyo']} --key-file /root/key")
     on_all(ex1, "RF-32", "london", None, "add-mds", {**PARIS, "one-time-password": "short"},
            f"server add paris --ip {PARIS['ip-address']} --key-file /root/short")
+    cure(ex1, "RF-08")
+    cure(ex1, "RF-10")
     same("RF-32", **{"Sic1.SetKey": by_method(ex1["london"], "org.openmds.Sic1", "SetKey", "ayahu", *octets("short"), "0", "86400")})
 
 
@@ -91,23 +97,36 @@ def test_RF_13_what_the_primary_does(ex1, keys):
            f"server add paris --ip {PARIS['ip-address']} --key-file /root/key")
 
 
-def test_RF_02_RF_07_RF_11_RF_12_what_the_machine_is(ex1, keys, paris):
+def test_RF_02_RF_07_RF_11_RF_12_RF_30_what_the_machine_is(ex1, keys, paris):
     assert keys is None
     add = f"server add paris --ip {PARIS['ip-address']} --key-file /root/key"
+    paris.write_file("/root/key", KEY + "\n", 0o600)
     set_up(paris, "log-server")
     on_all(ex1, "RF-07", "london", None, "add-mds", PARIS, add)
+    cure(ex1, "RF-07")
+    ex1.wait_well("london")
+    on_all(ex1, "RF-30", "london", None, "delete-mds", {"name": "paris"}, "-y --reason test server delete paris")
+    cure(ex1, "RF-30")
+    set_up(paris, "secondary")
+    cure(ex1, "RF-32")
     set_up(paris, "secondary")
     on_all(ex1, "RF-11", "london", None, "add-mds", {**PARIS, "version": "7.7.7"})
+    # To be added is also what helps in RF-01, RF-09 and RF-13.
+    cure(ex1, "RF-11", "RF-01", "RF-09", "RF-13")
+    leaves(ex1, paris)
+    set_up(paris, "secondary")
     version = ex1["london"].out("mdsctl --version").split()[1]
     other, plain = version[:-1] + str((int(version[-1]) + 1) % 10), version.replace(".", "\\.")
     program = "/usr/lib/mds/mds-sic"
-    paris.sh(f"systemctl stop mds-sic; cp -p {program} /var/tmp/mds-sic; "
-             f"LC_ALL=C sed -i 's/{plain}/{other}/g' {program}; systemctl start mds-sic")
+    paris.sh(f"systemctl stop mds-sic; LC_ALL=C sed -i 's/{plain}/{other}/g' {program}; systemctl start mds-sic")
     on_all(ex1, "RF-12", "london", None, "add-mds", PARIS, add)
-    paris.sh(f"systemctl stop mds-sic; cp -p /var/tmp/mds-sic {program}; systemctl start mds-sic")
+    cure(ex1, "RF-12")
+    leaves(ex1, paris)
     set_up(paris, "primary")
     paris.sh("mdsctl trust set-key", input=KEY + "\n")
     on_all(ex1, "RF-02", "london", None, "add-mds", PARIS, add)
+    cure(ex1, "RF-02")
+    leaves(ex1, paris)
 
 
 def test_RF_03_RF_04_first_setup(ex1, paris):
@@ -127,12 +146,16 @@ def test_RF_03_RF_04_first_setup(ex1, paris):
         SEEN[rf][1].append("mds-setup")
     assert paris.out("hostname") == name
     assert paris.out("ls /var/lib/mds/system").strip() == ""
+    paris.sh("rm -rf /etc/mds/setup.conf /etc/mds/setup.conf.d/*")
+    paris.write_file("/root/key", KEY + "\n", 0o600)
+    cure(ex1, "RF-03", "RF-04")
+    assert "secondary" in paris.out("cat /var/lib/mds/setup.json")
 
 
 # ---- Domains and Domain Servers ----
 
 def test_RF_06_RF_14_RF_15_RF_18_domains(ex1):
-    on_all(ex1, "RF-06", "london", None, "delete-domain", {"name": "Global"}, "-y domain delete Global")
+    on_all(ex1, "RF-06", "london", None, "delete-domain", {"name": "Global"}, "-y --reason test domain delete Global")
     on_all(ex1, "RF-14", "london", None, "set-domain", {"name": "London", "servers": {
         "add": {"name": "London-9", "ip-address": "10.77.0.91", "multi-domain-server": "tokyo"}}},
         "ds create London tokyo --ip 10.77.0.91 --name London-9")
@@ -141,24 +164,31 @@ def test_RF_06_RF_14_RF_15_RF_18_domains(ex1):
     on_all(ex1, "RF-18", "london", None, "add-domain", {"name": "Rome", "servers": [
         {"name": "Rome-1", "ip-address": "10.77.0.93", "multi-domain-server": "london"},
         {"name": "Rome-2", "ip-address": "10.77.0.94", "multi-domain-server": "tokyo", "active": True}]})
+    for rf in ("RF-06", "RF-14", "RF-15", "RF-18"):
+        cure(ex1, rf)
+    assert ex1.ha("tokyo", "Rome")["role"] == "active"
+    ex1.ctl("london", "-y --reason test domain delete Rome")
+    ex1.wait_synchronized("london", "London")
 
 
 def test_RF_16_RF_17_the_active_and_the_primary_domain_server_stay(ex1):
     gone = {"name": "London", "servers": {"remove": "London-1"}}
     on_all(ex1, "RF-16", "london", None, "set-domain", gone, "-y ds delete London london")
-    ex1.ctl("tokyo", "-y ha set-active London tokyo")
+    cure(ex1, "RF-16")
     ex1.wait_synchronized("tokyo", "London")
     wait_until(lambda: ("London", "London-1", "london", "standby", True) in state(ex1)[0], 15, "all to know")
     try:
         on_all(ex1, "RF-17", "london", None, "set-domain", gone, "-y ds delete London london")
+        cure(ex1, "RF-17")
     finally:
         ex1.ctl("london", "-y ha set-active London london")
         ex1.wait_synchronized("london", "London")
 
 
-def test_RF_26_RF_30_RF_31_servers(ex1):
-    on_all(ex1, "RF-26", "london", None, "delete-mds", {"name": "london"}, "-y server delete london")
-    on_all(ex1, "RF-30", "london", None, "delete-mds", {"name": "logs"}, "-y server delete logs")
+def test_RF_26_RF_31_servers(ex1):
+    on_all(ex1, "RF-26", "london", None, "delete-mds", {"name": "london"}, "-y --reason test server delete london")
+    cure(ex1, "RF-26")
+    cure(ex1, "RF-31")
     on_all(ex1, "RF-31", "london", None, "set-mds", {"name": "london", "one-time-password": KEY})
     reset = by_mdsctl(ex1["london"], "-y trust reset --key-file /root/key")
     assert reset.id == "RF-31" and "Primary" in reset.message
@@ -171,6 +201,12 @@ def test_RF_05_RF_19_RF_29_roles(ex1):
     on_all(ex1, "RF-05", "tokyo", "London", "add-host", host("rf05", "198.18.31.5"))
     on_all(ex1, "RF-19", "tokyo", "London", "ha-full-sync", {"name": "London-1"})
     on_all(ex1, "RF-29", "london", "London", "make-server-active", {})
+    cure(ex1, "RF-19")
+    ex1.wait_synchronized("london", "London")
+    cure(ex1, "RF-29", "RF-05")
+    assert ex1.ha("tokyo", "London")["role"] == "active"
+    ex1.ctl("london", "-y ha set-active London london")
+    ex1.wait_synchronized("london", "London")
 
 
 def test_RF_20_a_domain_server_that_is_silent(ex1):
@@ -179,13 +215,14 @@ def test_RF_20_a_domain_server_that_is_silent(ex1):
     wait_until(lambda: ex1.peer("london", "London", "London-2").get("sync-status") == "unreachable", 30, "the silence")
     wait_until(lambda: ("London", "London-2", "tokyo", "stopped", False) in state(ex1)[0], 10, "the stop to be told")
     try:
-        on_all(ex1, "RF-20", "london", "London", "ha-full-sync", {"name": "London-2"}, "-y ha sync London --to tokyo")
+        on_all(ex1, "RF-20", "london", "London", "ha-full-sync", {"name": "London-2"}, "-y --reason test ha sync London --to tokyo")
+        cure(ex1, "RF-20")
     finally:
         ex1["tokyo"].sh("systemctl start mds-domain@London-2")
     ex1.wait_synchronized("london", "London")
 
 
-def test_RF_27_no_server_of_a_domain_is_active(ex1):
+def test_RF_27_RF_28_no_server_of_a_domain_is_active(ex1):
     ex1["london"].sh("systemctl stop mds-domain@London-1")
     try:
         wait_until(lambda: ex1.ha("tokyo", "London").get("state") == "no-active", 30, "London to have no Active")
@@ -200,9 +237,18 @@ def test_RF_27_no_server_of_a_domain_is_active(ex1):
                                                           check=False).stderr)})
         api.close()
         assert state(ex1, "tokyo") == before
+        cure(ex1, "RF-27")
+        done = tokyo.sh("promote_util", check=False)
+        assert done.returncode != 0
+        same("RF-28", promote_util=of_text(done.stderr))
+        cure(ex1, "RF-28")
+        assert ("London", "London-2", "tokyo", "active", True) in state(ex1, "tokyo")[0]
     finally:
         ex1["london"].sh("systemctl start mds-domain@London-1")
+    ex1.wait_role("london", "London", "standby")
+    ex1.ctl("london", "-y ha set-active London london")
     ex1.wait_role("london", "London", "active")
+    primary_again(ex1)
     ex1.wait_synchronized("london", "London")
 
 
@@ -217,12 +263,15 @@ def test_RF_25_RF_36_RF_37_RF_38_RF_40_objects_and_sessions(ex1, london):
     on_all(ex1, "RF-40", "london", "London", "show-mdss", {})
     london.send("set-host", {"name": "rf25", "comments": "mine"})
     on_all(ex1, "RF-36", "london", "London", "set-host", {"name": "rf25", "comments": "no, mine"})
+    cure(ex1, "RF-36", UID=re.search(r"uid (\S+)", SEEN["RF-36"][0].next).group(1))
+    assert london.call("show-session")["changes"] == 0
     london.call("discard")
     # What is used is deleted all the same, which publishing refuses.
     before = state(ex1)
     gone = {"name": "rf37", "ignore-errors": True}
     london.send("delete-host", gone)
     same("RF-37", API=by_api(london, "publish", {}))
+    cure(ex1, "RF-37")
     london.call("discard")
     # On the bus there is one session of root in each Domain.
     run(ex1["london"], "London", "delete-host", gone)
@@ -238,6 +287,9 @@ def test_RF_25_RF_36_RF_37_RF_38_RF_40_objects_and_sessions(ex1, london):
          mgmt_cli=by_mgmt_cli(ex1["london"], None, "show-hosts", {}, login="-s /root/sid"))
     api.sid = None
     api.close()
+    for rf in ("RF-25", "RF-38", "RF-40"):
+        cure(ex1, rf)
+    assert london.raw("show-host", b'{"name":"rf25"}')[0] == 404
 
 
 def test_RF_39_no_permission(ex1):
@@ -258,6 +310,10 @@ def test_RF_39_no_permission(ex1):
     assert (bus.id, bus.code) == ("RF-39", "generic_err_no_permissions") and "org.openmds.ha.manage" in bus.message, bus
     SEEN["RF-39"][1].append("D-Bus")
     assert state(ex1) == before
+    cure(ex1, "RF-39")
+    eve = ex1.api("london", "London", user="rf39", password="correct-horse-battery-39")
+    eve.call("set-ha-state", new_state="active")
+    eve.close()
     api.call("delete-administrator", name="rf39")
     api.call("delete-domain-permissions-profile", name="rf39")
     api.publish()
@@ -282,8 +338,11 @@ def test_RF_33_RF_34_RF_35_backup(ex1):
         wait_until(lambda: "held-ms" in london.out("cat /root/rf33/running"), 60, "the backup")
     finally:
         ex1["tokyo"].sh(f"rm -r {slow}; systemctl daemon-reload")
+    cure(ex1, "RF-33")
+    ex1.ctl("london", "-y --reason test domain delete Rome")
     same("RF-34", mdsctl=by_mdsctl(london, "backup create --directory /var/lib/mds"),
          mds_backup=of_text(london.sh("cd /var/lib/mds && mds_backup -b", check=False).stderr))
+    cure(ex1, "RF-34")
     version = london.out("mdsctl --version").split()[1]
     other, plain = version[:-1] + str((int(version[-1]) + 1) % 10), version.replace(".", "\\.")
     file = london.out("ls /root/rf33/*.tar").split()[0]
@@ -293,6 +352,7 @@ def test_RF_33_RF_34_RF_35_backup(ex1):
     assert done.returncode != 0
     same("RF-35", **{"mdsctl backup restore": of_text(done.stderr[done.stderr.index("Error: "):])})
     assert state(ex1) == before
+    cure(ex1, "RF-35")
     london.sh("rm -rf /root/rf33 /root/other")
 
 
@@ -300,10 +360,14 @@ def test_RF_33_RF_34_RF_35_backup(ex1):
 
 def test_RF_22_the_primary_answers(ex1):
     ex1.wait_well("london")
-    on_all(ex1, "RF-22", "tokyo", None, "promote-mds", {}, "-y promote")
+    on_all(ex1, "RF-22", "tokyo", None, "promote-mds", {}, "-y --reason test promote")
+    cure(ex1, "RF-22")
+    assert {ex1.ha("tokyo", name)["role"] for name in ("London", "Tokyo", "Global")} == {"active"}
+    for domain in ("London", "Global"):
+        ex1.ctl("london", f"-y --reason test ha set-active {domain} london")
 
 
-def test_RF_21_RF_23_RF_24_RF_28_the_primary_is_lost(ex1):
+def test_RF_21_RF_23_RF_24_the_primary_is_lost(ex1):
     ex1.wait_well("london")
     ex1["london"].kill()
     ex1["logs"].kill()
@@ -312,6 +376,10 @@ def test_RF_21_RF_23_RF_24_RF_28_the_primary_is_lost(ex1):
     finally:
         for name in ("london", "logs"):
             ex1.power_back(name)
+    ex1.wait_role("london", "London", "standby", 60)
+    for domain in ("London", "Global"):
+        ex1.wait_synchronized("tokyo", domain, 60)
+        ex1.ctl("london", f"-y ha set-active {domain} london")
     ex1.wait_well("london")
 
 
@@ -330,23 +398,25 @@ def without_the_primary(ex1):
         same(rf, **{"API": by_api(api, command, body), "D-Bus": by_bus(tokyo, *(on_bus or (domain, command, body))),
                     "mgmt_cli": by_mgmt_cli(tokyo, domain, command, body), "mdsctl": by_mdsctl(tokyo, ctl)})
         api.close()
-    refused("RF-23", "promote-mds", {}, "-y promote")
+    refused("RF-23", "promote-mds", {}, "-y --reason test promote")
     refused("RF-24", "promote-mds", {"ignore-silent": True, "domains": "none"},
-            "-y promote --ignore-silent --domains none")
+            "-y --reason test promote --ignore-silent --domains none")
     act = {"domain": "London", "action": "set-active", "target": "tokyo"}
     refused("RF-21", "set-ha-state", {"new-state": "active"}, "ha set-active London tokyo", "London",
             (None, "domain-ha-action", act))
-    done = tokyo.sh("promote_util", check=False)
-    assert done.returncode != 0
-    same("RF-28", promote_util=of_text(done.stderr))
     assert state(ex1, "tokyo") == before
+    for rf in ("RF-23", "RF-24", "RF-21"):
+        cure(ex1, rf)
+    assert ex1.ha("tokyo", "London")["role"] == "active"
 
 
 def test_every_refusal_was_provoked_and_stands_in_the_documents():
     if os.environ.get("OPENMDS_WRITE_REFUSALS"):
         with open(refusals.PAGE, "w", encoding="utf-8") as file:
             file.write(refusals.page(SEEN))
+        refusal_pages.write()
     assert sorted(SEEN) == sorted(WANTED)
+    assert sorted(CURED) == sorted(CURES), "whose page was not followed"
     with open(refusals.PAGE, encoding="utf-8") as file:
         assert file.read() == refusals.page(SEEN), "write it again: ./dev refusals"
     assert PASSWORD not in refusals.page(SEEN) and KEY not in refusals.page(SEEN)

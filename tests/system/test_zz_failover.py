@@ -28,7 +28,7 @@ def test_AS_6_CA_10_ST_3_power_cut_of_the_active_forced_takeover_and_return(ex1)
     # Status works on every server that is left (ST-7).
     for name in ("tokyo", "logs"):
         assert ex1.ctl(name, "--json status", check=False).returncode == 3
-    ex1.ctl("tokyo", "--yes ha force-active London tokyo")
+    ex1.ctl("tokyo", "--yes --reason test ha force-active London tokyo")
     tokyo = ex1.api("tokyo", "London")
     assert tokyo.call("show-host", name="before-cut")["name"] == "before-cut"
     tokyo.send("add-host", {"name": "after-cut", "ip-address": "192.0.2.202"})
@@ -57,7 +57,7 @@ def test_CA_10_a_returned_active_hands_over_what_it_had_not_sent(ex1):
     api = ex1.api("london", "London")
     wait_until(lambda: ex1.peer("tokyo", "London", "london").get("sync-status") == "unreachable",
                30, "Tokyo to notice")
-    ex1.ctl("tokyo", "--yes ha force-active London tokyo")
+    ex1.ctl("tokyo", "--yes --reason test ha force-active London tokyo")
     tokyo = ex1.api("tokyo", "London")
     # The name of one of them is given away meanwhile.
     tokyo.send("add-host", {"name": "unsent-1", "ip-address": "192.0.2.206"})
@@ -114,7 +114,7 @@ def test_a_recovered_session_survives_the_death_of_its_active_and_is_not_doubled
     api.publish()
     wait_until(lambda: ex1.peer("tokyo", "London", "london").get("sync-status") == "unreachable",
                30, "Tokyo to notice")
-    ex1.ctl("tokyo", "--yes ha force-active London tokyo")
+    ex1.ctl("tokyo", "--yes --reason test ha force-active London tokyo")
     ex1.rig.heal()
     def recovered(name):
         try:
@@ -151,7 +151,7 @@ def test_many_recovered_sessions_are_counted_and_some_of_them_shown(ex1):
         api.publish()
     wait_until(lambda: ex1.peer("tokyo", "London", "london").get("sync-status") == "unreachable",
                30, "Tokyo to notice")
-    ex1.ctl("tokyo", "--yes ha force-active London tokyo")
+    ex1.ctl("tokyo", "--yes --reason test ha force-active London tokyo")
     ex1.rig.heal()
     ex1.wait_role("london", "London", "standby")
     wait_until(lambda: ex1.ha("tokyo", "London").get("recovered-count") == 25, 30, "the hand-over",

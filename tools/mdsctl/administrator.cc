@@ -52,6 +52,12 @@ int administrator_list(Client& client, const Options& options) {
     return 0;
 }
 
+int administrator_unlock(Client& client, const Options& options, const std::string& name) {
+    client.run("", "unlock-administrator", {{"name", name}});
+    print_done(options, name + " may log in again");
+    return 0;
+}
+
 int administrator_certificate(Client& client, const Options& options, const CertificateOrder& order) {
     if (order.csr_file.empty() && order.p12_file.empty()) return show(client, options, order);
     json::object body{{"admin-name", order.name}};
@@ -89,10 +95,7 @@ int administrator_codes(Client& client, const Options& options, const CodesOrder
             throw unconfirmed("administrator totp " + shell_word(order.name) + " --off");
         }
         client.run("", "delete-administrator-totp", who);
-        if (!options.quiet) {
-            std::printf("%s %s logs in with the password alone\n", symbol(options, "done").c_str(),
-                        safe(order.name).c_str());
-        }
+        print_done(options, order.name + " logs in with the password alone");
         return 0;
     }
     if (order.fresh && !confirm(options, "Make new one-time codes for " + safe(order.name) +
@@ -114,7 +117,8 @@ int administrator_codes(Client& client, const Options& options, const CodesOrder
     }
     // Only here and now: nothing but hashes of the recovery codes is kept.
     std::printf("Secret    %s\n", json::get_string(reply, "secret").c_str());
-    std::printf("%s\n", wrapped(options, "For apps  ", json::get_string(reply, "uri")).c_str());
+    // A line of its own, from the first column on: longer than a screen is wide, it is copied whole all the same.
+    std::printf("For apps:\n%s\n", json::get_string(reply, "uri").c_str());
     std::printf("Recovery codes, each good once instead of a one-time code:\n");
     for (const json::value& code : json::get_array(reply, "recovery-codes")) {
         std::printf("  %s\n", std::string(code.as_string()).c_str());
@@ -133,9 +137,7 @@ int administrator_revoke(Client& client, const Options& options, const std::stri
         throw unconfirmed("administrator revoke " + shell_word(name));
     }
     client.run("", "delete-administrator-certificate", {{"admin-name", name}});
-    if (!options.quiet) {
-        std::printf("%s the certificate of %s is revoked\n", symbol(options, "done").c_str(), safe(name).c_str());
-    }
+    print_done(options, "the certificate of " + name + " is revoked");
     return 0;
 }
 

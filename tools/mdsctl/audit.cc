@@ -1,10 +1,145 @@
-// mdsctl audit: whether the audit trails are what was written (security.md S-14).
+// mdsctl audit: who did what, and whether the audit trails are what was written (security.md S-14).
 #include <fmt/core.h>
 
+#include <algorithm>
+
+#include "base/clock.hh"
+#include "base/text.hh"
 #include "rows.hh"
+#include "scope.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
+namespace {
+
+constexpr int64_t k_hour_ms = 3'600'000, k_day_ms = 24 * k_hour_ms, k_page = 100;
+
+/// "today", "2h", "7d", or a time; what show-logs takes as a begin.
+std::string begin_of(const std::string& since) {
+    if (since == "today") return rfc3339(wall_ms() / k_day_ms * k_day_ms).substr(0, 19);
+    size_t digits = since.find_first_not_of("0123456789");
+    if (digits > 0 && digits + 1 == since.size() && since.size() < 8) {
+        int64_t n = std::stoll(since);
+        int64_t unit = since.back() == 'm'   ? 60'000
+                       : since.back() == 'h' ? k_hour_ms
+                       : since.back() == 'd' ? k_day_ms
+                                             : 0;
+        if (unit) return rfc3339(wall_ms() - n * unit).substr(0, 19);
+    }
+    // A time that is none is refused by the server, which knows what it takes.
+    return since;
+}
+
+std::string quoted_term(const char* field, const std::string& text) {
+    std::string plain = text;
+    std::replace(plain.begin(), plain.end(), '"', ' ');
+    return std::string(field) + ":\"" + plain + "\"";
+}
+
+/// Every record of one trail that is asked for, newest first; `enough` ends it.
+void each_record(Client& client, const AuditQuery& query, const std::string& database,
+                 const std::function<bool(const json::object&)>& one) {
+    std::vector<std::string> terms;
+    if (!query.by.empty()) terms.push_back(quoted_term("administrator", query.by));
+    if (!query.object.empty()) terms.push_back(quoted_term("subject", query.object));
+    json::object asked{{"type", "audit"}, {"max-logs-per-request", k_page}, {"filter", join(terms, " AND ")}};
+    if (query.since.empty()) {
+        asked["time-frame"] = "all-time";
+    } else {
+        asked["time-frame"] = "custom";
+        asked["custom-start"] = begin_of(query.since);
+        asked["custom-end"] = rfc3339(wall_ms() + k_day_ms).substr(0, 19);
+    }
+    json::object request{{"new-query", asked}};
+    for (;;) {
+        json::object reply = client.run(database, "show-logs", request);
+        const json::array& page = json::get_array(reply, "logs");
+        for (const json::value& v : page) {
+            if (!one(v.as_object())) return;
+        }
+        if (static_cast<int64_t>(page.size()) < k_page) return;
+        request = {{"query-id", json::get_string(reply, "query-id")}};
+    }
+}
+
+/// The records of all trails that are asked for, newest first, at most `most` (0 = all).
+std::vector<json::object> records(Client& client, const AuditQuery& query, size_t most) {
+    std::vector<json::object> out;
+    for (const std::string& database : databases(client, query.domain, query.all)) {
+        size_t have = 0;
+        each_record(client, query, database, [&](const json::object& record) {
+            // Programs get the names of the API in kebab-case (C-5).
+            json::object named;
+            for (const auto& [key, value] : record) {
+                std::string name(key);
+                std::replace(name.begin(), name.end(), '_', '-');
+                named[name] = value;
+            }
+            if (database.empty()) named["domain"] = "System Data";
+            out.push_back(std::move(named));
+            return most == 0 || ++have < most;
+        });
+    }
+    std::stable_sort(out.begin(), out.end(), [](const json::object& a, const json::object& b) {
+        return json::get_string(a, "time") > json::get_string(b, "time");
+    });
+    if (most && out.size() > most) out.resize(most);
+    return out;
+}
+
+/// For people the hour when it was today, and no year that goes without saying.
+Cell time_cell(const std::string& time) {
+    std::string now = rfc3339(wall_ms()), shown = time.substr(0, 16);
+    std::replace(shown.begin(), shown.end(), 'T', ' ');
+    if (time.compare(0, 10, now, 0, 10) == 0) {
+        shown = time.substr(11, 8);
+    } else if (time.compare(0, 4, now, 0, 4) == 0) {
+        shown = shown.substr(5);
+    }
+    return {safe(shown), time};
+}
+
+}  // namespace
+
+int audit_list(Client& client, const Options& options, const AuditQuery& query) {
+    const std::vector<json::object> found = records(client, query, query.limit);
+    // What a narrow screen cuts is the end of the line.
+    Rows table("audit records", {"TIME", "WHO", "FROM", "RESULT", "ACTION", "OBJECT",
+                                 Column("DOMAIN", !query.all), "REASON", Column("APPLICATION", true), Column("ID", true)});
+    auto or_nothing = [](const std::string& text) { return text.empty() ? "-" : text; };
+    for (const json::object& r : found) {
+        std::string status = json::get_string(r, "status"), domain = json::get_string(r, "domain");
+        bool good = status == "Success";
+        table.row(r, {time_cell(json::get_string(r, "time")), json::get_string(r, "administrator"),
+                      or_nothing(json::get_string(r, "client-ip")),
+                      good ? Cell("ok", status)
+                           : state_cell(options, "problem", status == "Failure" ? "refused" : status),
+                      json::get_string(r, "operation"), or_nothing(json::get_string(r, "subject")),
+                      Cell(domain == "System Data" ? "-" : safe(domain), domain),
+                      json::get_string(r, "additional-info"), json::get_string(r, "application"),
+                      json::get_string(r, "id")});
+    }
+    if (table.print(options) && !options.quiet && query.limit && found.size() == query.limit) {
+        std::printf("The newest %zu; older ones with --limit or --since.\n", found.size());
+    }
+    return 0;
+}
+
+int audit_export(Client& client, const Options& options, const AuditQuery& query) {
+    std::vector<json::object> found = records(client, query, 0);
+    Options lines = options;
+    lines.form = Form::jsonl;
+    json::array all;
+    for (auto r = found.rbegin(); r != found.rend(); ++r) all.push_back(std::move(*r));
+    size_t count = all.size();
+    print_json(lines, std::move(all));
+    if (!options.quiet) {
+        std::fflush(stdout);
+        std::fprintf(stderr, "%zu record%s. Whether the trails are as they were written: mdsctl audit verify\n",
+                     count, count == 1 ? "" : "s");
+    }
+    return 0;
+}
 
 int audit_verify(Client& client, const Options& options, const std::string& server) {
     json::object request;
@@ -23,8 +158,8 @@ int audit_verify(Client& client, const Options& options, const std::string& serv
         }
         for (const json::value& silent : json::get_array(row, "silent")) {
             well = false;
-            found.push_back(fmt::format("{}: {} does not answer as a witness", name,
-                                        safe(std::string(silent.as_string()))));
+            found.push_back(
+                fmt::format("{}: {} does not answer as a witness", name, safe(std::string(silent.as_string()))));
         }
         for (const json::value& gone : json::get_array(row, "gone")) {
             well = false;
@@ -39,12 +174,13 @@ int audit_verify(Client& client, const Options& options, const std::string& serv
             bool good = findings.empty() && unread.empty();
             well = well && good;
             table.row(log, {name, trail, json::get_int(log, "records"), json::get_int(log, "seen"),
-                       !unread.empty() ? "not read"
-                       : good          ? "as written"
-                                       : fmt::format("{} finding{}", findings.size(), findings.size() == 1 ? "" : "s")});
+                            !unread.empty() ? "not read"
+                            : good          ? "as written"
+                                   : fmt::format("{} finding{}", findings.size(), findings.size() == 1 ? "" : "s")});
             if (!unread.empty()) found.push_back(fmt::format("{}, {}: {}", name, safe(trail), safe(unread)));
             for (const json::value& f : findings) {
-                found.push_back(fmt::format("{}, {}: {}", name, safe(trail), safe(json::get_string(f.as_object(), "what"))));
+                found.push_back(
+                    fmt::format("{}, {}: {}", name, safe(trail), safe(json::get_string(f.as_object(), "what"))));
             }
         }
         if (json::get_int(row, "witnesses") == 0 && problem.empty()) {

@@ -70,8 +70,9 @@ int run(std::vector<std::string> words) {
 }  // namespace
 
 int backup_create(Client& client, const Options& options, const Backup& what) {
+    client.require_here("backup create");
     std::string folder = usable(what.directory.empty() ? k_store : what.directory);
-    if (what.plan) {
+    if (what.plan || options.dry_run) {
         std::printf("Every Multi-Domain Server is backed up at one moment; publishing is held for it.\n"
                     "The file of this server comes into %s, those of the others into\n%s there.\n\n",
                     safe(folder).c_str(), k_store);
@@ -117,7 +118,8 @@ int backup_create(Client& client, const Options& options, const Backup& what) {
     return 0;
 }
 
-int backup_list(const Options& options, const std::string& directory) {
+int backup_list(Client& client, const Options& options, const std::string& directory) {
+    client.require_here("backup list");
     std::string folder = directory.empty() ? k_store : directory;
     std::vector<fs::path> files;
     std::error_code error;
@@ -141,9 +143,15 @@ int backup_list(const Options& options, const std::string& directory) {
     return 0;
 }
 
-int backup_verify(const std::string& file) { return run({k_program, "verify", file}); }
+int backup_verify(Client& client, const std::string& file) {
+    client.require_here("backup verify " + shell_word(file));
+    return run({k_program, "verify", file});
+}
 
-int backup_restore(const Options& options, const std::string& file, bool alone) {
+int backup_restore(Client& client, const Options& options, const std::string& file, bool alone) {
+    client.require_here("backup restore " + shell_word(file));
+    // What would be restored is what reading all of it tells.
+    if (options.dry_run) return run({k_program, "verify", file});
     std::vector<std::string> words{k_program, "restore"};
     if (alone) words.emplace_back("--alone");
     if (options.yes) words.emplace_back("--yes");

@@ -1,8 +1,6 @@
 #include "client.hh"
 
 #include <fmt/core.h>
-#include <sdbus-c++/sdbus-c++.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -11,178 +9,96 @@
 #include <thread>
 
 #include "base/clock.hh"
-#include "bus/blob.hh"
-#include "bus/connection.hh"
+#include "base/shell.hh"
 #include "draw.hh"
 #include "interrupt.hh"
+#include "rows.hh"
 
 namespace mds::ctl {
-namespace {
-
-const bus::InterfaceName k_core{"org.openmds.Core1"};
-
-Error error_of(const json::object& reply) {
-    Code code = code_from_word(json::get_string(reply, "code"));
-    Error error(code, json::get_string(reply, "message"));
-    for (const json::value& row : json::get_array(reply, "errors")) {
-        if (row.is_object()) error.add_error(json::get_string(row.get_object(), "message"));
-    }
-    for (const json::value& row : json::get_array(reply, "warnings")) {
-        if (row.is_object()) error.add_warning(json::get_string(row.get_object(), "message"));
-    }
-    const json::object& refusal = json::get_object(reply, "refusal");
-    return std::move(error).refusal(json::get_string(refusal, "id"),
-                                    json::get_string(refusal, "next"));
-}
-
-}  // namespace
 
 namespace {
 
-Error unreachable(const sdbus::Error& e) {
-    Error error = bus::from_bus_error(e);
-    if (error.code() != Code::unreachable) return error;
-    return Error(Code::unreachable, "mds-core does not answer on this host: " + error.message())
-        .refusal("", "systemctl status mds-core.service");
-}
-
-}  // namespace
-
-struct Client::Impl {
-    int patience_ms = 0;
-    /// Told by the bus's own thread that something has changed.
-    int changed_fd = -1;
-    std::unique_ptr<sdbus::IConnection> bus_connection;
-    std::unique_ptr<sdbus::IProxy> core_proxy;
-
-    sdbus::IConnection& connection() {
-        if (bus_connection) return *bus_connection;
-        try {
-            bus_connection = sdbus::createSystemBusConnection();
-        } catch (const sdbus::Error& e) {
-            throw Error(Code::unreachable, "the system bus of this host does not answer: " + e.getMessage())
-                .refusal("", "systemctl status dbus.service");
-        }
-        bus_connection->setMethodCallTimeout(static_cast<uint64_t>(patience_ms) * 1000);
-        return *bus_connection;
+/// Says what was asked and how long the answer took; the body may hold a secret.
+class Told {
+  public:
+    Told(bool verbose, std::string what) : verbose_(verbose), what_(std::move(what)) {}
+    ~Told() {
+        if (verbose_)
+            std::fprintf(stderr, "> %s  %lld ms\n", safe(what_).c_str(), static_cast<long long>(mono_ms() - begin_));
     }
-    sdbus::IProxy& core() {
-        if (!core_proxy) {
-            core_proxy = sdbus::createProxy(connection(), bus::ServiceName{"org.openmds.Core1"},
-                                            sdbus::ObjectPath{"/org/openmds/Core1"});
-        }
-        return *core_proxy;
-    }
+    Told(const Told&) = delete;
+    Told& operator=(const Told&) = delete;
+
+  private:
+    bool verbose_;
+    std::string what_;
+    int64_t begin_ = mono_ms();
 };
 
-Client::Client(std::string reason, int patience_ms)
-    : impl_(std::make_unique<Impl>()), reason_(std::move(reason)) {
-    impl_->patience_ms = patience_ms;
+bool changes(const std::string& command) {
+    return command.rfind("show-", 0) != 0 && command != "where-used" && command != "verify-audit";
 }
 
-Client::~Client() {
-    if (impl_->changed_fd < 0) return;
-    impl_->bus_connection->leaveEventLoop();
-    close(impl_->changed_fd);
-}
+}  // namespace
 
-int Client::watch() {
-    impl_->changed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int fd = impl_->changed_fd;
-    auto news = [fd] { eventfd_write(fd, 1); };
-    // Roles and synchronization are told by the Domain Servers, links by mds-sync, the rest by mds-core. Who
-    // comes and goes matters too.
-    bus::on_match(impl_->connection(),
-                  "type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',"
-                  "path_namespace='/org/openmds'", news);
-    bus::on_match(impl_->connection(),
-                  "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-                  "member='NameOwnerChanged',arg0namespace='org.openmds'", news);
-    impl_->connection().enterEventLoopAsync();
-    return fd;
-}
-
-void Client::watched() {
-    eventfd_t count = 0;
-    eventfd_read(impl_->changed_fd, &count);
-}
-
-json::object Client::run(const std::string& domain, const std::string& command,
-                         const json::object& body) {
-    json::object request = body;
-    if (!reason_.empty() && domain.empty() && command.rfind("show-", 0) != 0) request["reason"] = reason_;
-    bus::Blob blob = bus::pack_body(json::text(request));
-    uint16_t status = 0;
-    std::vector<uint8_t> reply;
-    std::vector<sdbus::UnixFd> reply_fd;
-    try {
-        impl_->core().callMethod(bus::MemberName{"Run"})
-            .onInterface(k_core)
-            .withArguments(domain, command, blob.bytes, blob.fds)
-            .storeResultsTo(status, reply, reply_fd);
-    } catch (const sdbus::Error& e) {
-        throw unreachable(e);
-    }
-    json::object answer = json::parse_object(bus::unpack(reply, reply_fd));
-    if (status != 200) throw error_of(answer);
-    return answer;
+json::object Client::run(const std::string& domain, const std::string& command, const json::object& body) {
+    const json::value* plan = json::find(body, "plan");
+    if (changes(command) && !(plan && plan->is_bool() && plan->as_bool())) require_change();
+    Told told(verbose_, command + (domain.empty() ? "" : " in " + domain));
+    return transport_->run(domain, command, body);
 }
 
 json::object Client::grid() {
-    std::string text;
-    try {
-        impl_->core().callMethod(bus::MemberName{"Grid"}).onInterface(k_core).storeResultsTo(text);
-    } catch (const sdbus::Error& e) {
-        throw unreachable(e);
-    }
-    return json::parse_object(text);
+    Told told(verbose_, "grid");
+    return transport_->grid();
 }
 
-void Client::set_key(const std::string& key, uint32_t valid_seconds) {
-    auto sic = sdbus::createProxy(impl_->connection(), bus::ServiceName{"org.openmds.Sic1"},
-                                  sdbus::ObjectPath{"/org/openmds/Sic1"});
-    bus::Blob blob = bus::pack_secret(key);
-    try {
-        sic->callMethod(bus::MemberName{"SetKey"})
-            .onInterface(bus::InterfaceName{"org.openmds.Sic1"})
-            .withArguments(blob.bytes, blob.fds, valid_seconds)
-            .storeResultsTo();
-    } catch (const sdbus::Error& e) {
-        throw bus::from_bus_error(e);
-    }
+void Client::require_change() const {
+    if (!dry_run_) return;
+    throw Error(Code::invalid_parameter, "this verb has no plan to show; nothing was changed")
+        .refusal("", "mdsctl --help");
 }
 
-std::string Client::sic_property(const std::string& name) {
-    auto sic = sdbus::createProxy(impl_->connection(), bus::ServiceName{"org.openmds.Sic1"},
-                                  sdbus::ObjectPath{"/org/openmds/Sic1"});
-    try {
-        return sic->getProperty(name).onInterface("org.openmds.Sic1").get<std::string>();
-    } catch (const sdbus::Error& e) {
-        throw bus::from_bus_error(e);
-    }
+void Client::require_here(const std::string& words) const {
+    std::string there = transport_->host();
+    if (there.empty()) return;
+    throw Error(Code::invalid_parameter, "this is done on the server itself, not over the management API of " + there)
+        .refusal("", "on " + there + ": mdsctl " + words);
 }
 
 bool confirm(const Options& options, const std::string& question) {
     if (options.yes) return true;
     if (!isatty(STDIN_FILENO)) return false;
-    std::fprintf(stderr, "%s [y/N] ", question.c_str());
+    std::fprintf(stderr, "%s ", wrapped(options, "", question + " [y/N]").c_str());
     std::string line;
     return std::getline(std::cin, line) && (line == "y" || line == "Y" || line == "yes");
 }
 
-json::object follow(Client& client, const Options& options, const std::string& domain,
-                    const std::string& task_id) {
+bool confirm_loss(const Options& options, const std::string& question, const std::string& words) {
+    if (options.yes && options.reason.empty()) {
+        throw Error(Code::missing_parameters, "without a question this needs its reason, for the audit record")
+            .refusal("", "mdsctl " + words + " --yes --reason TEXT");
+    }
+    return confirm(options, question);
+}
+
+json::object follow(Client& client, const Options& options, const std::string& domain, const std::string& task_id) {
     if (!options.wait) {
-        std::printf("%s\n", task_id.c_str());
+        if (options.json) {
+            print_json(options, json::object{{"task-id", task_id}});
+        } else {
+            std::printf("%s\n", task_id.c_str());
+        }
         return {};
     }
     std::string watch = "mdsctl task watch " + (domain.empty() ? "" : "-D " + shell_word(domain) + " ") + task_id;
     say_when_interrupted("Still running; come back with: " + watch);
     std::string shown;
     int64_t begin = mono_ms();
+    // When both go to one file, what was printed before stands before the steps.
+    std::fflush(stdout);
     for (;;) {
-        json::object reply = client.run(
-            domain, "show-task", {{"task-id", task_id}, {"details-level", "full"}});
+        json::object reply = client.run(domain, "show-task", {{"task-id", task_id}, {"details-level", "full"}});
         const json::array& tasks = json::get_array(reply, "tasks");
         if (tasks.empty()) throw Error(Code::object_not_found, "no task " + task_id);
         json::object task = tasks.front().as_object();
@@ -193,7 +109,7 @@ json::object follow(Client& client, const Options& options, const std::string& d
             int percent = static_cast<int>(json::get_int(task, "progress-percentage"));
             std::string line = bar(options, percent) + fmt::format("  {:3} %  ", percent) + safe(step);
             if (live && line != shown) {
-                std::fprintf(stderr, "\r\033[K  %s", cut(line, options.width - 3).c_str());
+                std::fprintf(stderr, "\r\033[K  %s", cut(options, line, options.width - 3).c_str());
             }
             if (!live && !options.quiet && step != shown && !step.empty()) {
                 std::fprintf(stderr, "  %s\n", safe(step).c_str());
@@ -209,8 +125,7 @@ json::object follow(Client& client, const Options& options, const std::string& d
             return task;
         }
         if (options.timeout_s && mono_ms() - begin > options.timeout_s * 1000) {
-            throw Error(Code::timed_out, "the task goes on after " +
-                                             std::to_string(options.timeout_s) + " s")
+            throw Error(Code::timed_out, "the task goes on after " + std::to_string(options.timeout_s) + " s")
                 .refusal("", watch);
         }
         // The task's progress is polled: it may run on another host, where no signal reaches us.

@@ -1,9 +1,10 @@
-// mdsctl domain, mdsctl ds.
+// mdsctl domain.
 #include <fmt/core.h>
 
 #include <algorithm>
 
 #include "base/text.hh"
+#include "domain_servers.hh"
 #include "rows.hh"
 #include "verbs.hh"
 
@@ -23,14 +24,12 @@ Cell grid_cell(const Options& options, const json::object& cell) {
     return {state_text(options, well ? state : sync, safe(word)), well ? word : word + ", " + sync};
 }
 
-json::object server_json(const std::string& spec, const std::string& domain, size_t number,
-                         const char* type) {
-    size_t equals = spec.find('=');
-    json::object server{{"name", fmt::format("{}-{}", domain, number)},
-                        {"multi-domain-server", spec.substr(0, equals)},
-                        {"type", type}};
-    if (equals != std::string::npos) server["ip-address"] = spec.substr(equals + 1);
-    return server;
+void print_planned(const Options& options, const json::array& servers) {
+    for (const json::value& v : servers) {
+        bool silent = json::get_bool(v.as_object(), "silent");
+        std::printf("  %s %s%s\n", symbol(options, silent ? "problem" : "empty").c_str(),
+                    planned_server(v.as_object()).c_str(), silent ? "   does not answer; gone when it returns" : "");
+    }
 }
 
 }  // namespace
@@ -73,30 +72,6 @@ int domain_list(Client& client, const Options& options, bool problems_only) {
     if (table.print(options) && !options.quiet) {
         std::printf("%zu Domain%s, %zu synchronized\n", rows.size(), rows.size() == 1 ? "" : "s", good);
     }
-    return 0;
-}
-
-int ds_list(Client& client, const Options& options) {
-    const json::object grid = client.grid();
-    Rows table("Domain Servers", {"NAME", "DOMAIN", "ON", "ADDRESS", "TYPE", "STATE", "SYNC", Column("UID", true)});
-    for (const json::value& v : json::get_array(grid, "domains")) {
-        const json::object& d = v.as_object();
-        for (const json::value& c : json::get_array(d, "cells")) {
-            const json::object& cell = c.as_object();
-            std::string state = json::get_string(cell, "ha-state"), sync = json::get_string(cell, "sync-status");
-            std::string name = json::get_string(cell, "server");
-            // The servers of the Global Domain are the Multi-Domain Servers themselves.
-            if (name.empty()) name = json::get_string(cell, "mds-name");
-            json::object whole = cell;
-            whole["domain"] = json::get_string(d, "name");
-            table.row(std::move(whole),
-                      {name, json::get_string(d, "name"), json::get_string(cell, "mds-name"),
-                       json::get_string(cell, "address"), json::get_string(cell, "type"),
-                       state_cell(options, state, state), state_cell(options, sync, sync),
-                       json::get_string(cell, "server-uid")});
-        }
-    }
-    table.print(options);
     return 0;
 }
 
@@ -147,22 +122,34 @@ int domain_create(Client& client, const Options& options, const DomainCreate& wh
         s["active"] = false;
         servers.push_back(std::move(s));
     }
-    json::object reply =
-        client.run("", "add-domain", {{"name", what.name}, {"servers", std::move(servers)}});
-    std::string id = json::get_string(
-        json::get_array(reply, "tasks").at(0).as_object(), "task-id");
-    json::object task = follow(client, options, "", id);
-    if (options.wait && !options.quiet) {
-        std::printf("%s Domain %s: %s\n", symbol(options, "done").c_str(), what.name.c_str(),
-                    json::get_string(task, "status").c_str());
-        std::string comments = json::get_string(task, "comments");
-        if (!comments.empty()) std::printf("  %s\n", safe(comments).c_str());
+    json::object order{{"name", what.name}, {"servers", std::move(servers)}};
+    if (options.dry_run) {
+        order["plan"] = true;
+        const json::object plan = client.run("", "add-domain", order);
+        if (options.json) {
+            print_json(options, plan);
+            return 0;
+        }
+        std::printf("Domain %s would be created:\n", safe(json::get_string(plan, "domain")).c_str());
+        print_planned(options, json::get_array(plan, "servers"));
+        std::printf("Nothing was changed.\n");
+        return 0;
     }
+    json::object reply = client.run("", "add-domain", order);
+    std::string id = json::get_string(json::get_array(reply, "tasks").at(0).as_object(), "task-id");
+    json::object task = follow(client, options, "", id);
+    if (!options.wait) return 0;
+    std::string comments = json::get_string(task, "comments");
+    print_done(options, "Domain " + what.name + ": " + json::get_string(task, "status"),
+               {{"domain", what.name},
+                {"task-id", id},
+                {"status", json::get_string(task, "status")},
+                {"comments", comments}});
+    if (!comments.empty() && options.people() && !options.quiet) std::printf("  %s\n", safe(comments).c_str());
     return 0;
 }
 
-int domain_assign_global(Client& client, const Options& options, const std::vector<std::string>& domains,
-                         bool all) {
+int domain_assign_global(Client& client, const Options& options, const std::vector<std::string>& domains, bool all) {
     if (domains.empty() && !all) {
         throw Error(Code::missing_parameters, "name the Domains, or give --all")
             .refusal("", "mdsctl domain assign-global --all");
@@ -193,10 +180,8 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
         for (const json::value& d : json::get_array(task, "task-details")) details = d.as_object();
         std::string domain = json::get_string(details, "domain");
         failed += !problem.empty();
-        rows.push_back(json::object{{"domain", domain},
-                                    {"task-id", id},
-                                    {"status", json::get_string(task, "status")},
-                                    {"details", details}});
+        rows.push_back(json::object{
+            {"domain", domain}, {"task-id", id}, {"status", json::get_string(task, "status")}, {"details", details}});
         if (options.json) continue;
         if (!problem.empty()) {
             std::printf("%s %s: %s\n", symbol(options, "failed").c_str(), safe(domain).c_str(),
@@ -205,9 +190,8 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
             if (!next.empty()) std::printf("  Next:  %s\n", safe(next).c_str());
         } else {
             std::string policy = json::get_string(details, "policy");
-            std::printf("%s %s: %s, revision %lld of Global, %lld objects changed\n",
-                        symbol(options, "done").c_str(), safe(domain).c_str(),
-                        policy.empty() ? "global objects" : safe("policy " + policy).c_str(),
+            std::printf("%s %s: %s, revision %lld of Global, %lld objects changed\n", symbol(options, "done").c_str(),
+                        safe(domain).c_str(), policy.empty() ? "global objects" : safe("policy " + policy).c_str(),
                         static_cast<long long>(json::get_int(details, "revision")),
                         static_cast<long long>(json::get_int(details, "changes")));
         }
@@ -220,54 +204,44 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
     return failed ? 10 : 0;
 }
 
+int domain_edit(Client& client, const Options& options, const DomainEdit& what) {
+    json::object order{{"name", what.name}};
+    if (!what.comments.empty()) order["comments"] = what.comments;
+    if (!what.colour.empty()) order["color"] = what.colour;
+    if (order.size() == 1) {
+        throw Error(Code::missing_parameters, "say what is to change: --comments or --colour")
+            .refusal("", "mdsctl domain edit --help");
+    }
+    client.run("", "set-domain", order);
+    print_done(options, "Domain " + what.name + " is changed");
+    return 0;
+}
+
 int domain_delete(Client& client, const Options& options, const std::string& name) {
-    if (!confirm(options, "Delete Domain " + name + " with all its servers and data?")) {
+    std::string words = "domain delete " + shell_word(name);
+    if (options.dry_run) {
+        const json::object plan = client.run("", "delete-domain", {{"name", name}, {"plan", true}});
+        if (options.json) {
+            print_json(options, plan);
+            return 0;
+        }
+        std::printf("Domain %s, revision %lld, would be deleted with its data:\n",
+                    safe(json::get_string(plan, "domain")).c_str(),
+                    static_cast<long long>(json::get_int(plan, "revision")));
+        print_planned(options, json::get_array(plan, "servers"));
+        size_t people = json::get_array(plan, "administrators").size();
+        if (people) std::printf("Rights of %zu administrator%s in it end.\n", people, people == 1 ? "" : "s");
+        if (json::get_bool(plan, "global-assignment")) std::printf("Its global assignment ends.\n");
+        std::printf("Nothing was changed.\n");
+        return 0;
+    }
+    if (!confirm_loss(options, "Delete Domain " + safe(name) + " with all its servers and data?", words)) {
         throw Error(Code::unconfirmed, "Domain " + name + " would be deleted with all its data")
-            .refusal("", "mdsctl domain delete " + shell_word(name) + " --yes");
+            .refusal("", "mdsctl " + words + " --yes --reason TEXT");
     }
     json::object reply = client.run("", "delete-domain", {{"name", name}});
     follow(client, options, "", json::get_string(reply, "task-id"));
-    return 0;
-}
-
-int ds_create(Client& client, const Options& options, const std::string& domain,
-              const std::string& server, const std::string& address, const std::string& name,
-              bool log_server) {
-    json::object d = client.run("", "show-domain", {{"name", domain}});
-    size_t number = json::get_array(d, "servers").size() + 1;
-    json::object s = server_json(server + (address.empty() ? "" : "=" + address), domain, number,
-                                 log_server ? "log server" : "management server");
-    if (!name.empty()) s["name"] = name;
-    json::object reply = client.run(
-        "", "set-domain", {{"name", domain}, {"servers", json::object{{"add", std::move(s)}}}});
-    std::string id = json::get_string(
-        json::get_array(reply, "tasks").at(0).as_object(), "task-id");
-    follow(client, options, "", id);
-    return 0;
-}
-
-int ds_delete(Client& client, const Options& options, const std::string& domain,
-              const std::string& server) {
-    json::object d = client.run("", "show-domain", {{"name", domain}});
-    std::string name;
-    for (const json::value& v : json::get_array(d, "servers")) {
-        const json::object& s = v.as_object();
-        if (fold(json::get_string(s, "multi-domain-server")) == fold(server) ||
-            fold(json::get_string(s, "name")) == fold(server)) {
-            name = json::get_string(s, "name");
-        }
-    }
-    if (name.empty()) {
-        throw Error(Code::object_not_found, "Domain " + domain + " has no server on " + server);
-    }
-    if (!confirm(options, "Delete Domain Server " + name + " with its data on " + server + "?")) {
-        throw Error(Code::unconfirmed, "Domain Server " + name + " would be deleted")
-            .refusal("", "mdsctl ds delete " + shell_word(domain) + " " + shell_word(server) + " --yes");
-    }
-    json::object reply = client.run(
-        "", "set-domain", {{"name", domain}, {"servers", json::object{{"remove", name}}}});
-    follow(client, options, "",
-           json::get_string(json::get_array(reply, "tasks").at(0).as_object(), "task-id"));
+    if (options.wait) print_done(options, "Domain " + name + " is deleted");
     return 0;
 }
 

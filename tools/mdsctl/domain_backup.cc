@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "draw.hh"
+#include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
@@ -38,7 +38,7 @@ int domain_backup(Client& client, const Options& options, const std::string& nam
         end_of(client, options, client.run("", "backup-domain", {{"domain", name}, {"file-path", whole(file)}}));
     if (!options.wait || options.quiet) return 0;
     if (options.json) {
-        std::printf("%s\n", json::pretty(details).c_str());
+        print_json(options, details);
         return 0;
     }
     std::printf("%s Domain %s, revision %lld: %s in\n  %s\n"
@@ -60,7 +60,7 @@ int domain_restore(Client& client, const Options& options, const DomainRestore& 
     json::object details = end_of(client, options, client.run("", "restore-domain", order));
     if (!options.wait || options.quiet) return 0;
     if (options.json) {
-        std::printf("%s\n", json::pretty(details).c_str());
+        print_json(options, details);
         return 0;
     }
     std::printf("Backup of   Domain %s, revision %lld, %s\nMade        %s on %s by version %s\n",

@@ -1,7 +1,6 @@
 #include "draw.hh"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
 
 #include "base/clock.hh"
@@ -53,7 +52,7 @@ const Symbol& find(const std::string& state) {
 
 }  // namespace
 
-std::string cut(const std::string& text, size_t limit) {
+std::string cut(const Options& options, const std::string& text, size_t limit) {
     if (limit == 0 || columns(text) <= limit) return text;
     std::string out;
     size_t used = 0;
@@ -67,7 +66,7 @@ std::string cut(const std::string& text, size_t limit) {
             size = text.find('m', i) + 1 - i;
             coloured = true;
         } else if (++used >= limit) {
-            return out + (coloured ? "…\033[0m" : "…");
+            return out + (options.ascii ? "~" : "…") + (coloured ? "\033[0m" : "");
         }
         out += text.substr(i, size);
         i += size;
@@ -114,7 +113,8 @@ std::string Table::text(const Options& options, const std::string& indent) const
             text += cells[i];
             if (i + 1 < cells.size()) text.append(width[i] - columns(cells[i]) + 2, ' ');
         }
-        text = cut(text, options.terminal && options.form != Form::wide ? static_cast<size_t>(options.width) : 0);
+        bool whole = !options.terminal || options.form == Form::wide;
+        text = cut(options, text, whole ? 0 : static_cast<size_t>(options.width));
         while (!text.empty() && text.back() == ' ') text.pop_back();
         out += text + '\n';
     };
@@ -125,19 +125,6 @@ std::string Table::text(const Options& options, const std::string& indent) const
 
 std::string safe(const std::string& text) {
     return printable(text);
-}
-
-std::string shell_quoted(const std::string& text) {
-    std::string out = "'";
-    for (char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
-}
-
-std::string shell_word(const std::string& text) {
-    auto harmless = [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_./:=@%+,-").find(c) != std::string_view::npos;
-    };
-    return !text.empty() && std::all_of(text.begin(), text.end(), harmless) ? text : shell_quoted(text);
 }
 
 std::string wrapped(const Options& options, const std::string& first, const std::string& text) {

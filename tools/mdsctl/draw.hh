@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "base/shell.hh"
 #include "client.hh"
 
 namespace mds::ctl {
@@ -13,8 +14,8 @@ std::string state_text(const Options& options, const std::string& state, const s
 /// Columns that a text takes on the screen (UTF-8, without escape sequences).
 size_t columns(const std::string& text);
 
-/// The text cut to `limit` columns, with an ellipsis; whole when `limit` is 0.
-std::string cut(const std::string& text, size_t limit);
+/// The text cut to `limit` columns, with an ellipsis ("~" in ASCII); whole when `limit` is 0.
+std::string cut(const Options& options, const std::string& text, size_t limit);
 
 /// A table: left-aligned columns two blanks apart, the last one cut at the screen's edge.
 class Table {
@@ -30,9 +31,6 @@ class Table {
 
 /// Control characters of names from the network never reach the terminal.
 std::string safe(const std::string& text);
-/// A name as one word of a shell, for commands that can be pasted; quoted when it has to be.
-std::string shell_word(const std::string& text);
-std::string shell_quoted(const std::string& text);
 /// The text in lines of at most options.width columns (not cut when output is no terminal): the
 /// first begins with `first`, the others with blanks of the same width.
 std::string wrapped(const Options& options, const std::string& first, const std::string& text);

@@ -135,6 +135,7 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
 }
 
 int env(Client& client, const Options&, const std::string& name) {
+    client.require_here("env");
     auto quote = shell_quoted;
     if (name.empty()) {
         std::printf("unset MDS_DOMAIN MDS_DOMAIN_SERVER; export MDS_HOME=/var/lib/mds\n");

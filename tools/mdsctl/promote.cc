@@ -72,22 +72,22 @@ int promote(Client& client, const Options& options, const Promote& what) {
     for (const std::string& name : what.domains) domains.push_back(json::value(name));
     if (!domains.empty()) request["domains"] = std::move(domains);
     json::object plan = client.run("", "promote-mds", request);
-    if (what.plan) {
+    if (what.plan || options.dry_run) {
         if (options.json) {
             print_json(options, plan);
         } else {
             show_plan(options, plan);
             std::printf("\n%s\n", has_problem(plan) ? "It would be refused as things are."
-                                                    : "Run it:  mdsctl promote");
+                                                    : "Run it:  mdsctl promote --reason TEXT");
         }
         return has_problem(plan) ? 3 : 0;
     }
     if (!options.json && !options.quiet && !has_problem(plan)) show_plan(options, plan);
     if (!has_problem(plan) &&
-        !confirm(options, "Only when " + safe(json::get_string(plan, "lost")) +
-                              " is lost or cut off for good. Go on?")) {
+        !confirm_loss(options, "Only when " + safe(json::get_string(plan, "lost")) +
+                                   " is lost or cut off for good. Go on?", "promote")) {
         throw Error(Code::unconfirmed, "not confirmed, nothing was changed")
-            .refusal("", "mdsctl promote --yes");
+            .refusal("", "mdsctl promote --yes --reason TEXT");
     }
     request["plan"] = false;
     request["confirmed"] = true;
@@ -111,7 +111,7 @@ int promote(Client& client, const Options& options, const Promote& what) {
     std::printf("%s\n", wrapped(options, symbol(options, failed ? "warning" : "done") + " ",
                                 safe(json::get_string(task, "progress-description")))
                             .c_str());
-    std::string lost = safe(json::get_string(plan, "lost"));
+    std::string lost = shell_word(safe(json::get_string(plan, "lost")));
     std::printf(
         "No trust has to be re-established on any server. What is left to do:\n"
         "  when %s is back - it hands over what only it has, and stays read-only:\n"
@@ -135,13 +135,16 @@ int ds_promote(Client& client, const Options& options, const std::string& domain
         }
     }
     client.run("", "promote-domain-server", {{"domain", domain}});
-    if (options.quiet) return 0;
-    line(options, "done", fmt::format("{} is now the Primary Domain Management Server of {}", mine, domain));
-    std::printf("  Next:  mdsctl domain show %s\n", shell_word(safe(domain)).c_str());
+    print_done(options, fmt::format("{} is now the Primary Domain Management Server of {}", mine, domain),
+               {{"domain", domain}, {"server", mine}});
+    if (options.people() && !options.quiet) {
+        std::printf("  Next:  mdsctl domain show %s\n", shell_word(safe(domain)).c_str());
+    }
     return 0;
 }
 
 int registry_show(Client& client, const Options& options) {
+    client.require_here("registry show");
     json::object reply = client.run("", "show-registry", {});
     const json::object& registry = json::get_object(reply, "registry");
     if (options.json) {

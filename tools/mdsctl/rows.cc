@@ -178,6 +178,16 @@ void print_json(const Options& options, json::value value) {
     }
 }
 
+void print_done(const Options& options, const std::string& text, json::object more) {
+    if (options.json) {
+        more["result"] = "done";
+        more["text"] = text;
+        print_json(options, std::move(more));
+    } else if (options.people() && !options.quiet) {
+        std::printf("%s\n", wrapped(options, symbol(options, "done") + " ", safe(text)).c_str());
+    }
+}
+
 void print_object(const Options& options, const json::object& object) {
     if (options.json) {
         print_json(options, object);

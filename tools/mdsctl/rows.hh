@@ -13,9 +13,9 @@ struct Cell {
     std::string shown, plain;
 
     // Most cells are a text, which is the same for both but for control characters.
-    Cell(const char* text) : Cell(std::string(text)) {}  // NOLINT(google-explicit-constructor)
+    Cell(const char* text) : Cell(std::string(text)) {}                // NOLINT(google-explicit-constructor)
     Cell(const std::string& text) : shown(safe(text)), plain(text) {}  // NOLINT(google-explicit-constructor)
-    Cell(int64_t number) : Cell(std::to_string(number)) {}  // NOLINT(google-explicit-constructor)
+    Cell(int64_t number) : Cell(std::to_string(number)) {}             // NOLINT(google-explicit-constructor)
     /// `for_people` is safe already; it may have colours.
     Cell(std::string for_people, std::string for_programs)
         : shown(std::move(for_people)), plain(std::move(for_programs)) {}
@@ -65,6 +65,9 @@ class Rows {
 
 /// JSON for programs (C-5), indented or a line an object: every object has a `schema`, times are RFC 3339.
 void print_json(const Options& options, json::value value);
+/// The end of an act: "✓ text" for people, an object with `result`, `text` and what `more` says for programs (JSON);
+/// nothing with --quiet.
+void print_done(const Options& options, const std::string& text, json::object more = {});
 /// One object: JSON, or field by field.
 void print_object(const Options& options, const json::object& object);
 

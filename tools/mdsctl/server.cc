@@ -1,18 +1,16 @@
-// mdsctl server, mdsctl trust.
+// mdsctl server.
 #include <fmt/core.h>
 #include <unistd.h>
 
 #include <iostream>
 
-#include "base/clock.hh"
-#include "base/ids.hh"
+#include "base/join_string.hh"
 #include "base/text.hh"
 #include "interrupt.hh"
 #include "rows.hh"
 #include "verbs.hh"
 
 namespace mds::ctl {
-
 std::string read_secret(const std::string& file, const char* prompt) {
     if (!file.empty() && file != "-") return trim(read_file(file));
     bool terminal = isatty(STDIN_FILENO);
@@ -53,27 +51,24 @@ int server_show(Client& client, const Options& options, const std::string& name)
     return 0;
 }
 
-int trust_status(Client& client, const Options& options) {
-    const json::object grid = client.grid();
-    Rows table("servers", {"SERVER", "STATE", "CERTIFICATE UNTIL", "ENDS IN", "RENEWAL"});
-    for (const json::value& v : json::get_array(grid, "servers")) {
-        const json::object& s = v.as_object();
-        std::string state = json::get_string(s, "state"), problem = json::get_string(s, "renewal-problem");
-        int64_t until = json::get_int(s, "certificate-until"), left = until - wall_ms();
-        table.row({{"server", json::get_string(s, "name")},
-                   {"state", state},
-                   {"certificate-until", until},
-                   {"renewal-problem", problem}},
-                  {json::get_string(s, "name"), state_cell(options, state, state), day_cell(until),
-                   until == 0 ? "-" : left < 0 ? "ended" : age_text(left), problem.empty() ? "by itself" : problem});
+int server_add(Client& client, const Options& options, std::string name, std::string address,
+               bool log_server, bool join_string, const std::string& key_file) {
+    client.require_change();
+    std::string key = read_secret(key_file, join_string ? "Join string" : "Activation key");
+    if (join_string || JoinString::looks_like(key)) {
+        JoinString join = JoinString::parse(key);
+        if (!name.empty() && fold(name) != fold(join.name)) {
+            throw Error(Code::invalid_parameter, "the join string is for " + safe(join.name) + ", not for " + safe(name))
+                .refusal("", "mdsctl server add --join-string");
+        }
+        name = join.name;
+        key = join.key;
+        if (address.empty()) address = join.address;
     }
-    table.print(options);
-    return 0;
-}
-
-int server_add(Client& client, const Options& options, const std::string& name,
-               const std::string& address, bool log_server, const std::string& key_file) {
-    std::string key = read_secret(key_file, "Activation key");
+    if (name.empty()) {
+        throw Error(Code::missing_parameters, "which server? Its name, or --join-string")
+            .refusal("", "mdsctl server add SERVER");
+    }
     json::object body{{"name", name},
                       {"server-type",
                        log_server ? "multi-domain log server" : "multi-domain server"},
@@ -102,83 +97,31 @@ int server_delete(Client& client, const Options& options, const std::string& nam
         }
     }
     if (!servers.empty()) question += ", with its servers of " + join(servers, ", ");
-    if (!confirm(options, question + "? Its certificates are revoked.")) {
+    std::string words = "server delete " + shell_word(name);
+    if (options.dry_run) {
+        const json::object plan = client.run("", "delete-mds", {{"name", name}, {"plan", true}});
+        if (options.json) {
+            print_json(options, shown);
+            return 0;
+        }
+        std::printf("%s would be deleted%s. Its certificates are revoked.\nNothing was changed.\n",
+                    safe(json::get_string(plan, "name")).c_str(),
+                    servers.empty() ? "" : (", with its servers of " + join(servers, ", ")).c_str());
+        return 0;
+    }
+    if (!confirm_loss(options, question + "? Its certificates are revoked.", words)) {
         throw Error(Code::unconfirmed, "not confirmed, nothing was changed: " + question +
                                            "? Its certificates are revoked.")
-            .refusal("", "mdsctl server delete " + shell_word(name) + " --yes");
+            .refusal("", "mdsctl " + words + " --yes --reason TEXT");
     }
     client.run("", "delete-mds", {{"name", name}});
-    if (!options.quiet) std::printf("%s %s is deleted\n", symbol(options, "done").c_str(), safe(name).c_str());
+    print_done(options, name + " is deleted");
     return 0;
 }
 
 int server_readmit(Client& client, const Options& options, const std::string& name) {
     client.run("", "readmit-mds", {{"name", name}});
-    if (!options.quiet) {
-        std::printf("%s %s is a Secondary of the deployment\n", symbol(options, "done").c_str(),
-                    safe(name).c_str());
-    }
-    return 0;
-}
-
-int trust_reset(Client& client, const Options& options, const std::string& key_file) {
-    json::object plan = client.run("", "reset-trust", {{"plan", true}});
-    std::string name = safe(json::get_string(plan, "server"));
-    if (!confirm(options, "The trust of " + name +
-                              " is reset: it is cut off until the Primary connects it anew. Its data is "
-                              "kept. Go on?")) {
-        throw Error(Code::unconfirmed, "not confirmed, nothing was changed")
-            .refusal("", "mdsctl trust reset --yes");
-    }
-    std::string key = read_secret(key_file, "New activation key (at least 8 characters, not shown)");
-    if (key_file.empty() && isatty(STDIN_FILENO) && read_secret("", "Again") != key) {
-        throw Error(Code::invalid_parameter, "the two keys differ; nothing was changed")
-            .refusal("RF-32", "mdsctl trust reset");
-    }
-    client.run("", "reset-trust", {{"one-time-password", key}});
-    if (!options.quiet) {
-        std::printf("%s %s: Initialized but trust not established\nNext:  on the Primary: mdsctl trust "
-                    "connect %s\n",
-                    symbol(options, "done").c_str(), name.c_str(), name.c_str());
-    }
-    return 0;
-}
-
-int trust_connect(Client& client, const Options& options, const std::string& name,
-                  const std::string& key_file) {
-    std::string key = read_secret(key_file, "Activation key");
-    json::object reply = client.run("", "set-mds", {{"name", name}, {"one-time-password", key}});
-    if (!options.quiet) {
-        std::printf("%s %s: Trust established\n", symbol(options, "done").c_str(),
-                    safe(json::get_string(reply, "name")).c_str());
-    }
-    return 0;
-}
-
-int trust_state(Client& client) {
-    std::printf("%s\n", client.sic_property("State").c_str());
-    return 0;
-}
-
-int trust_set_key(Client& client, const Options& options, bool generate) {
-    std::string key;
-    if (generate) {
-        // Crockford base 32 without I, L, O, U: 4 groups of 4 are 80 bits (K-1).
-        constexpr char k_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-        for (unsigned char c : random_bytes(16)) {
-            if (!key.empty() && key.size() % 5 == 4) key += '-';
-            key += k_digits[c & 31];
-        }
-    } else {
-        key = read_secret("", "Activation key (at least 8 characters, not shown)");
-        if (options.terminal && isatty(STDIN_FILENO) && read_secret("", "Again") != key) {
-            throw Error(Code::invalid_parameter, "the two keys differ; nothing was stored")
-                .refusal("RF-32", "mdsctl trust set-key");
-        }
-    }
-    client.set_key(key, 86400);
-    if (generate) std::printf("%s\n", key.c_str());
-    if (!options.quiet) std::fprintf(stderr, "The key is valid for 24 hours, for one use.\n");
+    print_done(options, name + " is a Secondary of the deployment");
     return 0;
 }
 

@@ -41,7 +41,7 @@ std::string nearest_server(const json::array& servers) {
     const json::object* nearest = nullptr;
     for (const json::value& v : servers) {
         const json::object& s = v.as_object();
-        if (json::get_string(s, "role") == "log-server") continue;
+        if (json::get_string(s, "role") == "log-server" || json::get_string(s, "state") != "running") continue;
         int64_t us = json::get_int(s, "round-trip-us");
         if (us > 0 && (!nearest || us < json::get_int(*nearest, "round-trip-us"))) nearest = &s;
     }
@@ -54,9 +54,9 @@ std::string remarks(const Options& options, const json::array& lines, const char
     std::string out;
     for (const json::value& v : lines) {
         const json::object& p = v.as_object();
-        out += fmt::format("\n  {} {}\n", symbol(options, kind), safe(json::get_string(p, "what")));
+        out += "\n" + wrapped(options, fmt::format("  {} ", symbol(options, kind)), safe(json::get_string(p, "what"))) + "\n";
         std::string why = json::get_string(p, "why");
-        if (!why.empty()) out += fmt::format("    {}\n", safe(why));
+        if (!why.empty()) out += wrapped(options, "    ", safe(why)) + "\n";
         const char* lead = "Next:";
         for (const json::value& next : json::get_array(p, "next")) {
             out += fmt::format("    {} {}\n", lead, safe(std::string(next.as_string())));
@@ -79,7 +79,8 @@ Rows server_rows(const Options& options, const json::array& servers) {
         rows.row(s, {json::get_string(s, "name"), role_word(json::get_string(s, "role")),
                      state_cell(options, state, state), log ? Cell("-") : Cell(json::get_int(s, "active")),
                      log ? Cell("-") : Cell(json::get_int(s, "standby")), contact,
-                     trip_text(json::get_int(s, "round-trip-us")), json::get_string(s, "version")});
+                     trip_text(state == "running" ? json::get_int(s, "round-trip-us") : 0),
+                     json::get_string(s, "version")});
     }
     return rows;
 }

@@ -33,9 +33,8 @@ int task_watch(Client& client, const Options& options, const std::string& domain
     Options waiting = options;
     waiting.wait = true;
     json::object task = follow(client, waiting, domain, id);
-    std::printf("%s %s: %s\n", symbol(options, "done").c_str(),
-                json::get_string(task, "task-name").c_str(),
-                json::get_string(task, "status").c_str());
+    print_done(options, json::get_string(task, "task-name") + ": " + json::get_string(task, "status"),
+               {{"task-id", id}, {"status", json::get_string(task, "status")}});
     return 0;
 }
 

@@ -78,7 +78,7 @@ int server_uses(Client& client, const Options& options, const std::string& name)
     }
     if (!known) {
         throw Error(Code::object_not_found, "Requested object [" + name + "] not found")
-            .refusal("", "mdsctl server list; mdsctl domain show DOMAIN");
+            .refusal("", "mdsctl server list");
     }
     if (options.json) {
         json::array rows, problems;
@@ -102,47 +102,9 @@ int server_uses(Client& client, const Options& options, const std::string& name)
     return unknown.empty() ? 0 : 10;
 }
 
-int domain_gateways(Client& client, const Options& options, const std::string& domain) {
-    const json::object reply = client.run(domain, "show-gateway-managers", {});
-    const json::array& gateways = json::get_array(reply, "gateways");
-    int code = json::get_int(reply, "without-manager") > 0 ? 3 : 0;
-    if (options.json) {
-        print_json(options, reply);
-        return code;
-    }
-    Rows table("gateways", {"GATEWAY", "ADDRESS", "MANAGER", "MANAGEMENT SERVERS"});
-    for (const json::value& v : gateways) {
-        const json::object& g = v.as_object();
-        std::string all;
-        for (const json::value& m : json::get_array(g, "management-servers")) {
-            all += (all.empty() ? "" : ", ") + json::get_string(m.as_object(), "name");
-        }
-        const json::object& manager = json::get_object(g, "manager");
-        table.row(g, {json::get_string(g, "name"), json::get_string(g, "ipv4-address"),
-                      manager.empty() ? state_cell(options, "problem", "none")
-                                      : Cell(json::get_string(manager, "name")),
-                      all});
-    }
-    if (!table.print(options)) return code;
-    for (const json::value& v : gateways) {
-        const json::object& g = v.as_object();
-        std::string problem = json::get_string(g, "problem");
-        if (problem.empty()) continue;
-        std::printf("\n%s\n    Next: %s\n",
-                    wrapped(options, symbol(options, "problem") + " ",
-                            safe(json::get_string(g, "name")) + ": " + safe(problem)).c_str(),
-                    safe(json::get_string(g, "next")).c_str());
-    }
-    return code;
-}
-
 int licence_list(Client& client, const Options& options) {
     const json::object reply = client.run("", "show-licences", {});
     const json::array& licences = json::get_array(reply, "licences");
-    if (options.json) {
-        print_json(options, reply);
-        return 0;
-    }
     Rows table("Domain Servers", {"DOMAIN", "SERVER", "ON", "ADDRESS", "PRIMARY", "LICENCE", "NOTE"});
     for (const json::value& v : licences) {
         const json::object& l = v.as_object();
@@ -159,11 +121,9 @@ int licence_list(Client& client, const Options& options) {
 int licence_attach(Client& client, const Options& options, const std::string& domain,
                    const std::string& server, const std::string& type) {
     client.run("", "set-licence", {{"domain", domain}, {"server", server}, {"licence-type", type}});
-    if (options.quiet) return 0;
-    std::string text = type == "none" ? "no licence is recorded for the server of "
-                                      : type + " licence recorded for the server of ";
-    std::printf("%s %s%s on %s\n", symbol(options, "done").c_str(), text.c_str(), safe(domain).c_str(),
-                safe(server).c_str());
+    print_done(options, (type == "none" ? "no licence is recorded for the server of "
+                                        : type + " licence recorded for the server of ") + domain + " on " + server,
+               {{"domain", domain}, {"server", server}, {"licence-type", type}});
     return 0;
 }
 

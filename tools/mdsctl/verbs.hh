@@ -11,6 +11,16 @@ int status(Client& client, const Options& options);
 /// The same, live; a line a change when output is no terminal. Ends with what status would.
 int watch(Client& client, const Options& options);
 
+struct DoctorOrder {
+    /// Empty: this server and everything it knows.
+    std::string server;
+    bool fix = false;
+    /// Where a report goes; empty: none is written.
+    std::string report;
+};
+/// What is wrong, why, and what helps. Exit 3 when something is.
+int doctor_verb(Client& client, const Options& options, const DoctorOrder& order);
+
 int domain_list(Client& client, const Options& options, bool problems_only);
 int domain_show(Client& client, const Options& options, const std::string& name);
 struct DomainCreate {
@@ -19,6 +29,10 @@ struct DomainCreate {
     std::vector<std::string> standby, log;
 };
 int domain_create(Client& client, const Options& options, const DomainCreate& what);
+struct DomainEdit {
+    std::string name, comments, colour;
+};
+int domain_edit(Client& client, const Options& options, const DomainEdit& what);
 /// Brings the published global policy to Domains, or to all that have an assignment; a line a Domain.
 /// Exit 10 when some failed.
 int domain_assign_global(Client& client, const Options& options, const std::vector<std::string>& domains,
@@ -44,6 +58,14 @@ int ds_create(Client& client, const Options& options, const std::string& domain,
 int ds_delete(Client& client, const Options& options, const std::string& domain,
               const std::string& server);
 
+/// Creates the Standbys that are missing on a server, in all Domains or in these; a line a Domain. Exit 10 when some
+/// failed.
+int ds_mirror(Client& client, const Options& options, const std::string& server,
+              const std::vector<std::string>& only);
+
+/// The gateways of a Domain, or of all; `stale_only`: only those that no management server answers, exit 3 then.
+int gateway_list(Client& client, const Options& options, const std::string& domain, bool stale_only);
+
 /// Everything that refers to a server: a Multi-Domain Server with its Domain Servers, or one Domain Server
 /// by its name (PR-5, RD-6).
 int server_uses(Client& client, const Options& options, const std::string& name);
@@ -51,6 +73,7 @@ int server_uses(Client& client, const Options& options, const std::string& name)
 std::string read_secret(const std::string& file, const char* prompt);
 
 int administrator_list(Client& client, const Options& options);
+int administrator_unlock(Client& client, const Options& options, const std::string& name);
 struct CertificateOrder {
     std::string name;
     /// A request whose key its owner has; or the file that gets key and certificate, sealed with a password.
@@ -77,8 +100,8 @@ int licence_attach(Client& client, const Options& options, const std::string& do
 
 int server_list(Client& client, const Options& options);
 int server_show(Client& client, const Options& options, const std::string& name);
-int server_add(Client& client, const Options& options, const std::string& name,
-               const std::string& address, bool log_server, const std::string& key_file);
+int server_add(Client& client, const Options& options, std::string name, std::string address,
+               bool log_server, bool join_string, const std::string& key_file);
 /// Takes a server out of the deployment; asks first, with the Domain Servers that go with it (DS-3).
 int server_delete(Client& client, const Options& options, const std::string& name);
 /// Takes a server that was replaced by a promotion back as Secondary (FR-3).
@@ -100,6 +123,8 @@ int registry_set(Client& client, const Options& options, const std::string& path
 /// The certificate of every server: until when, and whether it renews itself.
 int trust_status(Client& client, const Options& options);
 int trust_set_key(Client& client, const Options& options, bool generate);
+/// Of this server, whose key it sets; or of a server to come (`name`, `address`), at the Primary.
+int trust_join_string(Client& client, const Options& options, std::string name, std::string address);
 /// Forgets the trust of this server, with a new key for the Primary to connect it anew (RS).
 int trust_reset(Client& client, const Options& options, const std::string& key_file);
 /// On the Primary: connects a server whose trust was reset.
@@ -112,8 +137,33 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
 int ha_action(Client& client, const Options& options, const std::string& domain,
               const std::string& action, const std::string& target);
 
-/// Every Domain that has a server there; a line a Domain. Exit 10 when some failed.
-int ha_set_active_all(Client& client, const Options& options, const std::string& server);
+/// Domains whose Active changes in one go.
+struct ManyChanges {
+    /// "set-active", "force-active".
+    std::string action;
+    /// The server that becomes Active; empty: in each Domain the one that is nearest to the Active's state.
+    std::string on;
+    /// Only what is Active on this server; empty: every Domain.
+    std::string from;
+};
+/// A line a Domain. Exit 10 when some failed; with --dry-run 3 when some would.
+int ha_change_all(Client& client, const Options& options, const ManyChanges& many);
+/// Moves Actives to servers that have fewer, in order.
+int ha_balance(Client& client, const Options& options, bool only_plan);
+
+/// A session of a Domain (empty: System Data); `uid` may be its beginning.
+struct SessionName {
+    std::string domain, uid;
+};
+/// `all`: of every Domain with a server here, too.
+int session_list(Client& client, const Options& options, const std::string& domain, bool all);
+int session_show(Client& client, const Options& options, const SessionName& session);
+/// What it holds, object by object and field by field.
+int session_diff(Client& client, const Options& options, const SessionName& session);
+int session_publish(Client& client, const Options& options, const SessionName& session);
+int session_discard(Client& client, const Options& options, const SessionName& session);
+int session_disconnect(Client& client, const Options& options, const SessionName& session);
+int session_take_over(Client& client, const Options& options, const SessionName& session, const std::string& to);
 
 struct Backup {
     /// Where this server's file goes; empty = /var/backups/mds.
@@ -122,10 +172,22 @@ struct Backup {
 };
 /// Backs up every Multi-Domain Server at one moment (BK-1 to BK-6).
 int backup_create(Client& client, const Options& options, const Backup& what);
-int backup_list(const Options& options, const std::string& directory);
+int backup_list(Client& client, const Options& options, const std::string& directory);
 /// Run mds-backup, which reads and proves all of the file first.
-int backup_verify(const std::string& file);
-int backup_restore(const Options& options, const std::string& file, bool alone);
+int backup_verify(Client& client, const std::string& file);
+int backup_restore(Client& client, const Options& options, const std::string& file, bool alone);
+
+struct AuditQuery {
+    /// "today", "2h", "7d", or a time; empty = all.
+    std::string since;
+    std::string by, object, domain;
+    /// Trails of the Domains with a server here, too.
+    bool all = false;
+    size_t limit = 100;
+};
+int audit_list(Client& client, const Options& options, const AuditQuery& query);
+/// Lines of JSON, oldest first.
+int audit_export(Client& client, const Options& options, const AuditQuery& query);
 
 /// Whether the audit trails of a server, or of all, are what was written. Exit 3 when one is not.
 int audit_verify(Client& client, const Options& options, const std::string& server);
@@ -136,6 +198,8 @@ int task_show(Client& client, const Options& options, const std::string& domain,
 int task_watch(Client& client, const Options& options, const std::string& domain,
                const std::string& id);
 
+/// Becomes mds-setup with these words.
+int run_setup(Client& client, const std::vector<std::string>& words);
 int env(Client& client, const Options& options, const std::string& name);
 
 }  // namespace mds::ctl

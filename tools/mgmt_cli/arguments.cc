@@ -21,13 +21,12 @@ const std::set<std::string> k_long = {
     "batch", "sync", "version", "unsafe-auto-accept", "conn-timeout", "context", "ignore-errors",
     "client-cert", "proxy", "user-agent", "api-key", "read-only", "session-timeout"};
 
-const std::map<std::string, std::string> k_environment = {
-    {"user", "MGMT_CLI_USER"},         {"password", "MGMT_CLI_PASSWORD"},
-    {"domain", "MGMT_CLI_DOMAIN"},     {"session-id", "MGMT_CLI_SESSION_ID"},
-    {"session-file", "MGMT_CLI_SESSION_FILE"}, {"management", "MGMT_CLI_MANAGEMENT"},
-    {"port", "MGMT_CLI_PORT"},         {"format", "MGMT_CLI_FORMAT"},
-    {"sync", "MGMT_CLI_SYNC"},         {"version", "MGMT_CLI_VERSION"},
-    {"client-cert", "MGMT_CLI_CLIENT_CERT"}};
+/// MGMT_CLI_USER for --user, and so for each.
+std::string variable_of(const std::string& name) {
+    std::string out = "MGMT_CLI_";
+    for (char c : name) out += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return out;
+}
 
 bool all_digits(const std::string& text) {
     return !text.empty() && text.size() < 18 &&
@@ -64,6 +63,16 @@ std::string Arguments::get(const std::string& name, const std::string& otherwise
 bool Arguments::flag(const std::string& name, bool otherwise) const {
     std::string text = get(name);
     return text.empty() ? otherwise : text == "true" || text == "1";
+}
+
+int Arguments::seconds(const std::string& name, int otherwise) const {
+    std::string text = get(name);
+    if (text.empty()) return otherwise;
+    int value = all_digits(text) && text.size() < 6 ? std::atoi(text.c_str()) : 0;
+    if (value < 1 || value > 86400) {
+        throw Error(Code::invalid_parameter, "--" + name + " is a number of seconds from 1 to 86400, not " + text);
+    }
+    return value;
 }
 
 json::value typed(const std::string& word) {
@@ -105,8 +114,8 @@ void hide_secrets(int count, char** words) {
 
 Arguments parse_arguments(const std::vector<std::string>& words) {
     Arguments out;
-    for (const auto& [name, variable] : k_environment) {
-        if (const char* value = std::getenv(variable.c_str())) out.switches[name] = value;
+    for (const std::string& name : k_long) {
+        if (const char* value = std::getenv(variable_of(name).c_str())) out.switches[name] = value;
     }
     std::vector<std::string> rest;
     for (size_t i = 0; i < words.size(); ++i) {
@@ -163,6 +172,9 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
 
 std::vector<json::object> read_batch(const std::string& path) {
     std::string text = read_file(path);
+    // Spreadsheets write one.
+    constexpr std::string_view k_byte_order_mark = "\xef\xbb\xbf";
+    if (text.compare(0, k_byte_order_mark.size(), k_byte_order_mark) == 0) text.erase(0, k_byte_order_mark.size());
     std::vector<std::vector<std::string>> rows(1, std::vector<std::string>(1));
     bool quoted = false;
     for (size_t i = 0; i < text.size(); ++i) {

@@ -17,6 +17,8 @@ struct Arguments {
 
     std::string get(const std::string& name, const std::string& otherwise = "") const;
     bool flag(const std::string& name, bool otherwise = false) const;
+    /// Throws mds::Error(invalid_parameter) when it is no number from 1 to 86400.
+    int seconds(const std::string& name, int otherwise) const;
 };
 
 /// Throws mds::Error (missing_parameters, invalid_parameter) for words that do not fit.

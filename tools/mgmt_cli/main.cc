@@ -1,19 +1,16 @@
 // mgmt_cli: the management API on the command line (mgmt_cli(1)).
-#include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
-#include <thread>
 
 #include "arguments.hh"
 #include "base/error.hh"
 #include "base/text.hh"
+#include "client/api.hh"
+#include "client/known_servers.hh"
+#include "client/terminal.hh"
 #include "help.hh"
-#include "https.hh"
 #include "local_login.hh"
 
 namespace mds::cli {
@@ -35,66 +32,13 @@ constexpr char k_usage[] =
     "  -m, --management SERVER   default: this one    --port N (443)\n"
     "  -f, --format json|text    -b, --batch FILE.csv  --ignore-errors true\n"
     "      --sync true|false     wait for tasks (true) --version V\n"
+    "  -k, --api-key KEY         --read-only true      --session-timeout SECONDS (600)\n"
     "      --unsafe-auto-accept true   --conn-timeout SECONDS (180)\n"
+    "      --proxy HOST:PORT     --context web_api     --user-agent NAME\n"
     "Each switch can be given by MGMT_CLI_USER, _PASSWORD, _DOMAIN, _SESSION_FILE, ...\n";
 
 std::string ask_password() {
-    if (!isatty(STDIN_FILENO)) {
-        throw Error(Code::missing_parameters, "no password: give MGMT_CLI_PASSWORD or -s FILE");
-    }
-    std::fprintf(stderr, "Password: ");
-    termios before{};
-    tcgetattr(STDIN_FILENO, &before);
-    termios quiet = before;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
-    std::string line;
-    std::getline(std::cin, line);
-    tcsetattr(STDIN_FILENO, TCSANOW, &before);
-    std::fprintf(stderr, "\n");
-    return line;
-}
-
-std::string fingerprint_file() {
-    const char* home = std::getenv("HOME");
-    return std::string(home ? home : "/root") + "/.config/openmds/fingerprints.json";
-}
-
-/// A server is accepted when it is this host, when its fingerprint is the one seen before, when the
-/// caller says so, or when a person at the terminal says so. It never hangs without a terminal.
-bool accept_server(const Arguments& arguments, const std::string& host, const std::string& print) {
-    if (host == "127.0.0.1" || host == "localhost" || host == "::1") return true;
-    json::object known;
-    std::string file = fingerprint_file();
-    try {
-        known = json::parse_object(read_file(file));
-    } catch (const Error&) {
-    }
-    std::string before = json::get_string(known, host);
-    if (before == print) return true;
-    if (!before.empty()) {
-        std::fprintf(stderr, "The certificate of %s is another one than before.\n", host.c_str());
-    }
-    if (!arguments.flag("unsafe-auto-accept")) {
-        if (!isatty(STDIN_FILENO)) {
-            throw Error(Code::unreachable, "the fingerprint of " + host + " is " + print +
-                                               "; accept it with --unsafe-auto-accept true");
-        }
-        std::fprintf(stderr, "Fingerprint of %s (SHA-1): %s\nAccept it? [y/N] ", host.c_str(),
-                     print.c_str());
-        std::string line;
-        if (!std::getline(std::cin, line) || (line != "y" && line != "Y")) return false;
-    }
-    known[host] = print;
-    std::string folder = file.substr(0, file.rfind('/'));
-    mkdir(folder.substr(0, folder.rfind('/')).c_str(), 0700);
-    mkdir(folder.c_str(), 0700);
-    try {
-        replace_file(file, json::pretty(known) + "\n", 0600);
-    } catch (const Error&) {
-        // Nowhere to keep it: asked again next time.
-    }
-    return true;
+    return client::ask_hidden("Password", "no password: give MGMT_CLI_PASSWORD or -s FILE");
 }
 
 class Session {
@@ -102,29 +46,25 @@ class Session {
     explicit Session(const Arguments& arguments)
         : arguments_(arguments),
           host_(arguments.get("management", "127.0.0.1")),
-          https_(host_, arguments.get("port", "443"),
-                 std::atoi(arguments.get("conn-timeout", "180").c_str()),
-                 [this](const std::string& print) { return accept_server(arguments_, host_, print); }) {
-        version_ = arguments.get("version");
+          api_(host_, arguments.get("port", "443"), arguments.seconds("conn-timeout", 180),
+               [this](const std::string& print) {
+                   return client::accept_server(host_, print, arguments_.flag("unsafe-auto-accept"),
+                                                "--unsafe-auto-accept true");
+               }) {
+        api_.version = arguments.get("version");
+        api_.context = arguments.get("context", "web_api");
+        if (std::string proxy = arguments.get("proxy"); !proxy.empty()) api_.https().use_proxy(proxy);
+        if (std::string name = arguments.get("user-agent"); !name.empty()) api_.https().call_itself(name);
         std::string file = arguments.get("client-cert");
         bool session = !arguments.get("session-id").empty() || !arguments.get("session-file").empty();
         if (file.empty() || session) return;
         // Nothing is asked when the file needs nothing.
         bool sealed = !arguments.switches.count("password") && !std::string_view(file).ends_with(".pem");
-        https_.show_certificate(file, sealed ? ask_password() : arguments.get("password"));
+        api_.https().show_certificate(file, sealed ? ask_password() : arguments.get("password"));
     }
 
     json::object call(const std::string& command, const json::object& body, int* status = nullptr) {
-        std::string path = "/web_api/" + (version_.empty() ? "" : "v" + version_ + "/") + command;
-        HttpReply reply = https_.post(path, sid_, json::text(body));
-        json::object answer = json::parse_object(reply.body);
-        if (status) {
-            *status = reply.status;
-        } else if (reply.status != 200) {
-            throw Error(code_from_word(json::get_string(answer, "code")),
-                        json::get_string(answer, "message"));
-        }
-        return answer;
+        return status ? api_.call(sid_, command, body, *status) : api_.call(sid_, command, body);
     }
 
     /// The session of -s, --session-id; otherwise a login that close() ends.
@@ -136,8 +76,8 @@ class Session {
             sid_ = json::get_string(saved, "sid");
             std::string url = json::get_string(saved, "url");
             size_t at = url.rfind("/v");
-            if (version_.empty() && at != std::string::npos && url.find("/web_api") < at) {
-                version_ = url.substr(at + 2);
+            if (api_.version.empty() && at != std::string::npos && url.find("/web_api") < at) {
+                api_.version = url.substr(at + 2);
             }
         }
         if (!sid_.empty()) return;
@@ -152,6 +92,9 @@ class Session {
         if (std::string key = arguments.get("api-key"); !key.empty()) body["api-key"] = key;
         if (std::string domain = arguments.get("domain"); !domain.empty()) body["domain"] = domain;
         if (arguments.flag("read-only")) body["read-only"] = true;
+        if (!arguments.get("session-timeout").empty()) {
+            body["session-timeout"] = arguments.seconds("session-timeout", 600);
+        }
         // With a certificate it opens the file, and is nobody else's business.
         if (std::string password = arguments.get("password");
             !password.empty() && arguments.get("client-cert").empty()) {
@@ -177,27 +120,12 @@ class Session {
 
     /// Waits for the task(s) of a reply; false when one failed. `reply` becomes the last task reply.
     bool wait(json::object& reply) {
-        std::vector<std::string> ids;
-        if (const json::value* id = json::find(reply, "task-id"); id && id->is_string()) {
-            ids.emplace_back(std::string_view(id->as_string()));
-        }
-        for (const json::value& t : json::get_array(reply, "tasks")) {
-            ids.push_back(json::get_string(t.as_object(), "task-id"));
-        }
-        for (const std::string& id : ids) {
-            for (auto pause = std::chrono::milliseconds(50);;
-                 pause = std::min(pause * 2, std::chrono::milliseconds(2000))) {
-                json::object state = call("show-task", {{"task-id", id}, {"details-level", "full"}});
-                const json::array& tasks = json::get_array(state, "tasks");
-                std::string status =
-                    tasks.empty() ? "failed" : json::get_string(tasks[0].as_object(), "status");
-                if (status != "in progress") {
-                    reply = state;
-                    if (status == "failed" || status == "partially succeeded") return false;
-                    break;
-                }
-                std::this_thread::sleep_for(pause);
-            }
+        for (const std::string& id : client::Api::tasks_of(reply)) {
+            json::object state = api_.ended(sid_, id);
+            const json::array& tasks = json::get_array(state, "tasks");
+            std::string status = tasks.empty() ? "failed" : json::get_string(tasks[0].as_object(), "status");
+            reply = std::move(state);
+            if (status == "failed" || status == "partially succeeded") return false;
         }
         return true;
     }
@@ -212,8 +140,8 @@ class Session {
   private:
     const Arguments& arguments_;
     std::string host_;
-    Https https_;
-    std::string sid_, version_;
+    client::Api api_;
+    std::string sid_;
     bool own_ = false;
 };
 

@@ -20,11 +20,15 @@ SYSTEMD_MACHINE = os.path.isdir("/run/systemd/system")
 class Host:
     """A host of a rig. Made by Rig.up(); every method raises RigError when it cannot be done."""
 
-    def __init__(self, rig, name, address, number):
-        self.rig, self.name, self.address, self.number = rig, name, address, number
+    def __init__(self, rig, name, address, number, image):
+        self.rig, self.name, self.address, self.number, self.image = rig, name, address, number, image
         self.state = f"{rig.state}/{name}"
         self.disk = f"{rig.disks}/{name}.img"
         self.cgroup = f"{rig.prefix}/{name}"
+        # More consoles from the next boot on: name below /dev, and the terminal of this machine it is.
+        self.terminals = {}
+        # A pseudo-terminal that is the console, for who wants to type there; else it is a log.
+        self.terminal = None
 
     # ---- life ----
 
@@ -45,13 +49,15 @@ class Host:
         log = open(f"{self.state}/console.log", "ab")
         self._forget()
         # The rig may end while the host lives on: a session of its own.
-        process = subprocess.Popen(["/bin/bash", f"{self.state}/boot.sh"], stdin=subprocess.DEVNULL,
-                                   stdout=log, stderr=log, start_new_session=True,
+        screen = self.terminal or log
+        process = subprocess.Popen(["/bin/bash", f"{self.state}/boot.sh"],
+                                   stdin=self.terminal or subprocess.DEVNULL,
+                                   stdout=screen, stderr=screen, start_new_session=True,
                                    env={"PATH": PATH})
         write(f"{self.state}/keeper.pid", str(process.pid))
 
     def _boot_script(self):
-        s, image = self.state, self.rig.image
+        s, image = self.state, self.image
         nspawn = (
             # Limits of a machine, not of this one's containers: mds-ca locks its memory.
             f"systemd-nspawn --quiet --rlimit=MEMLOCK=infinity --machine={self.rig.prefix}-{self.name} --directory={s}/root "
@@ -59,7 +65,11 @@ class Host:
             f"--timezone=off --hostname={self.name} "
             f"--network-namespace-path=/run/netns/{self.rig.network.namespace(self.name)} "
             f"--capability={CAPABILITIES} --rlimit=NOFILE=1024:524288 "
-            "'--system-call-filter=@keyring bpf' --console=read-only")
+            f"'--system-call-filter=@keyring bpf' --console={'interactive' if self.terminal else 'read-only'}")
+        for console, terminal in self.terminals.items():
+            nspawn += f" --bind={terminal}:/dev/{console}"
+        if self.terminals:  # as https://systemd.io/CONTAINER_INTERFACE says
+            nspawn += f" --setenv=container_ttys='{' '.join(self.terminals)}'"
         environment = ("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 "
                        "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network")
         hosts = "\\n".join(f"{h.address} {h.name}" for h in self.rig.hosts.values())

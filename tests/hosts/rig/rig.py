@@ -24,7 +24,6 @@ class Rig:
         self.disks = os.environ.get("OPENMDS_HOSTS_DISKS", "/var/tmp/openmds-hosts") + f"/{prefix}"
         self.network = Network(prefix)
         self.hosts = {}
-        self.image = ""
         self._load()
 
     def _load(self):
@@ -33,14 +32,14 @@ class Rig:
                 data = json.load(file)
         except OSError:
             return
-        self.image = data["image"]
         for number, (name, address) in enumerate(data["hosts"].items()):
-            self.hosts[name] = Host(self, name, address, number + 11)
+            self.hosts[name] = Host(self, name, address, number + 11, data.get("images", {}).get(name))
 
     def _save(self):
         os.makedirs(self.state, exist_ok=True)
         write(f"{self.state}/rig.json", json.dumps(
-            {"image": self.image, "hosts": {h.name: h.address for h in self.hosts.values()}}))
+            {"hosts": {h.name: h.address for h in self.hosts.values()},
+             "images": {h.name: h.image for h in self.hosts.values()}}))
 
     def __getitem__(self, name):
         if name not in self.hosts:
@@ -48,7 +47,10 @@ class Rig:
         return self.hosts[name]
 
     def up(self, hosts=None, deb=None, timeout=120):
-        """Boots hosts ({name: address}) in parallel and waits for them; returns them by name."""
+        """Boots hosts ({name: address}) in parallel and waits for them; returns them by name.
+
+        `deb`: what is to be installed on them, or {name: deb}; a host is of the suite of its package.
+        """
         hosts = hosts or DEFAULT
         for name in hosts:
             if len(name) > 10:
@@ -57,17 +59,29 @@ class Rig:
         with open(path, encoding="ascii") as file:
             if int(file.read()) < 1024:
                 write(path, "1024")
-        # One image for all hosts of a rig: what lies below a disk must not change at its next boot.
-        if deb or not self.image:
-            self.image = image.build(deb)
         self.network.up()
         for name, address in hosts.items():
+            # A host keeps its image: what lies below a disk must not change at its next boot.
             if name not in self.hosts:
-                self.hosts[name] = Host(self, name, address, len(self.hosts) + 11)
+                self.hosts[name] = Host(self, name, address, len(self.hosts) + 11, self._image(name, deb))
         self._save()
         self.each([self.hosts[n] for n in hosts], lambda h: h.running() or h.boot())
         self.each([self.hosts[n] for n in hosts], lambda h: h.wait_up(timeout))
         return {n: self.hosts[n] for n in hosts}
+
+    def place(self, name, address, image_folder, terminal=None):
+        """Boots one more host from this image, and does not wait; `terminal` is its console."""
+        host = self.hosts[name] = Host(self, name, address, len(self.hosts) + 11, image_folder)
+        self._save()
+        host.terminal = terminal
+        host.boot()
+        return host
+
+    def _image(self, name, deb):
+        """The image for a new host; without a package it is like the first host of the rig."""
+        if deb:
+            return image.build(deb[name] if isinstance(deb, dict) else deb)
+        return next(iter(self.hosts.values())).image if self.hosts else image.build()
 
     @staticmethod
     def each(hosts, action):

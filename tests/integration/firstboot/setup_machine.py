@@ -29,8 +29,15 @@ class Machine:
         self.etc.mkdir()
         self.state.mkdir()
         self.record = folder / "record"
+        # Files of the operating system: a time zone, a service that keeps the time.
+        self.root = folder / "root"
+        for name in ("etc", "run", "lib/systemd"):
+            (self.root / name).mkdir(parents=True)
+        (self.root / "etc" / "localtime").symlink_to("/usr/share/zoneinfo/Etc/UTC")
+        (self.root / "lib" / "systemd" / "systemd-timesyncd").touch()
         self.env = dict(os.environ, MDS_ETC=str(self.etc), MDS_STATE=str(self.state), LC_ALL="C.UTF-8",
-                        TERM="dumb", MDS_PROC=str(folder), MDS_DEBCONF=str(folder))
+                        TERM="dumb", MDS_PROC=str(folder), MDS_DEBCONF=str(folder), MDS_ROOT=str(self.root),
+                        MDS_RUN=str(self.root / "run"))
         for name in ("CREDENTIALS_DIRECTORY", "DBUS_SYSTEM_BUS_ADDRESS"):
             self.env.pop(name, None)
         self.processes = []

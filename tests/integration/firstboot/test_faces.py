@@ -17,7 +17,8 @@ pytestmark = needs_root
 def wanted(role):
     common = {"role": role, "host-name": "tokyo-mds-01.acme.example"}
     if role == "primary":
-        return dict(common, deployment="acme-msp", administrator="anna", **{"gui-clients": "any"})
+        return dict(common, deployment="acme-msp", administrator="anna",
+                    **{"gui-clients": "any", "recovery-certificate": ""})
     return dict(common, **{"activation-key": SECRET})
 
 
@@ -34,11 +35,11 @@ def clear(screen):
 
 def drive_full(screen, role):
     """All screens by keys; returns what each of them showed."""
-    seen = [screen.wait("Host name ", "step 1 of 5 to 7", "<Next>", "Tab moves")]
+    seen = [screen.wait("Host name ", "step 1 of 5 to 7", "<Next>", "Tab moves", "link up")]
     clear(screen)
-    screen.type("tokyo-mds-01.acme.example" + ENTER)
-    seen.append(screen.wait(" Address ", "step 2 of 5 to 7"))
-    screen.type(ENTER)
+    screen.type("tokyo-mds-01.acme.example" + ENTER + ENTER)
+    seen.append(screen.wait(" Time zone ", "step 2 of 5 to 7", "Etc/UTC"))
+    screen.type(ENTER + ENTER)
     seen.append(screen.wait(" Role ", "step 3 of 5 to 7"))
     for _ in range(ROLES.index(role)):
         screen.down()
@@ -47,19 +48,20 @@ def drive_full(screen, role):
         seen.append(screen.wait(" Deployment name ", "step 4 of 7"))
         clear(screen)
         screen.type("acme-msp" + ENTER)
-        seen.append(screen.wait(" First administrator ", "step 5 of 7"))
+        seen.append(screen.wait(" First administrator ", "step 5 of 7", "may connect from"))
         clear(screen)
         screen.type("anna" + ENTER + SECRET + ENTER + SECRET)
         seen.append(screen.wait("**************"))
-        screen.type(ENTER)
-        seen.append(screen.wait(" Who may connect ", "step 6 of 7"))
-        screen.type(ENTER)
+        screen.type(ENTER + ENTER)
+        seen.append(screen.wait(" Recovery key ", "step 6 of 7"))
+        screen.down()
+        screen.type(SPACE + ENTER)
         seen.append(screen.wait(" Summary ", "step 7 of 7"))
     else:
-        seen.append(screen.wait(" Trust ", "step 4 of 5"))
+        seen.append(screen.wait(" Trust ", "step 4 of 5", "Address of the Primary"))
         screen.type(SECRET + ENTER + SECRET)
         seen.append(screen.wait("**************"))
-        screen.type(ENTER)
+        screen.type(ENTER + ENTER)
         seen.append(screen.wait(" Summary ", "step 5 of 5"))
     screen.type(ENTER)
     return seen
@@ -68,8 +70,9 @@ def drive_full(screen, role):
 def drive_plain(screen, role):
     at = screen.wait_text("Full host name of this server")
     screen.type("tokyo-mds-01.acme.example\n")
-    at = screen.wait_text("reach", at)
-    screen.type("\n")
+    for prompt in ("other servers reach", "Time zone of this server", "Time servers, separated"):
+        at = screen.wait_text(prompt, at)
+        screen.type("\n")
     at = screen.wait_text("Number, or ? for help, < for back", at)
     screen.type(f"{ROLES.index(role) + 1}\n")
     if role == "primary":
@@ -83,6 +86,11 @@ def drive_plain(screen, role):
         screen.type(SECRET + "\n")
     if role == "primary":
         at = screen.wait_text("Addresses that administrators", at)
+        screen.type("\n")
+        at = screen.wait_text("[1]: ", at)
+        screen.type("2\n")
+    else:
+        at = screen.wait_text("Address of the Primary", at)
         screen.type("\n")
     at = screen.wait_text("q to leave: ", at)
     screen.type("yes\n")
@@ -178,17 +186,17 @@ def test_F1_helps_and_escape_goes_back(machine, term):
     screen.wait("┤ Help ├", "<Close>", "for example")
     screen.type(ESC)
     screen.wait_gone("┤ Help ├")
-    screen.type(ENTER)
-    screen.wait("┤ Address ├")
-    screen.type(ENTER)
+    screen.type(ENTER + ENTER)
+    screen.wait("┤ Time zone ├")
+    screen.type(ENTER + ENTER)
     screen.wait("┤ Role ├")
     screen.f1()
     screen.wait("┤ Help ├", "Then choose Secondary")
     screen.type(ENTER)
     screen.wait("┤ Role ├")
     screen.type(ESC)
-    screen.wait("┤ Address ├")
-    screen.type(TAB + ENTER)  # Back
+    screen.wait("┤ Time zone ├")
+    screen.type(TAB + TAB + ENTER)  # Back
     screen.wait(FULL)
     screen.type(CTRL_C)
     assert screen.end() == 0 and b"Nothing was changed." in screen.text
@@ -197,40 +205,41 @@ def test_F1_helps_and_escape_goes_back(machine, term):
 def test_every_button_is_reached_by_tab(machine):
     screen = machine.screen()
     screen.wait(FULL)
-    screen.type(TAB + TAB + TAB + ENTER)
+    screen.type(TAB * 4 + ENTER)
     screen.wait("┤ Help ├")
     screen.type(ENTER)
-    screen.type(TAB * 3 + ENTER)  # past the end to the entry, Back, Next
-    screen.wait("┤ Address ├")
+    screen.type(TAB * 4 + ENTER)  # past the end to the entry, the addresses, Back, Next
+    screen.wait("┤ Time zone ├")
 
 
 def test_what_is_wrong_is_said_in_the_words_of_the_plain_face(machine):
     """The checks and messages are one implementation; both faces show them."""
-    full, plain = machine.screen(), machine.screen("--plain")
+    # Each on a machine of its own: one terminal at a time answers.
+    full, plain = machine.screen(), machine.screen("--plain", MDS_RUN=str(machine.root / "other"))
     full.wait(FULL)
     clear(full)
-    full.type("a_b" + ENTER)
+    full.type("a_b" + ENTER + ENTER)
     at = plain.wait_text("Full host name")
     plain.type("a_b\n")
     for said in ('Not accepted: "a_b" is not a host name.',):
         full.wait(said)
         at = plain.wait_text(said, at)
     clear(full)
-    full.type("a.example" + ENTER)
-    full.wait("┤ Address ├")
-    full.type(ENTER)
+    full.type("a.example" + ENTER + ENTER)
+    full.wait("┤ Time zone ├")
+    full.type(ENTER + ENTER)
     full.wait("┤ Role ├")
     full.type(TAB * 4 + ENTER)  # Next, with nothing chosen
     full.wait("Not accepted: an answer is needed.")
     full.down()
     full.type(ENTER)  # takes the role under the cursor
     full.wait("┤ Trust ├")
-    plain.type("a.example\n\n2\n")
+    plain.type("a.example\n\n\n\n2\n")
     at = plain.wait_text("not shown): ", at)
     for first, second, said in (("short", "short", "Not accepted: an activation key needs 8 to 128 characters."),
                                 ("password123", "password123", "is among the most common ones"),
                                 (SECRET, "orange-boat-78", "The two differ. Nothing was stored.")):
-        full.type(first + ENTER + second + ENTER)
+        full.type(first + ENTER + second + ENTER + ENTER)
         full.wait(said)
         plain.hides_typing()
         plain.type(first + "\n")
@@ -244,23 +253,28 @@ def test_what_is_wrong_is_said_in_the_words_of_the_plain_face(machine):
 def test_going_back_to_another_role_asks_what_that_one_needs(machine):
     machine.boot()
     screen = machine.screen("--set", "Server.HostName=tokyo-mds-01.acme.example")
-    screen.wait("┤ Address ├", "step 1 of 4 to 6")
+    screen.wait("┤ Address ├", "step 1 of 5 to 7")
     screen.type(ENTER)
+    screen.wait("┤ Time zone ├")
+    screen.type(ENTER + ENTER)
     screen.wait("┤ Role ├")
     screen.type(SPACE + ENTER)
-    screen.wait("┤ Deployment name ├", "step 3 of 6")
+    screen.wait("┤ Deployment name ├", "step 4 of 7")
     screen.type(ESC)
     screen.wait("┤ Role ├", "(*) Primary")
     screen.down()
     screen.type(SPACE + ENTER)
-    screen.wait("┤ Trust ├", "step 3 of 4")
-    screen.type(SECRET + ENTER + SECRET + ENTER)
+    screen.wait("┤ Trust ├", "step 4 of 5")
+    screen.type(SECRET + ENTER + SECRET + ENTER + ENTER)
     shown = screen.wait("┤ Summary ├")
     assert re.search(r"host name +tokyo-mds-01.acme.example +\(--set\)", shown), shown
     assert re.search(r"role +Secondary Multi-Domain Server +\(answer\)", shown)
     assert re.search(r"trust +\*\*\* +\(answer\)", shown) and "deployment" not in shown
-    assert "18211 while it waits for the Primary" in shown
-    screen.type(ENTER)
+    screen.type(TAB * 3)  # past Help and Write file to the text
+    for _ in range(8):
+        screen.down()
+    screen.wait("18211 while it waits for the Primary")
+    screen.type(TAB * 2 + ENTER)
     assert screen.end() == 0
     check_request(machine, "secondary")
 
@@ -277,8 +291,8 @@ def test_answers_are_kept_when_somebody_leaves(machine, face):
     else:
         first.wait(FULL)
         clear(first)
-        first.type("tokyo.acme.example" + ENTER)
-        first.wait("┤ Address ├")
+        first.type("tokyo.acme.example" + ENTER + ENTER)
+        first.wait("┤ Time zone ├")
         first.type(CTRL_C)
     assert first.end() == 0
     draft = machine.state / "setup-draft.conf"
@@ -292,7 +306,7 @@ def test_answers_are_kept_when_somebody_leaves(machine, face):
 
 @pytest.mark.parametrize("face", ["full", "plain"])
 def test_the_summary_writes_the_answers_to_a_file(machine, face):
-    sets = ["--set", "role=secondary", "--set", "host-name=tokyo.acme.example"]
+    sets = ["--set", "role=secondary", "--set", "host-name=tokyo.acme.example", "--set", "time-zone=UTC", "--set", "time-servers=system"]
     if face == "plain":
         screen = machine.screen("--plain", *sets)
         screen.wait_text("reach")
@@ -301,6 +315,8 @@ def test_the_summary_writes_the_answers_to_a_file(machine, face):
             screen.wait_text(prompt)
             screen.hides_typing()
             screen.type(SECRET + "\n")
+        screen.wait_text("Address of the Primary")
+        screen.type("\n")
         screen.wait_text("q to leave: ")
         screen.type("d\n")
         screen.wait_text("Written to")
@@ -309,7 +325,7 @@ def test_the_summary_writes_the_answers_to_a_file(machine, face):
         screen.wait("┤ Address ├")
         screen.type(ENTER)
         screen.wait("┤ Trust ├")
-        screen.type(SECRET + ENTER + SECRET + ENTER)
+        screen.type(SECRET + ENTER + SECRET + ENTER + ENTER)
         screen.wait("┤ Summary ├")
         screen.type(TAB * 2 + ENTER)
         screen.wait("Written to")
@@ -343,17 +359,16 @@ def test_no_color_is_respected(machine):
 
 def test_letters_of_other_languages_arrive_as_they_were_typed(machine):
     machine.boot()
-    screen = machine.screen("--set", "role=primary", "--set", "host-name=zh.example")
+    screen = machine.screen("--set", "role=primary", "--set", "host-name=zh.example", "--set", "time-zone=UTC", "--set", "time-servers=system",
+                            "--set", "recovery=decline")
     screen.wait("┤ Address ├")
     screen.type(ENTER)
     screen.wait("┤ Deployment name ├")
     clear(screen)
     screen.type("Zürcher Börse 株式" + ENTER)
     screen.wait("┤ First administrator ├")
-    screen.type(ENTER + SECRET + ENTER + SECRET + ENTER)
-    screen.wait("┤ Who may connect ├")
-    screen.type(ENTER)
-    screen.wait("Zürcher Börse")
+    screen.type(ENTER + SECRET + ENTER + SECRET + ENTER + ENTER)
+    screen.wait("┤ Summary ├", "Zürcher Börse")
     screen.type(ENTER)
     assert screen.end() == 0, screen.shown()
     assert machine.request()["deployment"] == "Zürcher Börse 株式"
@@ -368,7 +383,7 @@ exec "$@"
 def test_many_addresses_scroll_and_the_last_can_be_chosen(machine):
     machine.boot()
     numbers = " ".join(str(i) for i in range(1, 15))
-    screen = machine.screen("--set", "role=secondary", "--set", "host-name=a.example",
+    screen = machine.screen("--set", "role=secondary", "--set", "host-name=a.example", "--set", "time-zone=UTC", "--set", "time-servers=system",
                             program=["/usr/bin/unshare", "--net", "sh", "-ec", NETWORK, numbers])
     shown = screen.wait("┤ Address ├", "10.1.0.10 on ens18")
     assert "10.1.0.11 on" not in shown
@@ -377,7 +392,7 @@ def test_many_addresses_scroll_and_the_last_can_be_chosen(machine):
     screen.wait("10.1.0.14 on ens18")
     screen.type(ENTER)
     screen.wait("┤ Trust ├")
-    screen.type(SECRET + ENTER + SECRET + ENTER)
+    screen.type(SECRET + ENTER + SECRET + ENTER + ENTER)
     screen.wait("┤ Summary ├", "10.1.0.14")
     screen.type(ENTER)
     assert screen.end() == 0, screen.shown()
@@ -385,7 +400,7 @@ def test_many_addresses_scroll_and_the_last_can_be_chosen(machine):
 
 
 def test_a_host_without_an_address_is_told_so(machine):
-    screen = machine.screen("--set", "role=secondary", "--set", "host-name=a.example",
+    screen = machine.screen("--set", "role=secondary", "--set", "host-name=a.example", "--set", "time-zone=UTC", "--set", "time-servers=system",
                             program=["/usr/bin/unshare", "--net"])
     screen.wait("┤ Address ├")
     screen.type("10.1.0.1" + ENTER)
@@ -399,3 +414,99 @@ def test_the_answers_are_not_lost_with_words_when_they_cannot_be_kept(machine):
     screen.type(CTRL_C)
     assert screen.end() == 0
     assert b"Note: the answers are not kept: " in screen.text and b"Nothing was changed." in screen.text
+
+
+def words_of(text):
+    """Number and word of a recovery key as it is shown, and the numbers that are asked for."""
+    shown, asked = text.split("stored nowhere.")[1].split("Type words")
+    return (dict(re.findall(r"(\d+) ([a-z]+)", shown)),
+            re.match(r" (\d+), (\d+) and (\d+)", asked).groups())
+
+
+@pytest.mark.parametrize("face", ["full", "plain"])
+def test_K_26_the_recovery_key_is_shown_once_and_typed_back(machine, face):
+    machine.boot()
+    sets = ["--set", "host-name=localhost", "--set", f"address={ADDRESS[0]}", "--set", "time-zone=UTC", "--set",
+            "time-servers=system", "--set", "role=primary", "--set", "deployment=acme", "--set", "administrator=anna",
+            "--set", "gui-clients=any"]
+    screen = machine.screen(*sets, *(["--plain"] if face == "plain" else []))
+    if face == "full":
+        screen.wait("┤ Password ├", "step 1 of 3")
+        screen.type(SECRET + ENTER + SECRET + ENTER)
+        screen.wait("┤ Recovery key ├", "(*) Make one now", "step 2 of 3")
+        screen.type(ENTER)
+        shown = screen.wait("Type words", "step 2 of 3")
+    else:
+        for prompt in ("not shown): ", "again: "):
+            screen.wait_text(prompt)
+            screen.hides_typing()
+            screen.type(SECRET + "\n")
+        at = screen.wait_text("[1]: ")
+        screen.type("1\n")
+        screen.wait_text("written down: ", at)
+        shown = screen.text.decode()
+    assert all(len(line.rstrip()) <= 80 for line in shown.splitlines()), shown
+    words, asked = words_of(shown)
+    assert sorted(map(int, words)) == list(range(1, 17)), words
+    enter = ENTER if face == "full" else "\n"
+    screen.type("acid acorn actor" + enter)
+    if face == "full":
+        screen.wait("Not accepted: these are not the three words.")
+        screen.type("\x15" + " ".join(words[n] for n in asked) + enter)
+        screen.wait("┤ Summary ├", "recovery key", "Make one now")
+        screen.type(enter)
+    else:
+        screen.wait_text("Not accepted: these are not the three words.")
+        screen.type(" ".join(words[n] for n in asked) + enter)
+        screen.wait_text("q to leave: ")
+        screen.type("yes\n")
+    assert screen.end() == 0, screen.shown()
+    certificate = machine.request()["recovery-certificate"]
+    assert certificate.startswith("-----BEGIN CERTIFICATE") and "PRIVATE" not in certificate
+    # Nothing that is kept has them.
+    for path in machine.folder.rglob("*"):
+        if path.is_file():
+            assert words["1"] + " " + words["5"] not in path.read_text(errors="replace"), path
+            assert " ".join(words[n] for n in asked) not in path.read_text(errors="replace"), path
+
+
+def test_F_2_who_answers_first_has_the_turn_and_the_others_say_so(machine):
+    """Two terminals at once, one of each face."""
+    machine.boot()
+    full, plain = machine.screen(), machine.screen("--plain")
+    full.wait(FULL)
+    at = plain.wait_text("Full host name")
+    plain.type("tokyo.acme.example\n")
+    at = plain.wait_text("other servers reach", at)
+    holder = re.search(r"First-time setup is being answered on (pts/\d+)\.",
+                       full.wait("First-time setup is being answered on pts/")).group(1)
+    # He leaves; it is asked here again, with what he has answered.
+    plain.type("q\n")
+    assert plain.end() == 0
+    full.wait(FULL, "tokyo.acme.example")
+    late = machine.screen("--plain")
+    late.wait_text("Full host name")
+    drive_full(full, "secondary")
+    late.wait_text("First-time setup is being answered on pts/")
+    assert full.end() == 0, full.shown()
+    late.wait_text("This server was set up on pts/")
+    assert late.end() == 0
+    assert holder.startswith("pts/")
+    check_request(machine, "secondary")
+
+
+def test_F_2_whoever_has_the_turn_may_die(machine):
+    machine.boot()
+    first, second = machine.screen("--plain"), machine.screen("--plain")
+    at = first.wait_text("Full host name")
+    second.wait_text("Full host name")
+    first.type("tokyo.acme.example\n")
+    first.wait_text("other servers reach", at)
+    at = second.wait_text("being answered on pts/")
+    done = machine.setup("--answers", answers(machine, "secondary"))
+    assert done.returncode == 1 and "being answered on pts/" in done.stderr and machine.calls() == [], done
+    first.close()
+    second.wait_text("Full host name", at)
+    drive_plain(second, "secondary")
+    assert second.end() == 0, second.shown()
+    check_request(machine, "secondary")

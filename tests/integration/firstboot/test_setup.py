@@ -40,7 +40,7 @@ def test_PS_1_a_primary_is_set_up_from_a_file(machine):
     assert request.pop("address") in ADDRESS
     assert request == {"role": "primary", "host-name": "london-mds-01.acme.example",
                        "deployment": "acme-msp", "administrator": "anna", "password-hash": HASH,
-                       "gui-clients": "any"}
+                       "gui-clients": "any", "recovery-certificate": ""}
     order = [c for c in calls if c[0] != "setup"]
     assert ["enable", ["mds.target"]] in order and order[-1] == ["start", "mds.target"]
     assert ["start", "mds-core.service"] in order
@@ -74,17 +74,6 @@ def test_F_T4_the_same_answers_again_change_nothing(machine):
     assert again.returncode == 0 and again.stdout == "Already set up as Secondary, no change\n"
     assert machine.setup().stdout == "Already set up as Secondary, no change\n"
     assert machine.snapshot() == before and machine.calls() == calls
-
-
-@needs_root
-def test_other_answers_after_setup_are_refused_with_the_difference(machine):
-    machine.boot()
-    assert machine.setup("--answers", machine.file("answers", secondary(machine))).returncode == 0
-    before = machine.snapshot()
-    other = machine.setup("--answers", machine.file("other", PRIMARY))
-    assert other.returncode == 2
-    assert "Server.Role is secondary, not primary" in other.stderr
-    assert machine.snapshot() == before
 
 
 @needs_root
@@ -140,7 +129,7 @@ def test_F_T5_killed_at_any_step_the_next_run_ends_as_one_run(machine, moment):
         time.sleep(0.02)
     process.kill()
     process.wait()
-    assert machine.snapshot() == {}, "nothing says that setup is done"
+    assert {p.name for p in machine.snapshot()} <= {"setup.log"}, "nothing says that setup is done"
     machine.record.unlink()
     machine.boot()
     done = machine.setup("--answers", answers)
@@ -216,11 +205,13 @@ def test_people_are_asked_on_a_terminal(machine):
         while text.encode() not in said:
             said += os.read(lead, 4096)
 
-    for prompt, answer in (("host name.", "tokyo.acme.example"), ("reach", ""), ("Number", "2"),
-                           ("Activation key (", "orange-boat-77"), ("again:", "orange-boat-77"),
+    for prompt, answer in (("host name.", "tokyo.acme.example"), ("reach", ""), ("Time zone of", ""),
+                           ("Time servers, sep", ""), ("Number", "2"),
+                           ("join string (", "orange-boat-77"), ("again:", "orange-boat-77"),
+                           ("Address of the Primary", ""),
                            ("Type yes", "yes")):
         expect(prompt)
-        if "ey" in prompt or prompt == "again:":
+        if "join" in prompt or prompt == "again:":
             while _echo(lead):  # until the program has switched it off
                 time.sleep(0.01)
         os.write(lead, answer.encode() + b"\n")

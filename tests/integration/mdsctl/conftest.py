@@ -1,10 +1,14 @@
 """mdsctl as it was built, with a stand-in for mds-core that answers from a file."""
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -64,6 +68,22 @@ class Control:
         """Ends the core."""
         self.core.terminate()
         self.core.wait()
+
+    def on_terminal(self, *words, rows=24, columns=80, stdin=subprocess.DEVNULL, env=None):
+        """(exit code, what mdsctl writes) at a terminal of that size; `stdin` None: the terminal, too."""
+        master, inside = pty.openpty()
+        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        process = subprocess.Popen([str(self.mdsctl), *words], stdin=inside if stdin is None else stdin, stdout=inside,
+                                   stderr=inside, env={**self.env, **(env or {})})
+        os.close(inside)
+        out = b""
+        try:
+            while data := os.read(master, 65536):
+                out += data
+        except OSError:
+            pass
+        os.close(master)
+        return process.wait(20), out.decode()
 
 
 @pytest.fixture

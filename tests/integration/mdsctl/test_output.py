@@ -2,9 +2,7 @@
 import csv
 import io
 import json
-import os
 import pathlib
-import pty
 import re
 import subprocess
 
@@ -52,19 +50,7 @@ def table_of(done):
 
 def terminal(control, *words, env=None):
     """What mdsctl writes to a terminal."""
-    master, inside = pty.openpty()
-    process = subprocess.Popen([str(control.mdsctl), *words], stdin=subprocess.DEVNULL, stdout=inside, stderr=inside,
-                               env={**control.env, **(env or {})})
-    os.close(inside)
-    out = b""
-    try:
-        while data := os.read(master, 65536):
-            out += data
-    except OSError:
-        pass
-    os.close(master)
-    process.wait()
-    return out.decode()
+    return control.on_terminal(*words, env=env)[1]
 
 
 def test_C5_every_list_has_every_form(full):

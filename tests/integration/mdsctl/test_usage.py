@@ -28,7 +28,7 @@ def test_C7_unknown_words_suggest_the_nearest(control, typed, meant):
     assert "did you mean" in done.stderr and done.stderr.splitlines()[-1] == "Next:  " + meant, done.stderr
 
 
-@pytest.mark.parametrize("typed", ["", "domain show", "nonsense", "domain list extra", "--timeout soon status", "audit",
+@pytest.mark.parametrize("typed", ["", "domain show", "nonsense", "domain list extra", "--timeout soon status", "audit of",
                                    "-o xml status", "ha set-active", "--color blue status", "task", "domain --on",
                                    "domain create X", "licence attach A B gold", "domain show --"])
 def test_C7_wrong_usage_is_2(control, typed):
@@ -51,7 +51,7 @@ def test_C7_what_is_suggested_can_be_pasted(control):
         assert refused.returncode == 9
         if name.isprintable():
             words = shlex.split(refused.stderr.splitlines()[-1].removeprefix("Next:"))
-            assert words == ["mdsctl", "domain", "delete", name, "--yes"]
+            assert words == ["mdsctl", "domain", "delete", name, "--yes", "--reason", "TEXT"]
 
 
 def test_C_T8_help_of_a_noun_fits_a_screen_and_its_examples_are_real(control):
@@ -100,6 +100,20 @@ def test_exit_9_when_a_loss_is_not_confirmed(control):
                  "administrator revoke anna", "administrator totp anna --off", "administrator totp anna --new"):
         done = control.run(*verb.split())
         assert done.returncode == 9 and "--yes" in done.stderr.splitlines()[-1], (verb, done)
+
+
+@pytest.mark.parametrize("verb", ["domain delete London", "server delete tokyo-mds-01", "promote",
+                                  "ha force-active London tokyo-mds-01", "ha sync London --to tokyo-mds-01"])
+def test_W_10_what_loses_data_needs_a_reason_when_nobody_is_asked(control, verb):
+    control.says("show-mds", {"name": "tokyo-mds-01"})
+    control.says("domain-ha-action", {"target": "x", "mds-name": "y", "costs": True, "warnings": ["all is lost"]})
+    control.says("promote-mds", {"lost": "london-mds-01", "checks": []})
+    done = control.run(*verb.split(), "-y")
+    assert done.returncode == 2 and "--reason TEXT" in done.stderr.splitlines()[-1], done
+    assert all(body.get("plan") or command.startswith("show-") for _, command, body in control.ran()), control.ran()
+    control.run(*verb.split(), "-y", "--reason", "it burns", "--no-wait")
+    assert [body["reason"] for _, command, body in control.ran() if not body.get("plan") and
+            not command.startswith("show-")] == ["it burns"], control.ran()
 
 
 def test_exit_10_when_some_of_several_failed(control):

@@ -6,6 +6,7 @@
 
 #include <random>
 
+#include "base/join_string.hh"
 #include "base/text.hh"
 
 using namespace mds::firstboot;
@@ -162,14 +163,18 @@ TEST(Setup, ReadsClassicKeys) {
     answers.read_classic("c",
                          "install_mds_secondary=true\ninstall_mds_primary=false\nhostname=tokyo\n"
                          "domainname=acme.example\nipaddr_v4=10.1.0.11\niface=\"lo\"\n"
-                         "ftw_sic_key=\"orange-boat-77\"\ntimezone=Asia/Tokyo\n"
+                         "ftw_sic_key=\"orange-boat-77\"\ntimezone='Asia / Tokyo'\n"
+                         "ntp_primary=ntp1.acme.example\nntp_primary_version=4\nntp_secondary=10.1.0.2\n"
                          "install_security_managment=false\n", true);
     answers.resolve(london(), false);
     EXPECT_EQ(all(answers), "");
     EXPECT_EQ(answers.get("role"), "secondary");
     EXPECT_EQ(answers.get("host_name"), "tokyo.acme.example");
     EXPECT_EQ(answers.get("activation_key"), "orange-boat-77");
-    EXPECT_EQ(answers.notes().size(), 1u);
+    EXPECT_EQ(answers.get("time_zone"), "Asia/Tokyo");
+    EXPECT_EQ(answers.get("time_servers"), "ntp1.acme.example 10.1.0.2");
+    ASSERT_EQ(answers.notes().size(), 1u);
+    EXPECT_NE(answers.notes()[0].find("ntp_primary_version is not used"), std::string::npos);
 
     Answers primary;
     primary.read_classic("c",
@@ -196,6 +201,55 @@ TEST(Setup, PasswordAndKeyRules) {
     }
     EXPECT_EQ(check_value("activation_key", "seven-88", answers), "");
     EXPECT_NE(check_value("activation_key", std::string(129, 'a') + "b", answers), "");
+}
+
+TEST(Setup, TimeZonesAndServersAreChecked) {
+    for (const char* bad : {"", "Europe/Atlantis", "/etc/passwd", "../zone1970.tab", "Europe"}) {
+        EXPECT_NE(check_value("time_zone", bad, {}), "") << bad;
+    }
+    for (const char* good : {"UTC", "Etc/UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"}) {
+        EXPECT_EQ(check_value("time_zone", good, {}), "") << good;
+    }
+    for (const char* bad : {"", " ", "ntp_1", "a b c d e f g h i", "ntp1;reboot"}) {
+        EXPECT_NE(check_value("time_servers", bad, {}), "") << bad;
+    }
+    for (const char* good : {"system", "ntp1.acme.example", "10.1.0.2, fd00::2", "a b"}) {
+        EXPECT_EQ(check_value("time_servers", good, {}), "") << good;
+    }
+}
+
+TEST(Setup, ARecoveryKeyNeedsAPersonOrACertificate) {
+    std::string primary = "[Server]\nRole=primary\n[Administrator]\nPasswordHash=" + std::string(k_hash) + "\n";
+    Answers asks, declines, silent;
+    asks.read_ini("a", primary + "[Recovery]\nKey=create\n", true);
+    asks.resolve(london(), false);
+    EXPECT_NE(all(asks).find("shown to somebody who writes it down"), std::string::npos) << all(asks);
+    declines.read_ini("a", primary + "[Recovery]\nKey=decline\n", true);
+    declines.resolve(london(), false);
+    EXPECT_EQ(all(declines), "");
+    EXPECT_TRUE(declines.notes().empty());
+    silent.read_ini("a", primary, true);
+    silent.resolve(london(), false);
+    EXPECT_EQ(all(silent), "");
+    EXPECT_EQ(silent.get("recovery"), "decline");
+    EXPECT_EQ(silent.notes().size(), 1u) << "that is said";
+    Answers words;
+    words.read_kernel("mds.setup.recovery-words=acid");
+    EXPECT_NE(all(words).find("unknown key recovery-words"), std::string::npos) << "only people answer that";
+}
+
+TEST_F(Files, AJoinStringIsAKeyForThisServerOnly) {
+    mds::JoinString join = mds::JoinString::make("london-mds-01", "10.1.0.11", 3600'000);
+    Answers answers;
+    answers.read_ini("a", "[Server]\nRole=secondary\n[Trust]\nActivationKeyFile=" + write("key", join.text() + "\n") + "\n",
+                     true);
+    answers.resolve(london(), false);
+    EXPECT_EQ(all(answers), "");
+    join.address = "10.1.0.99";
+    Answers other;
+    other.read_ini("a", "[Server]\nRole=secondary\n[Trust]\nActivationKeyFile=" + write("k2", join.text()) + "\n", true);
+    other.resolve(london(), false);
+    EXPECT_NE(all(other).find("the join string is for 10.1.0.99, this server has 10.1.0.11"), std::string::npos) << all(other);
 }
 
 TEST(Setup, HashesArePlainYescrypt) {

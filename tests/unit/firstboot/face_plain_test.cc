@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "base/join_string.hh"
+
 using namespace mds::firstboot;
 
 namespace {
@@ -31,8 +33,8 @@ struct Talk {
 
 }  // namespace
 
-TEST(PlainFace, AsksASecondaryFiveThings) {
-    Talk talk("\n\n2\norange-boat-77\norange-boat-77\nyes\n");
+TEST(PlainFace, AsksASecondarySevenThings) {
+    Talk talk("\n\n\n\n2\norange-boat-77\norange-boat-77\n\nyes\n");
     EXPECT_EQ(talk.end, PlainFace::End::apply);
     EXPECT_EQ(talk.answers.get("role"), "secondary");
     EXPECT_EQ(talk.answers.get("address"), "10.2.0.11");
@@ -42,8 +44,8 @@ TEST(PlainFace, AsksASecondaryFiveThings) {
     EXPECT_NE(talk.said.find("Role: Secondary Multi-Domain Server."), std::string::npos);
 }
 
-TEST(PlainFace, AsksAPrimarySevenThings) {
-    Talk talk("\n\n1\nacme-msp\nanna\norange-boat-77\norange-boat-77\n\nyes\n");
+TEST(PlainFace, AsksAPrimaryTenThings) {
+    Talk talk("\n\n\n\n1\nacme-msp\nanna\norange-boat-77\norange-boat-77\n\n2\nyes\n");
     EXPECT_EQ(talk.end, PlainFace::End::apply) << talk.said;
     EXPECT_EQ(talk.answers.get("deployment"), "acme-msp");
     EXPECT_EQ(talk.answers.get("gui_clients"), "any");
@@ -51,7 +53,7 @@ TEST(PlainFace, AsksAPrimarySevenThings) {
 }
 
 TEST(PlainFace, SecretsAreTypedTwiceAndNeverShown) {
-    Talk talk("\n\n2\nshort\norange-boat-77\norange-boat-78\norange-boat-79\norange-boat-79\nyes\n");
+    Talk talk("\n\n\n\n2\nshort\norange-boat-77\norange-boat-78\norange-boat-79\norange-boat-79\n\nyes\n");
     EXPECT_EQ(talk.answers.get("activation_key"), "orange-boat-79");
     EXPECT_EQ(talk.said.find("orange-boat"), std::string::npos);
     EXPECT_NE(talk.said.find("The two differ."), std::string::npos);
@@ -59,8 +61,8 @@ TEST(PlainFace, SecretsAreTypedTwiceAndNeverShown) {
 }
 
 TEST(PlainFace, GoesBackAndLeaves) {
-    Talk back("a.example\n\n2\n<\n3\norange-boat-77\norange-boat-77\n<\norange-boat-88\n"
-              "orange-boat-88\nyes\n");
+    Talk back("a.example\n\n\n\n2\n<\n3\norange-boat-77\norange-boat-77\n<\norange-boat-88\n"
+              "orange-boat-88\n\nyes\n");
     EXPECT_EQ(back.end, PlainFace::End::apply) << back.said;
     EXPECT_EQ(back.answers.get("role"), "log-server");
     EXPECT_EQ(back.answers.get("activation_key"), "orange-boat-88");
@@ -70,7 +72,7 @@ TEST(PlainFace, GoesBackAndLeaves) {
 }
 
 TEST(PlainFace, RefusesWhatIsWrongAndHelps) {
-    Talk talk("a_b\n?\na.example\n10.9.9.9\n\n7\n2\norange-boat-77\norange-boat-77\nyes\n");
+    Talk talk("a_b\n?\na.example\n10.9.9.9\n\n\n\n7\n2\norange-boat-77\norange-boat-77\n\nyes\n");
     EXPECT_EQ(talk.end, PlainFace::End::apply) << talk.said;
     EXPECT_NE(talk.said.find("\"a_b\" is not a host name"), std::string::npos);
     EXPECT_NE(talk.said.find("10.9.9.9 is not an address of this host"), std::string::npos);
@@ -79,12 +81,12 @@ TEST(PlainFace, RefusesWhatIsWrongAndHelps) {
 }
 
 TEST(PlainFace, WritesNoControlCharacters) {
-    Talk talk("\x1b[31mx\n?\na.example\n\n2\norange-boat-77\norange-boat-77\nyes\n");
+    Talk talk("\x1b[31mx\n?\na.example\n\n\n\n2\norange-boat-77\norange-boat-77\n\nyes\n");
     for (unsigned char c : talk.said) EXPECT_TRUE(c == '\n' || (c >= 0x20 && c != 0x7f)) << int(c);
 }
 
 TEST(PlainFace, TheSummaryNamesSourcesAndWritesTheAnswers) {
-    Talk talk("tokyo.acme.example\n\n2\norange-boat-77\norange-boat-77\nd\nyes\n");
+    Talk talk("tokyo.acme.example\n\n\n\n2\norange-boat-77\norange-boat-77\n\nd\nyes\n");
     EXPECT_EQ(talk.end, PlainFace::End::apply) << talk.said;
     for (const char* line : {"host name           tokyo.acme.example              (answer)\n",
                              "address             10.2.0.11                       (found on this host)\n",
@@ -97,4 +99,15 @@ TEST(PlainFace, TheSummaryNamesSourcesAndWritesTheAnswers) {
     again.read_ini("kept", talk.kept, true);
     EXPECT_TRUE(again.problems().empty());
     EXPECT_EQ(again.get("role"), "secondary");
+}
+
+TEST(PlainFace, AJoinStringIsNotTypedTwice) {
+    mds::JoinString join = mds::JoinString::make("tokyo-mds-01", "10.2.0.11", 3600'000);
+    Talk talk("\n\n\n\n2\n" + join.text() + "\n\nyes\n");
+    EXPECT_EQ(talk.end, PlainFace::End::apply) << talk.said;
+    EXPECT_EQ(talk.answers.get("activation_key"), join.text());
+    join.name = "paris";
+    Talk other("\n\n\n\n2\n" + join.text() + "\n");
+    EXPECT_NE(other.said.find("Not accepted: the join string is for paris, this server is tokyo-mds-01."),
+              std::string::npos) << other.said;
 }

@@ -254,5 +254,29 @@ TEST_F(Sessions, LockAndUnlockByHand) {
     EXPECT_EQ(ask(b, "unlock-object", body).status, 409);
 }
 
+TEST_F(Sessions, ShowWhatTheyHoldFieldByField) {
+    std::string sid = login();
+    add_host(sid, "kept", "10.0.0.1");
+    add_host(sid, "gone", "10.0.0.2");
+    good(sid, "publish");
+    good(sid, "set-host", R"({"name":"kept","comments":"new"})");
+    good(sid, "delete-host", R"({"name":"gone"})");
+    good(sid, "add-group", R"({"name":"g","members":["kept"]})");
+    std::string uid = json::get_string(good(sid, "show-session"), "uid");
+    json::object told = good(sid, "show-session-changes", R"({"uid":")" + uid + R"("})");
+    std::map<std::string, json::object> by_name;
+    for (const json::value& v : json::get_array(told, "changes")) {
+        by_name[json::get_string(v.as_object(), "name")] = v.as_object();
+    }
+    ASSERT_EQ(by_name.size(), 3u);
+    EXPECT_EQ(json::get_string(by_name["gone"], "change"), "removed");
+    EXPECT_EQ(json::get_string(by_name["kept"], "change"), "changed");
+    EXPECT_EQ(by_name["kept"].at("fields"),
+              (json::array{json::object{{"field", "comments"}, {"before", ""}, {"after", "new"}}}));
+    EXPECT_EQ(json::get_string(by_name["g"], "change"), "added");
+    std::string fields = json::text(by_name["g"].at("fields"));
+    EXPECT_NE(fields.find("\"kept\""), std::string::npos) << "members are named: " << fields;
+}
+
 }  // namespace
 }  // namespace mds::mgmt

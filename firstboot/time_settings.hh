@@ -1,0 +1,15 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "answers.hh"
+#include "bus/connection.hh"
+
+namespace mds::firstboot {
+
+/// Sets what differs from `host`: the zone by systemd-timedated, the servers for the service that keeps the
+/// time here. Returns what could not be done, with the reason and what helps: set-up goes on without.
+std::vector<std::string> set_time(sdbus::IConnection& bus, const HostFacts& host, const std::string& zone,
+                                  const std::vector<std::string>& servers);
+
+}  // namespace mds::firstboot

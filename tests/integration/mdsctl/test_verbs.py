@@ -1,0 +1,223 @@
+"""Verbs that do many things at once, plans, sessions and audit trails."""
+import json
+import re
+import subprocess
+
+import pytest
+from fake_core import grid, task
+from test_schemas import RECORD, REPLIES, SESSION
+
+
+@pytest.fixture
+def many(control):
+    """Domains D0 to D7: all Active on london-mds-01, with Standbys on tokyo-mds-01 and nyc-mds-01."""
+    control.data["run"] = {command: {"status": 200, "reply": reply} for command, reply in REPLIES.items()}
+    control.data["grid"] = grid(["Global", *(f"D{n}" for n in range(8))])
+    control.save()
+    return control
+
+
+def acts(control, command):
+    """Bodies of what was ordered, plans left out."""
+    return [body for _, name, body in control.ran() if name == command and not body.get("plan")]
+
+
+def test_set_active_from_spreads_over_the_standbys(many):
+    done = many.run("ha", "set-active", "--all", "--from", "london-mds-01")
+    assert done.returncode == 0, done
+    moved = {body["domain"]: body["target"] for body in acts(many, "domain-ha-action")}
+    assert set(moved) == {"Global", *(f"D{n}" for n in range(8))}
+    assert sorted(list(moved.values()).count(s) for s in ("tokyo-mds-01", "nyc-mds-01")) == [4, 5]
+    assert done.stdout.splitlines()[-1] == "9 Domains moved away from london-mds-01, 0 failed, 0 left as they were"
+
+
+def test_set_active_from_takes_only_what_is_active_there(many):
+    done = many.run("ha", "set-active", "--all", "--from", "tokyo-mds-01")
+    assert done.returncode == 0 and acts(many, "domain-ha-action") == []
+    assert done.stdout.startswith("0 Domains moved away")
+    done = many.run("ha", "set-active", "--all", "--from", "nowhere")
+    assert done.returncode == 5 and "london-mds-01" in done.stderr
+
+
+def test_from_prefers_who_is_synchronized_and_leaves_out_who_is_silent(many):
+    for domain in many.data["grid"]["domains"]:
+        domain["cells"][1]["sync-status"] = "lagging"
+    many.save()
+    many.run("ha", "set-active", "--all", "--from", "london-mds-01")
+    assert {b["target"] for b in acts(many, "domain-ha-action")} == {"nyc-mds-01"}
+    many.data["grid"]["servers"][2]["state"] = "silent"
+    many.save()
+    before = len(acts(many, "domain-ha-action"))
+    many.run("ha", "set-active", "--all", "--from", "london-mds-01")
+    assert {b["target"] for b in acts(many, "domain-ha-action")[before:]} == {"tokyo-mds-01"}
+
+
+def test_force_active_from_a_server_that_is_lost(many):
+    for server in many.data["grid"]["servers"]:
+        server["state"] = "silent" if server["name"] == "london-mds-01" else "running"
+    for domain in many.data["grid"]["domains"]:
+        domain["cells"][0].update({"ha-state": "unknown", "sync-status": "unreachable"})
+    # This one is Active elsewhere.
+    many.data["grid"]["domains"][1]["cells"][1]["ha-state"] = "active"
+    many.save()
+    words = ["ha", "force-active", "--all", "--from", "london-mds-01"]
+    done = many.run(*words)
+    assert done.returncode == 9 and done.stderr.splitlines()[-1].endswith("--yes --reason TEXT"), done
+    assert many.run(*words, "-y").returncode == 2
+    done = many.run(*words, "-y", "--reason", "London burns")
+    orders = acts(many, "domain-ha-action")
+    assert done.returncode == 0 and len(orders) == 8 and "D0" not in {o["domain"] for o in orders}
+    assert {o["action"] for o in orders} == {"force-active"} and {o["reason"] for o in orders} == {"London burns"}
+
+
+def test_dry_run_prints_the_plan_and_changes_nothing(many):
+    for verb, said in {"ha set-active --all --from london-mds-01": "9 Domains would be moved away from london-mds-01",
+                       "ha set-active London tokyo-mds-01": "nothing was changed", "ha balance": "would be moved",
+                       "domain create X --on london-mds-01": "London-2 on tokyo-mds-01   10.2.0.21",
+                       "domain delete London": "Rights of 1 administrator in it end",
+                       "ds create London nyc-mds-01": "would be created", "ds delete London tokyo-mds-01": "",
+                       "server delete tokyo-mds-01": "certificates are revoked", "ds mirror --to nyc-mds-01": "Every Domain",
+                       "promote": "Run it:", "trust reset": "would be reset", "session publish 7c1": "would be published",
+                       "session discard 7c1": "would be discarded", "session disconnect 7c1": "would stay",
+                       "session take-over 7c1 --to bert": "would be given to bert",
+                       "ha sync London --to tokyo-mds-01": "nothing was changed"}.items():
+        done = many.run("--dry-run", *verb.split())
+        assert done.returncode == 0 and said in done.stdout, (verb, done)
+    changed = [(command, body) for _, command, body in many.ran()
+               if not body.get("plan") and not command.startswith("show-")]
+    assert changed == []
+
+
+def test_dry_run_tells_what_is_against_it(many):
+    refusal = {"code": "err_ha_invalid_operation", "message": "Active not responding",
+               "refusal": {"id": "RF-21", "next": "mdsctl ha force-active D0 tokyo-mds-01"}}
+    many.says("domain-ha-action", refusal, 400)
+    done = many.run("--dry-run", "ha", "set-active", "--all", "--from", "london-mds-01")
+    assert done.returncode == 3 and done.stdout.count("Next:  mdsctl ha force-active") == 9
+    done = many.run("--dry-run", "ha", "set-active", "D0", "tokyo-mds-01")
+    assert done.returncode == 1 and "[RF-21]" in done.stderr
+    many.says("delete-mds", {"code": "generic_err_object_deletion", "message": "holds the Active servers of D0",
+                             "refusal": {"id": "RF-16", "next": "mdsctl ha set-active DOMAIN SERVER"}}, 400)
+    done = many.run("--dry-run", "server", "delete", "london-mds-01")
+    assert done.returncode == 1 and "[RF-16]" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["server readmit tokyo-mds-01", "licence attach London tokyo-mds-01 ha", "server add x",
+                                  "administrator unlock anna", "domain edit London --comments x", "trust set-key --generate",
+                                  "administrator revoke anna -y"])
+def test_dry_run_of_a_verb_without_a_plan_is_refused(many, verb):
+    done = many.run("--dry-run", *verb.split())
+    assert done.returncode == 2 and "nothing was changed" in done.stderr, done
+    assert not [c for _, c, _ in many.ran() if not c.startswith("show-")]
+
+
+def test_balance_makes_the_actives_even_and_moves_no_more_than_it_must(many):
+    done = many.run("ha", "balance", "--plan")
+    assert done.returncode == 0 and acts(many, "domain-ha-action") == []
+    rows = json.loads(many.run("ha", "balance", "--json").stdout)
+    # 9 Actives with Global, which stays: 3 each.
+    targets = [r["to"] for r in rows]
+    assert sorted(targets.count(s) for s in ("tokyo-mds-01", "nyc-mds-01")) == [3, 3] and "Global" not in {r["domain"] for r in rows}
+    many.data["grid"]["domains"] = many.data["grid"]["domains"][:1]
+    many.save()
+    assert "Nothing to move" in many.run("ha", "balance").stdout
+
+
+def test_mirror_creates_what_is_missing_only(many):
+    for n in (1, 3):
+        del many.data["grid"]["domains"][n]["cells"][2]
+    many.save()
+    many.says("set-domain", {"add": [{"name": "D-3", "mds-name": "nyc-mds-01"}], "tasks": [{"task-id": "9f2c"}]})
+    many.says("show-task", {"tasks": [task(status="succeeded")]})
+    done = many.run("ds", "mirror", "--to", "nyc-mds-01")
+    orders = acts(many, "set-domain")
+    assert done.returncode == 0 and [o["name"] for o in orders] == ["D0", "D2"], done
+    assert orders[0]["servers"]["add"]["multi-domain-server"] == "nyc-mds-01"
+    assert done.stdout.splitlines()[-1] == "2 Domains got a Standby on nyc-mds-01, 0 failed"
+    assert len(acts(many, "set-domain")) == 2
+    many.run("ds", "mirror", "--to", "nyc-mds-01", "--domains", "D2")
+    assert [o["name"] for o in acts(many, "set-domain")] == ["D0", "D2", "D2"]
+    assert many.run("ds", "mirror", "--to", "nyc-mds-01", "--domains", "nobody").returncode == 5
+    many.says("set-domain", {"code": "err_ha_invalid_operation", "message": "not now"}, 400)
+    assert many.run("ds", "mirror", "--to", "nyc-mds-01").returncode == 10
+
+
+def test_sessions_are_named_by_their_beginning(many):
+    other = dict(SESSION, uid="7c2e0000-0000-0000-0000-000000000002", **{"user-name": "bert", "connected": False})
+    many.says("show-sessions", {"objects": [SESSION, other]})
+    done = many.run("session", "list", "-D", "London")
+    assert [line.split()[:4] for line in done.stdout.splitlines()[1:]] == [["7c1e0000", "London", "anna", "3"],
+                                                                           ["7c2e0000", "London", "bert", "3"]]
+    assert many.run("session", "show", "7c", "-D", "London").returncode == 6
+    assert many.run("session", "show", "ff", "-D", "London").returncode == 5
+    done = many.run("session", "publish", "7C1", "-D", "London")
+    assert done.returncode == 0 and ("London", "publish", {"uid": SESSION["uid"]}) in many.ran(), done
+    done = many.run("session", "discard", "7c1")
+    assert done.returncode == 9 and SESSION["uid"] in done.stderr
+    assert many.run("session", "take-over", "7c1", "--to", "bert").returncode == 9, "anna is connected"
+    assert many.run("session", "take-over", "7c2", "--to", "anna").returncode == 0
+    assert acts(many, "assign-session") == [{"uid": other["uid"], "administrator-name": "anna",
+                                             "disconnect-active-session": True}]
+
+
+def test_sessions_of_all_domains(many):
+    done = many.run("session", "list", "--all", "-o", "csv")
+    assert len(done.stdout.splitlines()) == 11, "System Data, Global and eight Domains"
+    assert {domain for domain, command, _ in many.ran() if command == "show-sessions"} == {
+        "", "Global", *(f"D{n}" for n in range(8))}
+
+
+def test_audit_list_asks_by_time_person_and_object_and_turns_pages(many):
+    record = dict(RECORD, status="Failure", additional_info="wrong password")
+    many.says("show-logs", {"logs": [record] * 100, "query-id": "beef"})
+    done = many.run("audit", "list", "--since", "2h", "--by", "anna", "--object", 'lon "don"', "--limit", "150")
+    asked = [body for _, command, body in many.ran() if command == "show-logs"]
+    assert len(asked) == 2 and asked[1] == {"query-id": "beef"}, done
+    query = asked[0]["new-query"]
+    assert query["filter"] == 'administrator:"anna" AND subject:"lon  don "' and query["type"] == "audit"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", query["custom-start"]) and query["time-frame"] == "custom"
+    assert len(done.stdout.splitlines()) == 152 and "refused" in done.stdout and "The newest 150" in done.stdout
+    many.run("audit")
+    assert [b for _, c, b in many.ran() if c == "show-logs"][-1]["new-query"]["time-frame"] == "all-time"
+
+
+def test_audit_export_has_every_record_oldest_first(many):
+    many.says("show-logs", {"logs": [dict(RECORD, id=f"london-{n}", time=f"2026-11-30T12:00:{n:02}Z") for n in (9, 8, 7)]})
+    done = many.run("audit", "export")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["id"] for r in rows] == ["london-7", "london-8", "london-9"] and "mdsctl audit verify" in done.stderr
+
+
+def test_gateways_of_all_domains_and_the_stale_ones(many):
+    assert many.run("gateway", "list", "-o", "name").stdout.splitlines() == ["gw", "lost"] * 9
+    assert many.run("gateway", "stale", "-o", "name").stdout.splitlines() == ["lost"] * 9
+    done = many.run("gateway", "stale", "-D", "D1", "-o", "name")
+    assert (done.returncode, done.stdout) == (3, "lost\n")
+    many.says("show-gateway-managers", {"gateways": []})
+    assert many.run("gateway", "stale").returncode == 0
+
+
+def test_verbose_tells_what_is_asked_and_no_secret(many):
+    (many.folder / "key").write_text("7GQT-XK2M-0WPD-94RZ\n")
+    done = many.run("-v", "server", "add", "tokyo-mds-01", "--key-file", str(many.folder / "key"))
+    assert re.search(r"^> add-mds  \d+ ms$", done.stderr, re.M) and "7GQT" not in done.stderr
+    assert "> " not in many.run("server", "add", "tokyo-mds-01", "--key-file", str(many.folder / "key")).stderr
+
+
+def test_help_is_the_same_by_either_name(many):
+    assert many.run("help").stdout == many.run("--help").stdout
+    assert many.run("help", "domain").stdout == many.run("domain", "--help").stdout
+    assert many.run("help", "domain", "create").stdout == many.run("domain", "create", "--help").stdout
+    assert many.run("help", "domian").returncode == 2
+
+
+def test_steps_of_a_task_stand_before_its_end_when_both_go_to_one_file(many):
+    many.says("backup-domain", {"task-id": "9f2c"})
+    ended = dict(task(status="succeeded"), **{"task-details": [
+        {"name": "London", "revision": 7, "bytes": 5, "file": "/var/backups/mds/x"}]})
+    many.data["run"]["show-task"] = [{"status": 200, "reply": {"tasks": [one]}} for one in (task(), ended)]
+    many.save()
+    done = subprocess.run([str(many.mdsctl), "domain", "backup", "London", "--file", "x"], env=many.env, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0].strip() == "first synchronization" and lines[-1].startswith("It is as secret"), lines
