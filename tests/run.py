@@ -233,7 +233,7 @@ class Runner:
             except BlockingIOError:
                 print("system: waiting for another run on this machine", flush=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            return self.pytest("tests/system", 5400)
+            return self.pytest("tests/system", 5400, ["-n", "2", "--dist", "loadfile"])
 
 
 def main():

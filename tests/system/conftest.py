@@ -14,7 +14,8 @@ from deployment import Deployment  # noqa: E402
 @pytest.fixture(scope="session")
 def ex1():
     """The reference deployment, whole at the beginning and end of every test that uses it."""
-    deployment = Deployment(os.environ.get("OPENMDS_RIG", "sys"))
+    # Each of several processes that share the modules (pytest-xdist) has hosts of its own.
+    deployment = Deployment(os.environ.get("OPENMDS_RIG", "sys") + os.environ.get("PYTEST_XDIST_WORKER", ""))
     deployment.build()
     yield deployment
     if not os.environ.get("OPENMDS_KEEP_HOSTS"):

@@ -43,7 +43,7 @@ class Console(Screen):
 
 @pytest.fixture(name="rig", scope="module")
 def one_host():
-    rig = Rig(os.environ.get("OPENMDS_RIG", "sys") + "f")
+    rig = Rig("first")
     rig.down()
     yield rig
     rig.down()

@@ -20,7 +20,7 @@ sys.path.insert(0, f"{ROOT}/tests/support")
 from deployment import package  # noqa: E402
 from rig import Rig, wait_until  # noqa: E402
 
-NAME = os.environ.get("OPENMDS_RIG", "img")
+NAME = "img"
 ANSWERS = """[Server]
 Role=primary
 HostName=one

@@ -1,7 +1,7 @@
 """Upgrading a deployment that is at work to the next release (T-36): server by server, while people publish."""
 
-import os
 import sys
+import os
 import threading
 import time
 
@@ -20,7 +20,7 @@ SERVICES = "mds-core mds-sync mds-ca mds-api mds-domain@London-1"
 @pytest.fixture(name="mds", scope="module")
 def fixture_mds():
     """London (Primary, Active of Domain London) and Tokyo (Secondary), at work, of this release."""
-    deployment = Deployment(os.environ.get("OPENMDS_RIG", "upg"), {n: EX1[n] for n in ("london", "tokyo")})
+    deployment = Deployment("upg", {n: EX1[n] for n in ("london", "tokyo")})
     deployment.boot()
     deployment.install()
     deployment.setup()

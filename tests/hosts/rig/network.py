@@ -1,5 +1,6 @@
 """The private network of one rig: a bridge in a namespace of its own, one cable a host, cuts."""
 
+import fcntl
 import os
 
 from .shell import run
@@ -10,6 +11,14 @@ table bridge rig {
   }
 }
 """
+
+
+def add_namespace(name):
+    """A network namespace with a name. Two first ones at once would each mount /run/netns, one over the other's
+    namespace, which then has a name that leads nowhere: one at a time."""
+    with open("/run/lock/openmds-namespaces", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run("ip", "netns", "add", name)
 
 
 class Network:
@@ -23,7 +32,7 @@ class Network:
         """Makes the bridge when it is not there."""
         if os.path.exists(f"/run/netns/{self.switch}"):
             return
-        run("ip", "netns", "add", self.switch)
+        add_namespace(self.switch)
         ip = ("ip", "-n", self.switch)
         run(*ip, "link", "set", "lo", "up")
         run(*ip, "link", "add", "br0", "type", "bridge", "forward_delay", "0",
@@ -47,7 +56,7 @@ class Network:
         """A new namespace and cable for a host, with its address."""
         ns, port = self.namespace(name), f"p-{name}"[:15]
         self.unplug(name)
-        run("ip", "netns", "add", ns)
+        add_namespace(ns)
         run("ip", "-n", self.switch, "link", "add", port, "type", "veth", "peer", "name", "eth0",
             "address", f"02:00:00:00:77:{number:02x}", "netns", ns)
         run("ip", "-n", self.switch, "link", "set", port, "master", "br0", "up")
