@@ -113,6 +113,12 @@ void Service::start_backup_here() {
     });
 }
 
+bool Service::ended_here(const std::string& run) {
+    // What is told of a run that had an earlier order: systemd ends it when this one was given already. A run
+    // that never came for its order is this one's.
+    return backup_->fetched || run.empty() || run != backup_run_;
+}
+
 void Service::backup_ended(json::object report) {
     if (!backup_ || backup_->report) return;
     std::string problem = json::get_string(report, "problem");
@@ -317,6 +323,7 @@ void Service::register_backup_commands() {
     flags = flags_for_mds_backup();
     w.add_command("backup-order", [this](mgmt::Call& call) {
         require_mds_backup(call);
+        backup_run_ = json::get_string(call.params(), "run");
         if (archive_) {
             archive_->fetched = true;
             return archive_->order;
@@ -338,7 +345,8 @@ void Service::register_backup_commands() {
         json::object report = call.params();
         if (archive_) {
             archive_told(std::move(report));
-        } else {
+        } else if (backup_ && (json::get_bool(report, "ended") ? ended_here(json::get_string(report, "run"))
+                                                               : json::get_string(report, "task") == backup_->task.text())) {
             backup_ended(std::move(report));
         }
         return json::object{{"message", "OK"}};

@@ -351,6 +351,8 @@ class Service {
     /// What the leading server asks of this one: hold, pin, go, end, release.
     void backup_step(const json::object& message, Then then);
     void backup_ended(json::object report);
+    /// Whether the end of this run of mds-backup is the end of the backup that goes on; there is one.
+    bool ended_here(const std::string& run);
     void release_backup(const std::string& why);
     void look_after_backup();
     /// "hold" holds every publish on this host (RF-33) and copies private work, "release" lets publishing
@@ -531,6 +533,8 @@ class Service {
     int64_t sync_sent_ = 0, sync_received_ = 0, metrics_at_ = 0;
     std::string metrics_text_;
     std::optional<Backup> backup_;
+    /// The run of mds-backup.service that came for an order last (systemd's INVOCATION_ID).
+    std::string backup_run_;
     /// Wall ms of the last one that this server led.
     int64_t last_backup_ms_ = 0;
     std::vector<std::function<void()>> waiting_for_global_;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -47,9 +48,15 @@ void create(ctl::Client& core, const json::object& order) {
                                  {"bytes", fs::file_size(file)}});
 }
 
+/// The run of mds-backup.service that this is of; serve and ended have the same.
+std::string this_run() {
+    const char* id = std::getenv("INVOCATION_ID");
+    return id ? id : "";
+}
+
 int serve() {
     ctl::Client core;
-    json::object order = core.run("", "backup-order", {});
+    json::object order = core.run("", "backup-order", {{"run", this_run()}});
     if (order.contains("job")) return serve_domain(core, order);
     try {
         create(core, order);
@@ -66,6 +73,7 @@ int ended() {
     forget_left_over();
     ctl::Client core;
     core.run("", "backup-done", {{"ended", true},
+                                 {"run", this_run()},
                                  {"problem", "mds-backup ended before it was done: journalctl -u mds-backup"}});
     return 0;
 }
