@@ -61,7 +61,15 @@ Again again(Answers& answers, const Done& done, const HostFacts& host, const std
         print_problems(answers, "Nothing was changed.");
         return Again::refused;
     }
+    bool role_given = answers.has("role");
     answers.resolve(host, false);
+    // What is missing is as it was; a role that is none, or two, is a mistake (PS-4).
+    bool wrong_role = std::any_of(answers.problems().begin(), answers.problems().end(),
+                                  [](const Problem& one) { return one.refusal == "RF-03"; });
+    if (role_given && wrong_role) {
+        print_problems(answers, "Nothing was changed.");
+        return Again::refused;
+    }
     std::vector<Difference> found = differences(done, answers);
     auto can_change = [](const Difference& one) { return one.changes; };
     bool all = std::all_of(found.begin(), found.end(), can_change), some = std::any_of(found.begin(), found.end(), can_change);

@@ -342,7 +342,7 @@ def test_set_active_all_moves_every_domain_and_says_what_became_of_each(ex1):
 
 
 def test_mdsctl_output_fits_eighty_columns(ex1):
-    for words in ("ha status London", "--yes --reason test ha sync London --to tokyo", "task list -D London"):
+    for words in ("ha status London", "--yes --reason test ha sync London --to tokyo", "--no-pager task list -D London"):
         text = on_a_terminal(ex1, "london", words)
         assert text.strip() and line_length(text) <= 80, text
     ex1.wait_synchronized("london", "London")

@@ -335,9 +335,9 @@ Findings diagnose(const World& world, const Path& path) {
     }
     Finding f = found(Verdict::bad, peer.name, (detailed ? "" : peer.name + ": ") + wrong->what,
                       wrong->cause, std::move(wrong->next));
-    f.breaks = {"peer:" + peer.name, "path:" + peer.name};
+    f.breaks = {"peer:" + peer.name};
     f.needs = std::move(wrong->needs);
-    f.needs.insert(f.needs.end(), {"unit:mds-sync.service", "unit:mds.target", "sync", "bus"});
+    f.needs.insert(f.needs.end(), {"line:" + peer.name, "unit:mds-sync.service", "unit:mds.target", "sync", "bus"});
     if (!world.grid && !peer.link) f.needs.emplace_back("core");
     out.push_back(std::move(f));
     return out;

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -241,21 +242,44 @@ Ping ping(const Target& target, int count, int patience_ms) {
     return result;
 }
 
-bool half_open_from(const Target& target) {
-    // Only IPv4: "0B4D000A:472D", the bytes as they lie in memory.
-    if (target.address.ss_family != AF_INET) return false;
-    uint32_t wanted = reinterpret_cast<const sockaddr_in*>(&target.address)->sin_addr.s_addr;
-    std::ifstream table("/proc/net/tcp");
+namespace {
+
+/// The words of an address as the tables of /proc/net have them: as they lie in memory, without a mark between.
+std::string table_words(const void* address, size_t words) {
+    std::array<uint32_t, 4> word{};
+    std::memcpy(word.data(), address, words * sizeof(uint32_t));
+    std::string out;
+    for (size_t i = 0; i < words; ++i) out += fmt::format("{:08X}", word[i]);
+    return out;
+}
+
+bool half_open_in(const char* file, const std::string& wanted) {
+    constexpr char k_syn_received[] = "03";
+    std::ifstream table(file);
     std::string line, number, local, remote, state;
     std::getline(table, line);
     while (std::getline(table, line)) {
         std::istringstream in(line);
         in >> number >> local >> remote >> state;
-        constexpr char k_syn_received[] = "03";
-        if (state == k_syn_received && std::stoul(remote.substr(0, 8), nullptr, 16) == wanted)
-            return true;
+        if (state == k_syn_received && remote.starts_with(wanted + ':')) return true;
     }
     return false;
+}
+
+}  // namespace
+
+bool half_open_from(const Target& target) {
+    // What listens for both families has callers of IPv4 in the table of IPv6.
+    if (target.address.ss_family == AF_INET) {
+        in6_addr mapped{};
+        mapped.s6_addr[10] = mapped.s6_addr[11] = 0xFF;
+        const in_addr& plain = reinterpret_cast<const sockaddr_in*>(&target.address)->sin_addr;
+        std::memcpy(&mapped.s6_addr[12], &plain, sizeof(plain));
+        return half_open_in("/proc/net/tcp", table_words(&plain, 1)) ||
+               half_open_in("/proc/net/tcp6", table_words(&mapped, 4));
+    }
+    const in6_addr& wide = reinterpret_cast<const sockaddr_in6*>(&target.address)->sin6_addr;
+    return half_open_in("/proc/net/tcp6", table_words(&wide, 4));
 }
 
 std::vector<Interface> interfaces() {

@@ -115,8 +115,8 @@ Findings look_at_lines(const World& world) {
                                   "slow, connections may break",
                                   peer.name, p.lost_percent()),
                       {trace, {"ip -s link", ""}});
-            f.breaks = {"peer:" + peer.name};
-            f.needs = {"network", "path:" + peer.name};
+            f.breaks = {"line:" + peer.name, "peer:" + peer.name};
+            f.needs = {"network"};
             out.push_back(std::move(f));
             continue;
         }
@@ -130,7 +130,7 @@ Findings look_at_lines(const World& world) {
                 fmt::format("the line to {} is slow: {} ms for a round trip", peer.name, us / 1000),
                 {trace});
             f.breaks = {"peer:" + peer.name};
-            f.needs = {"network", "path:" + peer.name};
+            f.needs = {"network"};
             out.push_back(std::move(f));
         } else if (us > 0 && !world.target.empty()) {
             out.push_back(good(fmt::format("round trip {:.1f} ms", static_cast<double>(us) / 1000),
