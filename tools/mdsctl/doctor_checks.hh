@@ -13,6 +13,8 @@ Finding found(Verdict verdict, std::string about, std::string what, std::string 
 void carry_out(const std::vector<std::string>& words);
 /// The last thing that a unit said as a warning or worse, " (...)" or nothing.
 std::string last_words(const std::string& unit);
+/// How far a clock is from another, either way, to the nearest of its unit: "2 h".
+std::string apart(int64_t milliseconds);
 
 // doctor_host.cc
 Findings look_at_configuration(const World& world);

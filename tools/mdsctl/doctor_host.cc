@@ -194,10 +194,10 @@ Findings look_at_clock(const World& world) {
         int64_t ahead = *world.own_clock_wrong_ms;
         Finding f = found(
             Verdict::bad, world.name,
-            fmt::format("clock {} {}", age_text(std::abs(ahead)), ahead > 0 ? "ahead" : "behind"),
+            fmt::format("clock {} {}", apart(ahead), ahead > 0 ? "ahead" : "behind"),
             fmt::format("the clock of this server is {} {} those of all other servers; "
                         "certificates go by clocks",
-                        age_text(std::abs(ahead)), ahead > 0 ? "ahead of" : "behind"),
+                        apart(ahead), ahead > 0 ? "ahead of" : "behind"),
             {{"timedatectl set-ntp true", ""}, {"timedatectl", ""}});
         f.breaks = {"clock"};
         return {f};

@@ -156,7 +156,7 @@ Findings look_at_clocks(const World& world) {
                     fmt::format("clock {:+.1f} s", static_cast<double>(ahead) / 1000), peer->name));
             continue;
         }
-        std::string text = fmt::format("{} {} the one here", age_text(std::abs(ahead)),
+        std::string text = fmt::format("{} {} the one here", apart(ahead),
                                        ahead > 0 ? "ahead of" : "behind");
         Finding f = found(Verdict::bad, peer->name, fmt::format("{}: clock {}", peer->name, text),
                           fmt::format("the clock of {} is {}; no certificate is made while they "
@@ -168,6 +168,13 @@ Findings look_at_clocks(const World& world) {
         out.push_back(std::move(f));
     }
     return out;
+}
+
+std::string apart(int64_t milliseconds) {
+    auto in = [seconds = (std::abs(milliseconds) + 500) / 1000](int64_t unit) { return (seconds + unit / 2) / unit; };
+    if (in(1) < 120) return fmt::format("{} s", in(1));
+    if (in(60) < 120) return fmt::format("{} min", in(60));
+    return in(3600) < 48 ? fmt::format("{} h", in(3600)) : fmt::format("{} d", in(86400));
 }
 
 Findings look_at_certificates(const World& world) {
