@@ -51,7 +51,8 @@ void Service::change_gui_clients(const std::string& text) {
 bool Service::may_connect(const std::string& from) {
     std::vector<json::object> clients;
     system().workspace().inspect([&](mgmt::Call& call) {
-        for (mgmt::View& one : call.all("trusted-client")) clients.push_back(std::move(one.document));
+        for (mgmt::View& one : call.all("trusted-client"))
+            clients.push_back(std::move(one.document));
     });
     return is_trusted(clients, from);
 }

@@ -57,11 +57,12 @@ json::object mds_document(const Identity& me) {
             {"role", me.role}};
 }
 
-/// How long mds-sic takes an activation key; one that came in a join string no longer than that is valid.
+/// How long mds-sic takes an activation key; one that came in a join string no longer than that is
+/// valid.
 uint32_t key_seconds(const json::object& answers) {
     constexpr int64_t k_longest = 86'400, k_shortest = 3'600;
-    return static_cast<uint32_t>(
-        std::clamp(json::get_int(answers, "activation-key-seconds", k_longest), k_shortest, k_longest));
+    return static_cast<uint32_t>(std::clamp(
+        json::get_int(answers, "activation-key-seconds", k_longest), k_shortest, k_longest));
 }
 
 bool has_password(mgmt::Call& call, const std::string& administrator, const std::string& hash) {
@@ -84,7 +85,8 @@ void put_administrator(mgmt::Call& call, const std::string& name, const std::str
                     {"color", "black"},
                     {"tags", json::array{}},
                     {"multi-domain-profile",
-                     store::make_reference(model::find_predefined("profile", "Multi-Domain Super User")->uid)},
+                     store::make_reference(
+                         model::find_predefined("profile", "Multi-Domain Super User")->uid)},
                     {"permissions-profile-list", json::array{}},
                     {"sic-name", ""},
                     {"credentials", json::object{{"password-hash", hash}}}};
@@ -140,8 +142,8 @@ json::object Service::setup(const json::object& answers,
             if (changes) daemon_.on_loop([&] { change_gui_clients(clients); });
             return {{"changed", changes}, {"role", me.role}};
         }
-        // Without setup.json, which is written last: an earlier run was cut off after this server had its
-        // identity. What it did not do is done, and what is answered now counts.
+        // Without setup.json, which is written last: an earlier run was cut off after this server
+        // had its identity. What it did not do is done, and what is answered now counts.
         if (known->joined()) me = *known;
     }
     if (me.role != "primary" && key.empty()) {
@@ -196,7 +198,8 @@ json::object Service::setup(const json::object& answers,
         bool there = false, same = false;
         w.inspect([&](mgmt::Call& call) {
             there = call.find("mds", me.name).has_value();
-            same = there && has_password(call, admin, hash);  // stored in one transaction with the rest
+            same = there &&
+                   has_password(call, admin, hash);  // stored in one transaction with the rest
         });
         if (same) return;
         w.transact({"system", "mds-setup", "first setup", ""}, [&](mgmt::Call& call) {

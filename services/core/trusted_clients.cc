@@ -23,9 +23,12 @@ bool matches(const json::object& client, const model::Address& address) {
     if (type == "wild cards (ip only)") {
         return matches_wild_card(json::get_string(client, "wild-card"), address.text());
     }
-    std::string six = address.v6 ? "6" : "4", family = "ipv" + six + " ", field = "ipv" + six + "-address";
+    std::string six = address.v6 ? "6" : "4", family = "ipv" + six + " ",
+                field = "ipv" + six + "-address";
     if (!type.starts_with(family)) return false;
-    auto parsed = [&client](const std::string& name) { return model::Address::parse(json::get_string(client, name)); };
+    auto parsed = [&client](const std::string& name) {
+        return model::Address::parse(json::get_string(client, name));
+    };
     if (type == family + "address range") {
         auto first = parsed(field + "-first"), last = parsed(field + "-last");
         return first && last && *first <= address && address <= *last;
@@ -51,7 +54,8 @@ bool is_trusted(const std::vector<json::object>& clients, const std::string& fro
     if (text.empty()) return true;  // by the bus
     auto address = model::Address::parse(text);
     if (!address) return false;
-    // Whoever is on this host is asked for his password alone: the way back for a list that is wrong.
+    // Whoever is on this host is asked for his password alone: the way back for a list that is
+    // wrong.
     if (is_loopback(*address)) return true;
     bool listed = false;
     for (const json::object& one : clients) {
