@@ -10,7 +10,8 @@ using mds::json::object;
 
 namespace {
 
-const object k_network{{"type", "ipv4 netmask"}, {"ipv4-address", "10.1.0.0"}, {"mask-length4", 24}},
+const object k_network{
+    {"type", "ipv4 netmask"}, {"ipv4-address", "10.1.0.0"}, {"mask-length4", 24}},
     k_host{{"type", "ipv6 address"}, {"ipv6-address", "2001:db8::7"}},
     k_link{{"type", "ipv6 netmask"}, {"ipv6-address", "fe80::"}, {"mask-length6", 10}};
 
@@ -18,10 +19,12 @@ const object k_network{{"type", "ipv4 netmask"}, {"ipv4-address", "10.1.0.0"}, {
 
 TEST(TrustedClients, OnlyListedAddressesAndThisHostMayConnect) {
     EXPECT_TRUE(is_trusted({}, "10.9.0.1")) << "no list: everybody";
-    for (const char* good : {"10.1.0.9", "::ffff:10.1.0.9", "2001:db8::7", "127.0.0.1", "127.9.9.9", "::1", ""}) {
+    for (const char* good :
+         {"10.1.0.9", "::ffff:10.1.0.9", "2001:db8::7", "127.0.0.1", "127.9.9.9", "::1", ""}) {
         EXPECT_TRUE(is_trusted({k_network, k_host}, good)) << good;
     }
-    for (const char* wrong : {"10.1.1.9", "::ffff:10.1.1.9", "2001:db8::8", "fe80::1", "::ffff:7"}) {
+    for (const char* wrong :
+         {"10.1.1.9", "::ffff:10.1.1.9", "2001:db8::8", "fe80::1", "::ffff:7"}) {
         EXPECT_FALSE(is_trusted({k_network, k_host}, wrong)) << wrong;
     }
     object other = k_host;
