@@ -106,6 +106,7 @@ Again again(Answers& answers, const Done& done, const HostFacts& host, const std
         }
         return Again::new_key;
     }
+    if (!dry_run && settle(stdout, done, host, done_file)) return Again::done;
     std::printf("Already set up as %s, no change\n", title.c_str());
     return Again::nothing;
 }

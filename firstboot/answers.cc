@@ -226,6 +226,13 @@ unsigned Answers::role_bit() const {
                                   : 0;
 }
 
+std::string Answers::given_key() const {
+    if (has("activation_key")) return get("activation_key");
+    std::string path = get("activation_key_file"), text, reason;
+    bool guarded = false;
+    return path.starts_with('/') && load(path, text, reason, guarded) ? trim(text) : "";
+}
+
 void Answers::resolve_role() {
     std::string role = get("role");
     for (char& c : role) c = c == ',' || c == '+' || c == '&' ? ' ' : c;

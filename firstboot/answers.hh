@@ -58,7 +58,8 @@ struct HostFacts {
     std::string time_zone = "Etc/UTC";
     /// What this host has been told; empty: what its distribution uses.
     std::vector<std::string> time_servers = {};
-    /// "systemd-timesyncd", "chrony", or empty when nothing keeps the time.
+    /// "systemd-timesyncd", "chrony", "ntpd" (of any kind: what it asks stands in its own
+    /// configuration), or empty when nothing keeps the time.
     std::string time_service = {};
 };
 HostFacts host_facts();
@@ -113,6 +114,9 @@ class Answers {
     bool empty() const { return values_.empty() && problems_.empty(); }
 
     unsigned role_bit() const;
+    /// The activation key or join string, also one that still is in its file; empty when there is
+    /// none to read.
+    std::string given_key() const;
     /// Fills defaults, reads secret files (unless `elsewhere`: the answers are for another machine)
     /// and checks everything. Afterwards problems() is complete.
     void resolve(const HostFacts& host, bool elsewhere);

@@ -164,6 +164,9 @@ Done read_done(const std::string& path) {
         if (!value.empty()) done.answers[id] = value;
     }
     done.key_hash = json::get_string(o, "key_hash");
+    for (const json::value& one : json::get_array(o, "open")) {
+        if (one.is_string()) done.open.emplace_back(one.as_string());
+    }
     return done;
 }
 
@@ -173,6 +176,11 @@ void save_done(const std::string& path, const Done& done) {
     json::object o;
     for (const auto& [id, value] : done.answers) o[id] = value;
     if (!done.key_hash.empty()) o["key_hash"] = done.key_hash;
+    if (!done.open.empty()) {
+        json::array open;
+        for (const std::string& id : done.open) open.emplace_back(id);
+        o["open"] = open;
+    }
     o["done"] = rfc3339(wall_ms());
     replace_file(path, json::pretty(o) + "\n", 0600);
 }
@@ -184,10 +192,24 @@ std::string why_it_stays(const std::string& id) {
     return "set once";
 }
 
+/// One of the two; true when it is in effect now. What could not be done is said.
+bool change_time(FILE* out, Bus& bus, const HostFacts& host, Done& done, const std::string& id,
+                 const std::string& value) {
+    TimeResult result =
+        set_time(bus.raw(), host, id == "time_zone" ? value : host.time_zone,
+                 id == "time_servers" ? time_server_list(value) : host.time_servers);
+    std::erase(done.open, id);
+    done.open.insert(done.open.end(), result.failed.begin(), result.failed.end());
+    say_notes(out, result.notes);
+    return result.failed.empty();
+}
+
 }  // namespace
 
-void write_done(const std::string& path, const Answers& answers) {
+void write_done(const std::string& path, const Answers& answers,
+                const std::vector<std::string>& open) {
     Done done;
+    done.open = open;
     for (const char* id : k_kept) {
         const Question& question = *find_question(id);
         if (answers.has(id) && (question.roles & answers.role_bit())) done.answers[id] = answers.get(id);
@@ -227,7 +249,12 @@ std::string setup_request(const Answers& answers) {
         o["recovery-certificate"] = answers.get("recovery_words");
     } else {
         std::string key = answers.get("activation_key");
-        o["activation-key"] = JoinString::looks_like(key) ? JoinString::parse(key).key : key;
+        if (JoinString::looks_like(key)) {
+            JoinString join = JoinString::parse(key);
+            key = join.key;
+            o["activation-key-seconds"] = (join.expires_ms - wall_ms()) / 1000;
+        }
+        o["activation-key"] = key;
     }
     return json::text(o);
 }
@@ -269,10 +296,10 @@ void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::
         Steps steps(out);
         auto manager = bus.proxy("org.freedesktop.systemd1", "/org/freedesktop/systemd1");
         int64_t time_begin = mono_ms();
-        std::vector<std::string> notes =
-            set_time(bus.raw(), host, answers.get("time_zone"), time_server_list(answers.get("time_servers")));
+        TimeResult time = set_time(bus.raw(), host, answers.get("time_zone"),
+                                   time_server_list(answers.get("time_servers")));
         steps.done("Time zone and time servers", mono_ms() - time_begin);
-        say_notes(out, notes);
+        say_notes(out, time.notes);
         for (const char* unit : {"mds-sync.service", "mds-ca.service", "mds-core.service",
                                  "mds-api.socket", "mds-api.service"}) {
             start_unit(*manager, bus, unit);
@@ -306,7 +333,7 @@ void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::
         manager->callMethod("Reload").onInterface(k_manager).withTimeout(std::chrono::seconds(90));
         start_unit(*manager, bus, "mds.target");
         steps.done("Start at boot", mono_ms() - target);
-        write_done(done_file, answers);
+        write_done(done_file, answers, time.failed);
         closing(out, bus, answers, mono_ms() - begin);
         log_line("ready after " + std::to_string(mono_ms() - begin) + " ms");
     } catch (const sdbus::Error& e) {
@@ -323,7 +350,7 @@ void change(FILE* out, const std::vector<Difference>& wanted, Done done, const H
             if (!one.changes) continue;
             int64_t begin = mono_ms();
             std::string id = one.question->id;
-            std::vector<std::string> notes;
+            bool good = true;
             log_line("changing " + std::string(one.question->key) + " from " + one.before + " to " + one.now);
             if (id == "gui_clients") {
                 json::object o{{"gui-clients", one.now}, {"change", true}};
@@ -338,17 +365,38 @@ void change(FILE* out, const std::vector<Difference>& wanted, Done done, const H
                 core->callMethod("Setup").onInterface("org.openmds.Core1").withTimeout(k_setup_time)
                     .withArguments(blob.bytes, blob.fds).storeResultsTo(result);
             } else {
-                notes = set_time(bus.raw(), host, id == "time_zone" ? one.now : host.time_zone,
-                                 id == "time_servers" ? time_server_list(one.now) : host.time_servers);
+                good = change_time(out, bus, host, done, id, one.now);
             }
             done.answers[id] = one.now;
             save_done(done_file, done);
-            steps.done(std::string(one.question->key) + " is " + one.now + " now", mono_ms() - begin);
-            say_notes(out, notes);
+            if (good)
+                steps.done(std::string(one.question->key) + " is " + one.now + " now",
+                           mono_ms() - begin);
         }
     } catch (const sdbus::Error& e) {
         throw bus::from_bus_error(e);
     }
+}
+
+bool settle(FILE* out, Done done, const HostFacts& host, const std::string& done_file) {
+    if (done.open.empty()) return false;
+    try {
+        Bus bus;
+        Steps steps(out);
+        for (const std::string& id : std::vector<std::string>(done.open)) {
+            const Question* question = find_question(id);
+            if (!question || !done.answers.count(id)) continue;
+            int64_t begin = mono_ms();
+            const std::string& value = done.answers[id];
+            bool good = change_time(out, bus, host, done, id, value);
+            save_done(done_file, done);
+            if (good)
+                steps.done(std::string(question->key) + " is " + value + " now", mono_ms() - begin);
+        }
+    } catch (const sdbus::Error& e) {
+        throw bus::from_bus_error(e);
+    }
+    return true;
 }
 
 }  // namespace mds::firstboot

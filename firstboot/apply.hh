@@ -12,9 +12,12 @@ struct Done {
     bool exists = false;
     std::map<std::string, std::string> answers;
     std::string key_hash;
+    /// Ids of settings of the operating system that could not be made; a later run does.
+    std::vector<std::string> open;
 };
 Done read_done(const std::string& path);
-void write_done(const std::string& path, const Answers& answers);
+void write_done(const std::string& path, const Answers& answers,
+                const std::vector<std::string>& open);
 /// An explicit answer that differs from what was done.
 struct Difference {
     const Question* question;
@@ -36,6 +39,8 @@ void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::
 /// Carries out what changes() of these says, and keeps it as done.
 void change(FILE* out, const std::vector<Difference>& wanted, Done done, const HostFacts& host,
             const std::string& done_file);
+/// Makes the settings that an earlier run could not make; false: there are none.
+bool settle(FILE* out, Done done, const HostFacts& host, const std::string& done_file);
 /// Core1's State; empty when it does not answer.
 std::string core_state();
 

@@ -10,6 +10,7 @@
 #include "base/error.hh"
 #include "base/join_string.hh"
 #include "base/text.hh"
+#include "enrol/key.hh"
 
 namespace mds::firstboot {
 namespace {
@@ -101,6 +102,20 @@ std::string check_time_zone(const std::string& text) {
                 (text == "UTC" || text == "Etc/UTC" || !std::filesystem::is_directory(folder, ignored) ||
                  std::filesystem::is_regular_file(folder + "/" + text, ignored));
     return good ? "" : "\"" + text + "\" is not a time zone such as Europe/Berlin or UTC";
+}
+
+/// The words of this program where it has some, and otherwise those of mds-sic, which takes the key
+/// at the end.
+std::string check_activation_key(const std::string& text) {
+    std::string wrong = check_length("an activation key", text, 8);
+    if (!wrong.empty()) return wrong;
+    try {
+        enrol::check_key(text);
+    } catch (const Error& e) {
+        wrong = e.what();
+        if (!wrong.empty()) wrong[0] = static_cast<char>(tolower(wrong[0]));
+    }
+    return wrong;
 }
 
 std::string check_join_string(const std::string& text, const Answers& others) {
@@ -206,7 +221,7 @@ std::string check_value(const std::string& id, const std::string& text, const An
     }
     if (id == "activation_key") {
         return JoinString::looks_like(text) ? check_join_string(text, others)
-                                                   : check_length("an activation key", text, 8);
+                                            : check_activation_key(text);
     }
     return "";
 }

@@ -34,6 +34,8 @@ class Quiet {
 };
 
 constexpr size_t k_columns = 79;
+/// One who was killed is known to have left only when one looks.
+constexpr int k_look_ms = 1000;
 
 std::string without_controls(std::string text) {
     std::erase_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
@@ -264,7 +266,7 @@ PlainFace::End PlainFace::wait(const std::string& holder) {
     say(login_word_ ? "This console waits. Type login for the login prompt." : "Type q to leave; otherwise this waits.");
     while (!turn_->other().empty()) {
         pollfd both[2] = {{fileno(in_), POLLIN, 0}, {turn_->news(), POLLIN, 0}};
-        if (poll(both, 2, -1) < 0 && errno != EINTR) return End::leave;
+        if (poll(both, 2, k_look_ms) < 0 && errno != EINTR) return End::leave;
         if (both[1].revents) turn_->heard();
         if (!both[0].revents) continue;
         std::string text;

@@ -40,8 +40,10 @@ void time_facts(HostFacts& facts) {
     std::string zone = fs::read_symlink(root + "/etc/localtime", ignored).string();
     size_t at = zone.find("zoneinfo/");
     facts.time_zone = at == zone.npos ? "Etc/UTC" : zone.substr(at + 9);
-    for (const auto& [program, name] : {std::pair{"/lib/systemd/systemd-timesyncd", "systemd-timesyncd"},
-                                        std::pair{"/usr/sbin/chronyd", "chrony"}}) {
+    for (const auto& [program, name] :
+         {std::pair{"/lib/systemd/systemd-timesyncd", "systemd-timesyncd"},
+          std::pair{"/usr/sbin/chronyd", "chrony"}, std::pair{"/usr/sbin/ntpd", "ntpd"},
+          std::pair{"/usr/sbin/openntpd", "ntpd"}}) {
         if (facts.time_service.empty() && fs::exists(root + program, ignored)) facts.time_service = name;
     }
     for (const std::string& file : {k_timesyncd_file, std::string("/etc/systemd/timesyncd.conf")}) {

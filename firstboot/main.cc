@@ -1,7 +1,9 @@
 #include <getopt.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +16,7 @@
 #include "apply.hh"
 #include "base/error.hh"
 #include "base/roles.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "base/version.hh"
 #include "boot.hh"
@@ -87,7 +90,20 @@ void print_help() {
         "Exit code 0 done or nothing to do, 1 failed, 2 answers missing or wrong, 4 not root.");
 }
 
+/// Something was said that stands nowhere else, and that a login prompt would wipe from a virtual
+/// terminal.
+bool g_to_read = false;
+
+void wait_for_reader() {
+    tcflush(STDIN_FILENO, TCIFLUSH);  // typed before it was there
+    std::printf("\nPress Enter for the login prompt.");
+    std::fflush(stdout);
+    std::string line;
+    std::getline(std::cin, line);
+}
+
 int refuse(const Answers& answers, const std::string& end = "Nothing was changed.") {
+    g_to_read = true;
     print_problems(answers, end);
     return k_wrong;
 }
@@ -142,6 +158,14 @@ void collect(const Options& options, Answers& answers) {
     if (access(debconf.c_str(), R_OK) == 0) answers.read_debconf(debconf, mds::read_file(debconf));
 }
 
+void keep_draft(const std::string& file) {
+    try {
+        mds::replace_file(k_draft_file, file, 0600);
+    } catch (const mds::Error& e) {
+        std::fprintf(stderr, "Note: the answers are not kept: %s\n", e.what());
+    }
+}
+
 /// The questions, on the face that this terminal can show. What people have answered when they leave
 /// is suggested the next time.
 Dialog::End ask_once(const Options& options, Answers& answers, const HostFacts& host, Turn& turn) {
@@ -164,11 +188,7 @@ Dialog::End ask_once(const Options& options, Answers& answers, const HostFacts& 
                           ? FullFace(keep, &turn).run(dialog)
                           : PlainFace(stdin, stdout, !options.console.empty(), keep, &turn).run(dialog);
     if (end != Dialog::End::leave || answers.values().empty()) return end;
-    try {
-        mds::replace_file(k_draft_file, dialog.file(), 0600);
-    } catch (const mds::Error& e) {
-        std::fprintf(stderr, "Note: the answers are not kept: %s\n", e.what());
-    }
+    keep_draft(dialog.file());
     return end;
 }
 
@@ -193,8 +213,16 @@ Dialog::End ask_people(const Options& options, Answers& answers, const HostFacts
 /// Two at a time would make half of each.
 void take(Turn& turn) {
     if (turn.take()) return;
-    throw std::move(mds::Error(mds::Code::ha_invalid, "first-time setup is being answered on " + turn.other()))
-        .refusal("", "leave there, or wait until it has ended");
+    const std::string holder = turn.other();
+    const std::vector<std::string> all = consoles();
+    std::string next = "leave there, or wait until it has ended";
+    if (std::find(all.begin(), all.end(), holder) != all.end()) {
+        next += "; when nobody is there: systemctl stop mds-firstboot-console@" +
+                mds::shell_word(escaped(holder));
+    }
+    throw std::move(
+        mds::Error(mds::Code::ha_invalid, "first-time setup is being answered on " + holder))
+        .refusal("", next);
 }
 
 std::string this_terminal(const Options& options) {
@@ -216,14 +244,23 @@ bool confirmed(const Options& options, const std::string& name) {
     return mds::trim(typed) == name;
 }
 
+/// What setup leaves before setup.json, which it writes last: a setup that was cut off leaves these
+/// alone, and then other answers are refused.
+bool is_begun() {
+    for (const char* file : {"/system/identity.json", "/ca/deployment.json"}) {
+        if (access((k_state + file).c_str(), F_OK) == 0) return true;
+    }
+    return false;
+}
+
 int reset_all(const Options& options, const Done& done) {
-    if (!done.exists) {
+    if (!done.exists && !is_begun()) {
         std::puts("Not set up, no change");
         return k_done;
     }
     require_alone();
     auto name = done.answers.find("host_name");
-    std::string host = name == done.answers.end() ? "" : name->second;
+    std::string host = name == done.answers.end() ? host_facts().host_name : name->second;
     if (!confirmed(options, host)) {
         std::fprintf(stderr, "mds-setup: not confirmed; nothing was changed.\nNext: mds-setup --reset --confirm %s\n",
                      host.c_str());
@@ -291,7 +328,12 @@ int set_up(const Options& options, const Answers& answers, const HostFacts& host
         if (end == Dialog::End::leave) std::puts("Nothing was changed.");
         if (end != Dialog::End::apply) return k_done;
         complete.resolve(host, false);
-        if (!complete.problems().empty()) return refuse(complete);
+        // What people have answered was looked at when they did.
+        if (complete.problems().empty()) probe_all(host, complete, &answers);
+        if (!complete.problems().empty()) {
+            keep_draft(answers_file(complete));
+            return refuse(complete);
+        }
     }
     print_notes(complete);
     take(turn);
@@ -300,6 +342,7 @@ int set_up(const Options& options, const Answers& answers, const HostFacts& host
                     mds::role_title(options.change_role).c_str());
         reset(stdout, k_state, k_backups);
     }
+    g_to_read = true;
     apply(stdout, complete, host, k_done_file);
     remove_issue();
     unlink(k_draft_file.c_str());
@@ -416,18 +459,22 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "mds-setup: unexpected argument %s\n", argv[optind]);
         return k_wrong;
     }
+    int code = k_failed;
     try {
-        return run(options);
+        code = run(options);
     } catch (const mds::Error& e) {
-        std::fprintf(stderr, "\nmds-setup: %s%s%s\n", e.refusal_id().c_str(),
-                     e.refusal_id().empty() ? "" : " ", e.what());
+        std::string text = e.refusal_id() + (e.refusal_id().empty() ? "" : " ") + e.what();
+        std::fprintf(stderr, "\nmds-setup: %s\n", text.c_str());
         if (!e.next().empty()) std::fprintf(stderr, "Next: %s\n", e.next().c_str());
-        log_line(std::string("failed: ") + e.what());
+        log_line("failed: " + text + (e.next().empty() ? "" : "; next: " + e.next()));
         std::fputs("Setup is not complete. Run it again: it continues where it stopped.\n", stderr);
-        return e.code() == mds::Code::invalid_parameter ? k_wrong : k_failed;
+        code = e.code() == mds::Code::invalid_parameter ? k_wrong : k_failed;
+        g_to_read = true;
     } catch (const std::exception& e) {
         std::fprintf(stderr, "\nmds-setup: %s\n", e.what());
         log_line(std::string("failed: ") + e.what());
-        return k_failed;
+        g_to_read = true;
     }
+    if (g_to_read && !options.console.empty()) wait_for_reader();
+    return code;
 }

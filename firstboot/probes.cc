@@ -10,6 +10,7 @@
 #include "base/clock.hh"
 #include "base/error.hh"
 #include "base/join_string.hh"
+#include "base/printable.hh"
 #include "base/roles.hh"
 #include "base/text.hh"
 #include "base/version.hh"
@@ -22,6 +23,8 @@ namespace {
 /// What the sheet of set-up calls in time; members of a deployment may differ by 5 minutes (RF-12's table).
 constexpr int64_t k_in_time_ms = 5000, k_too_far_ms = 300'000;
 constexpr int k_primary_wait_s = 5;
+/// Of what another server says about itself.
+constexpr size_t k_longest = 64;
 
 std::string span(int64_t milliseconds) {
     int64_t tenths = (std::llabs(milliseconds) + 50) / 100;
@@ -102,10 +105,14 @@ About ask(const std::string& address) {
             return about;
         }
         json::object said = json::parse_object(reply.body);
-        about.role = json::get_string(said, "role");
-        about.name = json::get_string(said, "name");
-        about.deployment = json::get_string(said, "deployment");
-        about.version = json::get_string(said, "version");
+        // Nobody has checked who that is, and it goes to root's terminal.
+        auto text = [&said](const char* key) {
+            return printable(json::get_string(said, key), k_longest);
+        };
+        about.role = text("role");
+        about.name = text("name");
+        about.deployment = text("deployment");
+        about.version = text("version");
         about.ahead_ms = json::get_int(said, "clock-ms") - now;
     } catch (const Error& e) {
         about.problem = e.code() == Code::unreachable ? e.what() : address + " is no management server";
@@ -136,7 +143,7 @@ Finding look_at_primary(const std::string& address) {
 
 /// A Primary where there is one already.
 Finding look_at_role(const Answers& others) {
-    const std::string key = others.get("activation_key"), address = others.get("primary");
+    const std::string key = others.given_key(), address = others.get("primary");
     const std::string end = " A deployment has one Primary. Choose Secondary?";
     if (JoinString::looks_like(key)) {
         return {"a join string is given, with which a server joins an existing deployment." + end, "", "RF-01"};
@@ -159,10 +166,11 @@ Finding probe(const HostFacts& host, const Question& question, const std::string
     return {};
 }
 
-void probe_all(const HostFacts& host, Answers& answers) {
+void probe_all(const HostFacts& host, Answers& answers, const Answers* given) {
     for (const Question& question : questions()) {
         auto it = answers.values().find(question.id);
         if (it == answers.values().end() || !(question.roles & answers.role_bit())) continue;
+        if (given && !given->has(question.id)) continue;
         // What this host has had before is not looked at: nobody has said it.
         if (it->second.is_default && std::string(question.id) != "address") continue;
         Finding found = probe(host, question, it->second.text, answers);

@@ -20,8 +20,9 @@ using Probe = std::function<Finding(const Question& question, const std::string&
 
 /// The real one. Of a question that has nothing to look at: nothing.
 Finding probe(const HostFacts& host, const Question& question, const std::string& text, const Answers& others);
-/// For answers that nobody was asked for: problems and notes.
-void probe_all(const HostFacts& host, Answers& answers);
+/// For answers that nobody was asked for: problems and notes. `given`: only those that this one
+/// has.
+void probe_all(const HostFacts& host, Answers& answers, const Answers* given = nullptr);
 
 /// Hardware address of another machine that answers to this address of ours, or "another machine";
 /// empty: nobody does, or that cannot be found out here. About half a second.

@@ -35,17 +35,19 @@ void write(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-std::vector<std::string> set_time(sdbus::IConnection& bus, const HostFacts& host, const std::string& zone,
-                                  const std::vector<std::string>& servers) {
-    std::vector<std::string> notes;
+TimeResult set_time(sdbus::IConnection& bus, const HostFacts& host, const std::string& zone,
+                    const std::vector<std::string>& servers) {
+    TimeResult result;
+    auto& notes = result.notes;
     if (!zone.empty() && zone != host.time_zone) {
         try {
             call_timedate(bus, "SetTimezone", zone);
         } catch (const sdbus::Error& e) {
+            result.failed.emplace_back("time_zone");
             notes.push_back("the time zone was not set (" + e.getMessage() + "); later: timedatectl set-timezone " + zone);
         }
     }
-    if (servers.empty() || servers == host.time_servers) return notes;
+    if (servers.empty() || servers == host.time_servers) return result;
     try {
         if (host.time_service == "systemd-timesyncd") {
             write(k_timesyncd_file, "[Time]\nNTP=" + join(servers, " ") + "\n");
@@ -56,7 +58,12 @@ std::vector<std::string> set_time(sdbus::IConnection& bus, const HostFacts& host
             for (const std::string& one : servers) text += "server " + one + " iburst\n";
             write(k_chrony_file, text);
             restart(bus, "chrony.service");
+        } else if (host.time_service == "ntpd") {
+            notes.emplace_back(
+                "the time servers were not set: ntpd keeps the time of this host; "
+                "set them in its own configuration");
         } else {
+            result.failed.emplace_back("time_servers");
             notes.emplace_back("the time servers were not set: no time service is installed; "
                                "apt install systemd-timesyncd, then run mds-setup again");
         }
@@ -64,9 +71,10 @@ std::vector<std::string> set_time(sdbus::IConnection& bus, const HostFacts& host
         notes.push_back("the time servers are written down, but " + host.time_service + " was not restarted (" +
                         e.getMessage() + ")");
     } catch (const std::exception& e) {
+        result.failed.emplace_back("time_servers");
         notes.push_back(std::string("the time servers were not set: ") + e.what());
     }
-    return notes;
+    return result;
 }
 
 }  // namespace mds::firstboot

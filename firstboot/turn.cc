@@ -17,11 +17,13 @@ Turn::Turn(const std::string& folder, std::string me) : file_(folder + "/setup.t
     fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd_ < 0) throw Error(Code::internal, file_ + ": " + strerror(errno));
     news_ = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    // Written by whoever takes it; closed when he ends, however that is.
-    if (news_ >= 0) inotify_add_watch(news_, file_.c_str(), IN_MODIFY | IN_CLOSE_WRITE);
+    // Written by whoever takes it, touched by whoever gives it back; closed by one that was killed,
+    // which the kernel says just before it takes the lock from him.
+    if (news_ >= 0) inotify_add_watch(news_, file_.c_str(), IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE);
 }
 
 Turn::~Turn() {
+    give_back();
     if (fd_ >= 0) close(fd_);
     if (news_ >= 0) close(news_);
 }
@@ -42,10 +44,14 @@ bool Turn::take() {
 void Turn::give_back() {
     if (!mine_) return;
     mine_ = false;
+    // Before: afterwards it is the file of whoever takes it next.
+    if (ftruncate(fd_, 0) != 0 || pwrite(fd_, "\n", 1, 0) < 0) {
+        // An old name in a file that nobody has locked says nothing.
+    }
     struct flock lock {};
     lock.l_type = F_UNLCK;
     fcntl(fd_, F_OFD_SETLK, &lock);
-    if (ftruncate(fd_, 0) != 0 || pwrite(fd_, "\n", 1, 0) < 0) return;  // nobody is woken then, until we end
+    futimens(fd_, nullptr);  // wakes who waits, now that it is free
 }
 
 std::string Turn::other() const {

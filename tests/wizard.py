@@ -74,8 +74,10 @@ def words_back(screen):
     screen.type(" ".join(words[number] for number in asked) + ENTER)
     # They are others each time.
     listed = re.sub(r"(\d+ )([a-z]+ *)", lambda m: m.group(1) + "word".ljust(len(m.group(2))), listed)
-    numbers = " {}, {} and {}".format(*asked)
-    return f"{head}stored nowhere.{listed}Type words" + tail.replace(numbers, " 3, 7 and 12".ljust(len(numbers)), 1)
+    numbers, same = " {}, {} and {}".format(*asked), " 3, 7 and 12"
+    tail = re.sub(r"(written down)( +)", lambda m: m.group(1) + " " * (len(m.group(2)) + len(numbers) - len(same)),
+                  tail.replace(numbers, same, 1), count=1)
+    return f"{head}stored nowhere.{listed}Type words{tail}"
 
 
 def full(stage, role):

@@ -2,6 +2,7 @@
 // mean; here is only what they hold.
 #include <ctime>
 
+#include "base/error.hh"
 #include "model/address.hh"
 #include "model/coerce.hh"
 #include "model/table.hh"
@@ -121,6 +122,17 @@ void trusted_client_aliases(json::object& params) {
     params[six ? "mask-length6" : "mask-length4"] = std::move(v);
 }
 
+/// Without a length a network would be everybody.
+void check_trusted_client(const json::object& document) {
+    std::string type = json::get_string(document, "type");
+    for (const char* family : {"4", "6"}) {
+        if (type == std::string("ipv") + family + " netmask" &&
+            !document.contains(std::string("mask-length") + family)) {
+            throw Error(Code::missing_parameters, "Missing parameter: [mask-length]");
+        }
+    }
+}
+
 Type trusted_client_type() {
     Type t = type(
         "trusted-client", "trusted-clients", "trusted-client", "Objects/trustedClient",
@@ -137,6 +149,7 @@ Type trusted_client_type() {
     t.address_required = false;
     t.area = "servers";
     t.aliases = trusted_client_aliases;
+    t.check = check_trusted_client;
     return t;
 }
 

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <utility>
 
 #include "base/base64.hh"
 #include "base/clock.hh"
@@ -24,6 +25,9 @@ constexpr char k_domain_prefix[] = "org.openmds.Domain1.";
 constexpr int64_t k_wait_ms = 5000;
 // So long after its start it may not know every owner of sessions on this host.
 constexpr int64_t k_young_ms = 60'000;
+// Anybody may ask what this server is; mds-core, which looks at all its peers for that, is asked no
+// more often.
+constexpr int64_t k_about_ms = 1000;
 // Requests of one session at once, as seconds of its pace.
 constexpr int k_burst = 4;
 
@@ -171,26 +175,37 @@ http::Response as_first_version(http::Response response) {
 }  // namespace
 
 void Router::about(std::function<void(http::Response)> then) {
+    if (about_ms_ && mono_ms() - *about_ms_ < k_about_ms) return then(about_now());
+    about_waiting_.push_back(std::move(then));
+    if (about_waiting_.size() > 1) return;  // asked already
     using Properties = std::map<std::string, sdbus::Variant>;
     proxy(k_core)
         .callMethodAsync(bus::MemberName{"GetAll"})
         .onInterface(bus::InterfaceName{"org.freedesktop.DBus.Properties"})
         .withArguments(std::string(k_core))
-        .uponReplyInvoke([then](bus::ReplyError failed, const Properties& all) {
-            if (bus::error_ptr(failed)) return then(starting());
-            auto text = [&all](const char* name) {
-                auto it = all.find(name);
-                return it == all.end() ? std::string() : it->second.get<std::string>();
-            };
-            if (text("DeploymentId").empty()) {
-                return then(error(503, "generic_server_initializing", "This server has not joined a deployment"));
+        .uponReplyInvoke([this](bus::ReplyError failed, const Properties& all) {
+            bool away = bus::error_ptr(failed);
+            if (!away) {
+                for (const char* name : {"DeploymentId", "Role", "Name", "Deployment"}) {
+                    auto it = all.find(name);
+                    about_[name] = it == all.end() ? std::string() : it->second.get<std::string>();
+                }
+                about_ms_ = mono_ms();
             }
-            then({200, json::text(json::object{{"role", text("Role")},
-                                               {"name", text("Name")},
-                                               {"deployment", text("Deployment")},
-                                               {"version", mds::version()},
-                                               {"clock-ms", wall_ms()}})});
+            for (const auto& waiting : std::exchange(about_waiting_, {}))
+                waiting(away ? starting() : about_now());
         });
+}
+
+http::Response Router::about_now() {
+    if (about_["DeploymentId"].empty()) {
+        return error(503, "generic_server_initializing", "This server has not joined a deployment");
+    }
+    return {200, json::text(json::object{{"role", about_["Role"]},
+                                         {"name", about_["Name"]},
+                                         {"deployment", about_["Deployment"]},
+                                         {"version", mds::version()},
+                                         {"clock-ms", wall_ms()}})};
 }
 
 void Router::handle(http::Request request, std::function<void(http::Response)> then) {

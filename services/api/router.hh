@@ -3,8 +3,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "app/daemon.hh"
 #include "base/rate.hh"
@@ -35,6 +37,7 @@ class Router {
   private:
     /// GET /about: what another server wants to know before it joins, told to everybody.
     void about(std::function<void(http::Response)> then);
+    http::Response about_now();
     struct Job {
         http::Request request;
         Path path;
@@ -64,6 +67,10 @@ class Router {
         bool busy = false;
     };
     std::map<std::string, Lane> lanes_;
+    /// Properties of mds-core for about(), since when they are known, and who waits for them.
+    std::map<std::string, std::string> about_;
+    std::optional<int64_t> about_ms_;
+    std::vector<std::function<void(http::Response)>> about_waiting_;
     /// Requests of each session.
     Rate requests_;
     /// Requests whose owner is restarting.

@@ -63,6 +63,7 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
     for (const auto& entry : fs::directory_iterator(folder_)) {
         if (entry.path().extension() == ".cms") load(entry.path().stem());
     }
+    go_on_with_recovery();
 }
 
 void AuthorityStore::load(const std::string& word) {
@@ -82,7 +83,7 @@ void AuthorityStore::load(const std::string& word) {
 void AuthorityStore::keep(const std::string& word, const pki::Issuer& issuer) {
     // The certificate first: a blob without one is never found at the next start.
     replace_file(folder_ + "/" + word + ".pem", issuer.certificate().pem(), 0640);
-    replace_file(folder_ + "/" + word + ".cms", sealed_key(issuer), 0600);
+    replace_file(folder_ + "/" + word + ".cms", sealed_key(issuer, recovery_), 0600);
     issuers_.emplace(word, issuer);
 }
 

@@ -111,10 +111,15 @@ class AuthorityStore {
   private:
     void load(const std::string& word);
     void keep(const std::string& word, const pki::Issuer& issuer);
-    /// The key of an authority for every recipient (K-21).
-    std::string sealed_key(const pki::Issuer& issuer) const;
-    /// Seals every key anew, for this recipient too.
+    /// The key of an authority for this server and a recovery key (K-21).
+    std::string sealed_key(const pki::Issuer& issuer,
+                           const std::optional<pki::Certificate>& recovery) const;
+    /// Seals every key anew, for this recipient in place of the one before.
+    void seal_for(const pki::Certificate& certificate);
+    /// The same; when it throws, the one before opens everything.
     void use_recovery(const pki::Certificate& certificate);
+    /// After a power cut in the middle of use_recovery().
+    void go_on_with_recovery();
     /// What another copy of this authority says of the recovery key.
     void take_recovery(const json::object& state);
     const pki::Issuer& issuer(const std::string& word) const;

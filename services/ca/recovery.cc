@@ -1,17 +1,27 @@
 // The offline recovery key (security.md 4, K-21, K-26): a recipient of every sealed authority key whose private
 // key is on paper.
+#include <filesystem>
+
 #include "authority_store.hh"
 #include "base/error.hh"
 #include "base/text.hh"
 #include "crypto/secret.hh"
+#include "log/log.hh"
 #include "pki/recovery_key.hh"
 #include "pki/seal.hh"
 
 namespace mds::ca {
+namespace {
 
-std::string AuthorityStore::sealed_key(const pki::Issuer& issuer) const {
+/// The certificate of a recovery key that not every key is sealed for yet.
+constexpr char k_recovery_next[] = "recovery.pem.next";
+
+}  // namespace
+
+std::string AuthorityStore::sealed_key(const pki::Issuer& issuer,
+                                       const std::optional<pki::Certificate>& recovery) const {
     std::vector<pki::Certificate> recipients{*sealing_certificate_};
-    if (recovery_) recipients.push_back(*recovery_);
+    if (recovery) recipients.push_back(*recovery);
     std::string pem = issuer.key().pem();
     crypto::WipeAtEnd wipe(pem);
     return pki::seal(pem, recipients);
@@ -38,13 +48,46 @@ void AuthorityStore::set_recovery(const std::string& certificate_pem) {
     write_deployment();
 }
 
-void AuthorityStore::use_recovery(const pki::Certificate& certificate) {
-    recovery_ = certificate;
+void AuthorityStore::seal_for(const pki::Certificate& certificate) {
+    const std::string next = folder_ + "/" + k_recovery_next;
+    // First: while this stands here some keys are sealed for this one and some for the one before,
+    // and the next start goes on.
+    replace_file(next, certificate.pem(), 0640);
     for (const auto& [word, issuer] : issuers_) {
-        replace_file(folder_ + "/" + word + ".cms", sealed_key(issuer), 0600);
+        replace_file(folder_ + "/" + word + ".cms", sealed_key(issuer, certificate), 0600);
     }
-    // Last: what says that there is a recovery key stands here only when it opens every one.
-    replace_file(folder_ + "/recovery.pem", certificate.pem(), 0640);
+    std::filesystem::rename(next, folder_ + "/recovery.pem");
+    sync_folder(folder_);
+    recovery_ = certificate;
+}
+
+void AuthorityStore::use_recovery(const pki::Certificate& certificate) {
+    try {
+        seal_for(certificate);
+    } catch (...) {
+        // Whoever is told that this failed keeps the paper he had.
+        for (const auto& [word, issuer] : issuers_) {
+            try {
+                replace_file(folder_ + "/" + word + ".cms", sealed_key(issuer, recovery_), 0600);
+            } catch (const std::exception& e) {
+                log::error(e.what());
+            }
+        }
+        std::error_code ignored;
+        std::filesystem::remove(folder_ + "/" + k_recovery_next, ignored);
+        throw;
+    }
+}
+
+void AuthorityStore::go_on_with_recovery() {
+    const std::string next = folder_ + "/" + k_recovery_next;
+    if (locked() || !std::filesystem::exists(next)) return;
+    try {
+        seal_for(pki::Certificate::from_pem(read_file(next)));
+    } catch (const std::exception& e) {
+        // An authority that signs is worth more; the next start tries again.
+        log::error(std::string("the keys are not sealed for the new recovery key: ") + e.what());
+    }
 }
 
 void AuthorityStore::take_recovery(const json::object& state) {
@@ -75,6 +118,7 @@ size_t AuthorityStore::recover(std::string_view words) {
     }
     for (const auto& [word, issuer] : opened) keep(word, issuer);
     locked_.clear();
+    go_on_with_recovery();
     count();
     return opened.size();
 }

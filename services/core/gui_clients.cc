@@ -1,8 +1,8 @@
 // Who may connect as an administrator: trusted-client objects of System Data, one of which first-time setup makes
 // and changes.
 #include "base/text.hh"
-#include "model/address.hh"
 #include "service.hh"
+#include "trusted_clients.hh"
 
 namespace mds::core {
 namespace {
@@ -31,37 +31,6 @@ json::object parameters(const std::string& text) {
     return o;
 }
 
-/// "10.1.*.*".
-bool matches_wild_card(const std::string& pattern, const std::string& address) {
-    std::vector<std::string> wanted = split(pattern, '.'), given = split(address, '.');
-    if (wanted.size() != given.size()) return false;
-    for (size_t i = 0; i < wanted.size(); ++i) {
-        if (wanted[i] != "*" && wanted[i] != given[i]) return false;
-    }
-    return true;
-}
-
-/// Names and DNS domains match nobody: who asks for them would wait for a resolver.
-bool matches(const json::object& client, const model::Address& address) {
-    std::string type = json::get_string(client, "type");
-    if (type == "any") return true;
-    if (type == "wild cards (ip only)") {
-        return matches_wild_card(json::get_string(client, "wild-card"), address.text());
-    }
-    std::string six = address.v6 ? "6" : "4", family = "ipv" + six + " ", field = "ipv" + six + "-address";
-    if (!type.starts_with(family)) return false;
-    auto parsed = [&client](const std::string& name) { return model::Address::parse(json::get_string(client, name)); };
-    if (type == family + "address range") {
-        auto first = parsed(field + "-first"), last = parsed(field + "-last");
-        return first && last && *first <= address && address <= *last;
-    }
-    auto one = parsed(field);
-    if (!one) return false;
-    if (type == family + "address") return *one == address;
-    int length = static_cast<int>(json::get_int(client, "mask-length" + six));
-    return one->masked(length) == address.masked(length);
-}
-
 }  // namespace
 
 void Service::put_gui_clients(mgmt::Call& call, const std::string& text) {
@@ -80,19 +49,12 @@ void Service::change_gui_clients(const std::string& text) {
 }
 
 bool Service::may_connect(const std::string& from) {
-    std::string text = from.starts_with("::ffff:") ? from.substr(7) : from;
-    auto address = model::Address::parse(text);
-    // Whoever is on this host is asked for his password alone: the way back for a list that is wrong.
-    if (!address || text.starts_with("127.") || text == "::1") return true;
-    bool listed = false, good = false;
+    std::vector<json::object> clients;
     system().workspace().inspect([&](mgmt::Call& call) {
-        for (const mgmt::View& one : call.all("trusted-client")) {
-            if (!json::get_bool(one.document, "multi-domain-server-trusted-client", true)) continue;
-            listed = true;
-            good = good || matches(one.document, *address);
-        }
+        for (mgmt::View& one : call.all("trusted-client"))
+            clients.push_back(std::move(one.document));
     });
-    return good || !listed;
+    return is_trusted(clients, from);
 }
 
 }  // namespace mds::core

@@ -2,12 +2,15 @@
 // blocking calls to the other services, shared state through on_loop().
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <thread>
 
+#include "administrators.hh"
 #include "base/clock.hh"
 #include "base/roles.hh"
 #include "base/text.hh"
 #include "blocking_bus.hh"
+#include "enrol/key.hh"
 #include "log/log.hh"
 #include "model/predefined.hh"
 #include "service.hh"
@@ -54,6 +57,45 @@ json::object mds_document(const Identity& me) {
             {"role", me.role}};
 }
 
+/// How long mds-sic takes an activation key; one that came in a join string no longer than that is
+/// valid.
+uint32_t key_seconds(const json::object& answers) {
+    constexpr int64_t k_longest = 86'400, k_shortest = 3'600;
+    return static_cast<uint32_t>(std::clamp(
+        json::get_int(answers, "activation-key-seconds", k_longest), k_shortest, k_longest));
+}
+
+bool has_password(mgmt::Call& call, const std::string& administrator, const std::string& hash) {
+    auto known = call.find("administrator", administrator);
+    const json::value* credentials = known ? json::find(known->document, "credentials") : nullptr;
+    return credentials && credentials->is_object() &&
+           json::get_string(credentials->as_object(), "password-hash") == hash;
+}
+
+/// The administrator of the answers with his password.
+void put_administrator(mgmt::Call& call, const std::string& name, const std::string& hash) {
+    auto known = call.find("administrator", name);
+    json::object document;
+    if (known) {
+        document = known->document;
+        document["credentials"] = credentials_with(document, "password-hash", json::value(hash));
+    } else {
+        document = {{"name", name},
+                    {"comments", ""},
+                    {"color", "black"},
+                    {"tags", json::array{}},
+                    {"multi-domain-profile",
+                     store::make_reference(
+                         model::find_predefined("profile", "Multi-Domain Super User")->uid)},
+                    {"permissions-profile-list", json::array{}},
+                    {"sic-name", ""},
+                    {"credentials", json::object{{"password-hash", hash}}}};
+    }
+    document["authentication-method"] = "check point password";
+    document["must-change-password"] = false;
+    call.put("administrator", known ? known->uid : Uid::make(), std::move(document));
+}
+
 }  // namespace
 
 json::object Service::setup(const json::object& answers,
@@ -86,77 +128,85 @@ json::object Service::setup(const json::object& answers,
                                     known->role, known->name, known->address))
                 .refusal("RF-03", "mds-setup --reset");
         }
-        if (known->joined() || me.role != "primary") {
+        if (me.role != "primary") {
             if (!known->joined() && !key.empty()) {
+                enrol::check_key(key);
                 BlockingBus bus;
-                bus.call_secret<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
+                bus.call_secret<>("org.openmds.Sic1", "SetKey", key, key_seconds(answers));
             }
+            return {{"changed", false}, {"role", me.role}};
+        }
+        if (json::get_bool(answers, "change")) {
             std::string clients = json::get_string(answers, "gui-clients");
-            bool changes = me.role == "primary" && !clients.empty() && json::get_bool(answers, "change");
+            bool changes = known->joined() && !clients.empty();
             if (changes) daemon_.on_loop([&] { change_gui_clients(clients); });
             return {{"changed", changes}, {"role", me.role}};
         }
+        // Without setup.json, which is written last: an earlier run was cut off after this server
+        // had its identity. What it did not do is done, and what is answered now counts.
+        if (known->joined()) me = *known;
     }
     if (me.role != "primary" && key.empty()) {
         throw Error(Code::missing_parameters, key_needed(me.role)).refusal("RF-04", "mds-setup");
     }
+    // Before anything is stored: mds-sic would refuse it at the end.
+    if (me.role != "primary") enrol::check_key(key);
     BlockingBus bus;
     set_host_name(bus, me.name);
     step("Host name");
 
     if (me.role != "primary") {
         me.save(daemon_.state_folder());
-        bus.call_secret<>("org.openmds.Sic1", "SetKey", key, uint32_t{86400});
+        uint32_t seconds = key_seconds(answers);
+        bus.call_secret<>("org.openmds.Sic1", "SetKey", key, seconds);
         daemon_.on_loop([this, me] {
             identity_ = me;
             update_status();
         });
-        step("Activation key stored for 24 hours");
+        step(fmt::format("Activation key stored for {} hours", seconds / 3600));
         return {{"changed", true}, {"role", me.role}};
     }
 
+    const bool joined = me.joined();
     // The first certificates name this server already.
-    bus.call<>("org.openmds.Ca1", "SetListServers",
-               std::vector<std::string>{
-                   list_server_url(me.address, daemon_.config().get_int("Crl.Port"))});
+    if (!joined) {
+        bus.call<>("org.openmds.Ca1", "SetListServers",
+                   std::vector<std::string>{
+                       list_server_url(me.address, daemon_.config().get_int("Crl.Port"))});
+    }
     auto [deployment_id] =
         bus.call<std::string>("org.openmds.Ca1", "Initialize", me.deployment_name);
     me.deployment_id = deployment_id;
     me.uid = known && !known->uid.is_nil() ? known->uid : Uid::make();
     bus.call<>("org.openmds.Ca1", "SetRecovery", json::get_string(answers, "recovery-certificate"));
     step(fmt::format("Certificate authority of deployment \"{}\"", me.deployment_name));
-    // Saved before anything carries the uid, so that a second run goes on with the same one.
-    Identity unfinished = me;
-    unfinished.deployment_id.clear();
-    unfinished.save(daemon_.state_folder());
-    make_sync_identity(bus, me);
+    if (!joined) {
+        // Saved before anything carries the uid, so that a second run goes on with the same one.
+        Identity unfinished = me;
+        unfinished.deployment_id.clear();
+        unfinished.save(daemon_.state_folder());
+        make_sync_identity(bus, me);
+    }
     step("Identity of this server");
 
     daemon_.on_loop([&] {
         identity_ = me;
-        open_system();
+        if (!system_) open_system();
         std::string hash = json::get_string(answers, "password-hash");
         std::string admin = json::get_string(answers, "administrator", "admin");
         mgmt::Workspace& w = system_->workspace();
-        bool there = false;
-        w.inspect([&](mgmt::Call& call) { there = call.find("mds", me.name).has_value(); });
-        if (there) return;
+        bool there = false, same = false;
+        w.inspect([&](mgmt::Call& call) {
+            there = call.find("mds", me.name).has_value();
+            same = there &&
+                   has_password(call, admin, hash);  // stored in one transaction with the rest
+        });
+        if (same) return;
         w.transact({"system", "mds-setup", "first setup", ""}, [&](mgmt::Call& call) {
-            call.put("mds", me.uid, mds_document(me));
-            call.put("administrator", Uid::make(),
-                     {{"name", admin},
-                      {"comments", ""},
-                      {"color", "black"},
-                      {"tags", json::array{}},
-                      {"authentication-method", "check point password"},
-                      {"must-change-password", false},
-                      {"multi-domain-profile",
-                       store::make_reference(
-                           model::find_predefined("profile", "Multi-Domain Super User")->uid)},
-                      {"permissions-profile-list", json::array{}},
-                      {"sic-name", ""},
-                      {"credentials", json::object{{"password-hash", hash}}}});
+            if (!there) call.put("mds", me.uid, mds_document(me));
+            put_administrator(call, admin, hash);
             put_gui_clients(call, json::get_string(answers, "gui-clients"));
+            if (there) return;
             json::object server{{"name", "Global"},
                                 {"type", "management server"},
                                 {"ipv4-address", me.address},

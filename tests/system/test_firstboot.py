@@ -1,6 +1,7 @@
 """First-time setup on booted hosts: the questions on the consoles, no secret anywhere, from apt to a Domain."""
 
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -21,7 +22,7 @@ ROOT = pathlib.Path(os.path.abspath(__file__)).parents[2]
 sys.path.insert(0, str(ROOT / "tests/integration/firstboot"))
 
 from screen import ENTER, SPACE, Screen  # noqa: E402
-from api import Api  # noqa: E402
+from api import Api, Connection  # noqa: E402
 
 
 class Console(Screen):
@@ -173,6 +174,14 @@ def whole_text(host, folder):
     return {str(p)[len(host.path("")):]: p.read_bytes() for p in root.rglob("*") if p.is_file() and not p.is_symlink()}
 
 
+def clean_of(host, secret):
+    """Nothing that setup writes has the secret in it, what it archives at a reset neither."""
+    for folder in ("/var/lib/mds", "/var/cache/debconf", "/var/log", "/run/mds", "/run/issue.d", "/etc/mds", "/tmp",
+                   "/var/backups/mds"):
+        if host.sh(f"test -d {folder}", check=False).returncode == 0:
+            assert not [name for name, text in whole_text(host, folder).items() if secret.encode() in text], folder
+
+
 @pytest.mark.parametrize("role", ["primary", "secondary"])
 def test_F_T8_no_secret_in_log_process_list_environment_debconf_or_journal(host, role):
     secret = PASSWORD if role == "primary" else KEY
@@ -184,8 +193,9 @@ def test_F_T8_no_secret_in_log_process_list_environment_debconf_or_journal(host,
     host.sh("systemctl start mds-firstboot")
     wait_until(lambda: host.sh("test -e /var/lib/mds/setup.json", check=False).returncode == 0, 90, "setup",
                lambda: host.out("journalctl -u mds-firstboot --no-pager"))
+    clean_of(host, secret)
     # Again, on a terminal, by hand.
-    host.sh("mds-setup --reset --confirm london; rm /etc/mds/setup.conf; rm -r /var/backups/mds/*")
+    host.sh("mds-setup --reset --confirm london; rm /etc/mds/setup.conf")
     done = host.sh(f"mds-setup --set role={role} --set host-name=london --set time-zone=UTC --set time-servers=system "
                    f"--{'set' if role == 'primary' else 'set'} address=10.77.0.11 --config-string -",
                    input=f"mgmt_admin_name=admin\nmgmt_admin_passwd={secret}\n" if role == "primary" else
@@ -198,10 +208,7 @@ def test_F_T8_no_secret_in_log_process_list_environment_debconf_or_journal(host,
     assert secret not in done.stdout + done.stderr
     host.sh("journalctl --sync")
     assert secret not in host.sh("journalctl --no-pager -o export", timeout=120).stdout
-    for folder in ("/var/lib/mds", "/var/cache/debconf", "/var/log", "/run/mds", "/run/issue.d", "/etc/mds", "/tmp",
-                   "/var/backups/mds"):
-        if host.sh(f"test -d {folder}", check=False).returncode == 0:
-            assert not [name for name, text in whole_text(host, folder).items() if needle in text], folder
+    clean_of(host, secret)
     log = host.read_file("/var/lib/mds/setup.log")
     assert re.search(rf"{question.replace('-', '_')} = \*\*\*", log) and host.out("stat -c %a /var/lib/mds/setup.log") == "600"
     # Nobody else can read the log, nor what setup keeps.
@@ -235,6 +242,7 @@ def test_Q_10_the_address_of_the_primary_is_tested_and_a_second_primary_refused(
     try:
         paris.install(package())
         paris.write_file("/etc/mds/key", KEY + "\n", 0o600)
+        paris.write_file("/etc/mds/password", PASSWORD + "\n", 0o600)
         plan = "mds-setup --dry-run --set activation-key-file=/etc/mds/key --set password-file=/etc/mds/key "
         done = paris.sh(plan + "--set role=secondary --set primary=10.77.0.11")
         assert re.search(rf"10\.77\.0\.11 is london, the Primary of acme-msp, version {re.escape(version)}, clock [+-]0\.\d s",
@@ -248,8 +256,9 @@ def test_Q_10_the_address_of_the_primary_is_tested_and_a_second_primary_refused(
         joined = host.out("mdsctl -q trust join-string paris --ip 10.77.0.14")
         assert joined.startswith("mds1:") and len(joined) < 80
         paris.write_file("/etc/mds/key", joined + "\n", 0o600)
-        done = paris.sh("mds-setup --dry-run --set role=primary --set password-file=/etc/mds/key", check=False)
-        assert done.returncode == 2, done
+        done = paris.sh("mds-setup --dry-run --set role=primary --set password-file=/etc/mds/password "
+                        "--set activation-key-file=/etc/mds/key", check=False)
+        assert done.returncode == 2 and "RF-01" in done.stderr and "a join string is given" in done.stderr, done
         paris.sh("mds-setup --set role=secondary --set activation-key-file=/etc/mds/key")
         said = host.sh("mdsctl server add --join-string", input=joined + "\n")
         assert "paris: trust established" in said.stdout, said
@@ -276,19 +285,88 @@ def test_question_7_only_gui_clients_may_log_in(host, rig):
     login().close()
 
 
+def authority(host, name):
+    return host.out(f"busctl get-property org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1 {name}").split('"')[1]
+
+
+def test_F_T5_a_primary_that_was_cut_off_takes_what_the_second_run_answers(host, rig):
+    """As after a power cut between the identity of mds-core and setup.json: also the password and the recovery key."""
+    host.write_file("/etc/mds/admin.password", "harbour-of-the-first-run-1\n", 0o600)
+    first = "mds-setup --set role=primary --set deployment=acme --set password-file=/etc/mds/admin.password "
+    host.sh(first + "--set gui-clients=10.99.0.0/16")
+    assert authority(host, "Recovery") == "declined"
+    host.sh("rm /var/lib/mds/setup.json; systemctl disable mds.target; systemctl stop mds.target mds-core")
+    before = host.read_file("/var/lib/mds/system/identity.json")
+    # Other answers are refused, and what is named helps.
+    done = host.sh(first.replace("acme", "other"), check=False)
+    assert done.returncode != 0 and "RF-03" in done.stderr and "mds-setup --reset" in done.stderr, done
+    host.write_file("/etc/mds/admin.password", PASSWORD + "\n", 0o600)
+    words = host.out("mds-setup --make-recovery-key /root/recovery.pem 2>/dev/null")
+    host.sh(first + "--set recovery-certificate-file=/root/recovery.pem --set administrator=anna --set gui-clients=any")
+    assert host.read_file("/var/lib/mds/system/identity.json") == before
+    assert authority(host, "Recovery") == "set"
+    Api(ADDRESSES["london"], namespace=rig.network.switch).login("anna", PASSWORD).close()
+    host.sh("systemctl stop mds-ca; rm /var/lib/mds/ca/sealing.key; systemctl start mds-ca")
+    assert "keys of the authority are open" in host.sh("mds-setup --recover", input=words + "\n").stdout
+    # A third run with the password of the second changes it for the administrator there is.
+    host.sh("rm /var/lib/mds/setup.json")
+    host.write_file("/etc/mds/admin.password", PASSWORD + "-third\n", 0o600)
+    host.sh(first + "--set administrator=anna")
+    Api(ADDRESSES["london"], namespace=rig.network.switch).login("anna", PASSWORD + "-third").close()
+    # And it can be taken back from that state.
+    host.sh("rm /var/lib/mds/setup.json")
+    done = host.sh("mds-setup --reset --confirm london")
+    assert "This server is not set up any more." in done.stdout, done
+    host.write_file("/etc/mds/key", KEY + "\n", 0o600)
+    host.sh("mds-setup --set role=log-server --set activation-key-file=/etc/mds/key")
+
+
+def test_what_anybody_may_ask_does_not_keep_the_core_busy(host, rig):
+    host.write_file("/etc/mds/admin.password", PASSWORD + "\n", 0o600)
+    host.sh("mds-setup --set role=primary --set password-file=/etc/mds/admin.password")
+    host.sh("systemd-run --unit=asked --property=StandardOutput=file:/root/asked --property=StandardError=file:/root/asked "
+            "busctl monitor --match=\"member='GetAll',path='/org/openmds/Core1',interface='org.freedesktop.DBus.Properties'\"")
+    wait_until(lambda: "Monitoring" in host.read_file("/root/asked"), 20, "busctl to listen")
+    connection = Connection(ADDRESSES["london"], rig.network.switch, timeout=10)
+    begin = time.monotonic()
+    for _ in range(200):
+        connection.request("GET", "/about")
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+        assert answer.status == 200 and said["role"] == "primary" and abs(said["clock-ms"] - time.time() * 1000) < 5000, said
+    seconds = time.monotonic() - begin
+    connection.close()
+    host.sh("systemctl stop asked")
+    assert 1 <= host.read_file("/root/asked").count("Member=GetAll") <= seconds + 2
+
+
+def test_F_2_removing_the_package_brings_the_login_prompts_back(host):
+    tty1 = Console()
+    host.terminals = {"tty1": tty1.path}
+    host.stop()
+    host.boot()
+    tty1.wait("┤ Host name ├")
+    host.wait_up()
+    host.sh("mkdir -p /etc/systemd/timesyncd.conf.d /etc/chrony/sources.d; touch "
+            "/etc/systemd/timesyncd.conf.d/50-openmds.conf /etc/chrony/sources.d/openmds.sources")
+    host.sh("DEBIAN_FRONTEND=noninteractive apt-get -y purge openmds-server", timeout=180)
+    wait_until(lambda: state(host, "console-getty") == "active", 20, "the login prompt of the console")
+    assert host.out("systemctl list-units --no-legend --all 'mds-firstboot-console@*' | grep -c running || true") == "0"
+    for path in ("/etc/systemd/timesyncd.conf.d/50-openmds.conf", "/etc/chrony/sources.d/openmds.sources"):
+        assert host.sh(f"test -e {path}", check=False).returncode == 1, path
+    tty1.close()
+
+
 def test_K_26_a_recovery_key_opens_the_authority_of_a_server_whose_sealing_key_is_lost(host):
     host.write_file("/etc/mds/admin.password", PASSWORD + "\n", 0o600)
     words = host.out("mds-setup --make-recovery-key /root/recovery.pem 2>/dev/null")
     host.sh("mds-setup --set role=primary --set password-file=/etc/mds/admin.password "
             "--set recovery-certificate-file=/root/recovery.pem")
     host.sh("systemctl stop mds-ca; rm /var/lib/mds/ca/sealing.key; systemctl start mds-ca")
-
-    def authority():
-        return host.out("busctl get-property org.openmds.Ca1 /org/openmds/Ca1 org.openmds.Ca1 State").split('"')[1]
-    assert authority() == "locked"
+    assert authority(host, "State") == "locked"
     done = host.sh("mds-setup --recover", input="acid " * 16, check=False)
     assert done.returncode == 2 and "do not fit together" in done.stderr, done
     done = host.sh("mds-setup --recover", input=words.replace(" ", "\n") + "\n")
-    assert "keys of the authority are open" in done.stdout and authority() == "ready", done
+    assert "keys of the authority are open" in done.stdout and authority(host, "State") == "ready", done
     host.sh("mdsctl domain create London --on london --ip 10.77.0.21", timeout=120)
     assert words not in host.out("cat /var/lib/mds/setup.log") and time.time() > 0

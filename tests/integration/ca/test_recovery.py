@@ -72,3 +72,52 @@ def test_K_26_the_words_open_the_keys_when_the_sealing_key_is_lost(hosts, tmp_pa
             if path.is_file():
                 text = path.read_bytes().lower()
                 assert words.encode() not in text and b" ".join(words.encode().split()[:3]) not in text, path
+
+
+def lose_sealing_key(host):
+    host.stop()
+    (host.folder / "sealing.key").unlink()
+    host.start()
+
+
+@pytest.mark.parametrize("sealed", range(4))
+def test_K_26_a_power_cut_while_a_recovery_key_is_replaced_leaves_one_that_opens_everything(hosts, tmp_path, sealed):
+    """After so many of the three keys were sealed for the new one: the next start goes on."""
+    one = hosts[0]
+    one.ca.CreateDomainAuthority(DOMAIN, "London")
+    (first, before), (second, after) = recovery_key(tmp_path, "first"), recovery_key(tmp_path, "second")
+    one.ca.SetRecovery(before)
+    blobs = sorted(one.folder.glob("*.cms"))
+    assert len(blobs) == 3
+    old = {path: path.read_bytes() for path in blobs}
+    one.ca.SetRecovery(after)
+    one.stop()
+    for path in blobs[sealed:]:
+        path.write_bytes(old[path])
+    (one.folder / "recovery.pem").write_text(before)
+    (one.folder / "recovery.pem.next").write_text(after)
+    one.start()
+    assert one.value("State") == "ready" and one.value("Recovery") == "set"
+    assert (one.folder / "recovery.pem").read_text() == after and not (one.folder / "recovery.pem.next").exists()
+    lose_sealing_key(one)
+    refused(lambda: recover(one, first), "not the one of deployment")
+    assert recover(one, second) == 3
+
+
+def test_K_26_a_recovery_key_that_could_not_be_replaced_still_opens_everything(hosts, tmp_path):
+    one = hosts[0]
+    one.ca.CreateDomainAuthority(DOMAIN, "London")
+    (first, before), (_, after) = recovery_key(tmp_path, "first"), recovery_key(tmp_path, "second")
+    one.ca.SetRecovery(before)
+    # The last of the three cannot be written.
+    last = one.folder / "servers.cms"
+    kept = last.read_bytes()
+    last.unlink()
+    (last / "in-the-way").mkdir(parents=True)
+    refused(lambda: one.ca.SetRecovery(after), "servers.cms")
+    assert (one.folder / "recovery.pem").read_text() == before
+    (last / "in-the-way").rmdir()
+    last.rmdir()
+    last.write_bytes(kept)
+    lose_sealing_key(one)
+    assert recover(one, first) == 3

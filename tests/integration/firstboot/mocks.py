@@ -83,7 +83,8 @@ class Core(dbus.service.Object):
 
     @dbus.service.method(PROPERTIES, in_signature="ss", out_signature="v")
     def Get(self, interface, name):
-        return self.state
+        return {"Role": "", "Name": "", "Domains": dbus.UInt32(0),
+                "Peers": dbus.Array([], signature="(ssssx)")}.get(name, self.state)
 
     @dbus.service.method(CORE, in_signature="ayah", out_signature="s")
     def Setup(self, inline, files):
@@ -93,7 +94,7 @@ class Core(dbus.service.Object):
             answers = memory.read()
         self.record.add("setup", json.loads(answers))
         if self.refuse:
-            raise RefusedError("The disk is full [RF-99]\nfree some space")
+            raise RefusedError("The disk is full [RF-99]\nNext: free some space")
         self.SetupStep("Host name", 400)
         self.SetupStep("System database and Global Domain", 3100)
         self.state = "running" if json.loads(answers)["role"] == "primary" else "waiting for trust"

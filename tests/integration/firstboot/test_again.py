@@ -82,9 +82,18 @@ def test_time_servers_without_a_service_are_said_and_setup_goes_on(machine):
     done = machine.setup("--answers", machine.file("answers", PRIMARY))
     assert done.returncode == 0 and "apt install systemd-timesyncd" in " ".join(done.stdout.split()), done
     assert "Ready in" in done.stdout and not (machine.root / "etc/systemd").exists()
-    # Where chrony keeps the time it is told.
+    # Again, it says so again, and nobody is asked.
+    done = machine.setup()
+    assert done.returncode == 0 and "apt install systemd-timesyncd" in " ".join(done.stdout.split()), done
+    # Where chrony keeps the time it is told, by what was answered then.
     (machine.root / "usr/sbin").mkdir(parents=True)
     (machine.root / "usr/sbin/chronyd").touch()
+    done = machine.setup()
+    assert done.returncode == 0 and "Server.TimeServers is ntp1.acme.example now" in done.stdout, done
+    assert (machine.root / "etc/chrony/sources.d/openmds.sources").read_text().splitlines()[1:] == [
+        "server ntp1.acme.example iburst"]
+    done = machine.setup()
+    assert done.returncode == 0 and done.stdout == "Already set up as Primary, no change\n", done
     done = machine.setup("--set", "time-servers=ntp2.acme.example 10.1.0.2", "--yes")
     assert done.returncode == 0, done.stderr
     assert (machine.root / "etc/chrony/sources.d/openmds.sources").read_text().splitlines()[1:] == [
@@ -110,3 +119,14 @@ def test_F_14_the_log_has_the_answers_without_secrets_for_root_alone(machine):
     before = log.read_bytes()
     assert machine.setup("--answers", answers).returncode == 0
     assert log.read_bytes() == before, "where nothing is done nothing is written"
+
+
+@pytest.mark.parametrize("program", ["ntpd", "openntpd"])
+def test_a_host_whose_time_ntpd_keeps_is_not_told_to_install_another(machine, program):
+    (machine.root / "lib/systemd/systemd-timesyncd").unlink()
+    (machine.root / "usr/sbin").mkdir(parents=True)
+    (machine.root / "usr/sbin" / program).touch()
+    machine.boot()
+    done = machine.setup("--answers", machine.file("answers", PRIMARY))
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 0 and "set them in its own configuration" in said and "apt install" not in said, said

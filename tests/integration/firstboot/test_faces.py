@@ -510,3 +510,28 @@ def test_F_2_whoever_has_the_turn_may_die(machine):
     drive_plain(second, "secondary")
     assert second.end() == 0, second.shown()
     check_request(machine, "secondary")
+
+
+@pytest.mark.parametrize("console, result", [("tty1", "Ready in"), ("ttyS0", "Ready in"), ("tty1", "The disk is full")])
+def test_F_2_on_a_console_the_result_stands_until_somebody_has_read_it(machine, console, result):
+    machine.boot(refuse="-" if "Ready" in result else "refuse")
+    sets = ["--set", "host-name=localhost", "--set", f"address={ADDRESS[0]}", "--set", "time-zone=UTC", "--set",
+            "time-servers=system", "--set", "role=secondary", "--set", "primary=none"]
+    screen = machine.screen(*sets, "--console", console)
+    if console == "tty1":
+        screen.wait("┤ Trust ├")
+        screen.type(SECRET + ENTER + SECRET + ENTER)
+        screen.wait("┤ Summary ├")
+        screen.type(ENTER)
+    else:
+        for prompt in ("not shown): ", "again: "):
+            screen.wait_text(prompt)
+            screen.hides_typing()
+            screen.type(SECRET + "\n")
+        screen.wait_text("q to leave: ")
+        screen.type("yes\n")
+    screen.wait(result, "Press Enter for the login prompt.")
+    screen.type("\n")
+    assert screen.end() == (0 if "Ready" in result else 1)
+    log = (machine.state / "setup.log").read_text()
+    assert "Ready" in result or "failed: RF-99 The disk is full; next: free some space" in log, log

@@ -1,8 +1,12 @@
 """What first-time setup finds out about the network: who else has the address, what time it is."""
 
+import http.server
+import json
 import re
 import socket
+import ssl
 import struct
+import subprocess
 import threading
 import time
 
@@ -49,6 +53,60 @@ def test_an_address_that_somebody_else_has_is_a_problem_of_an_answers_file(machi
     screen = machine.screen("--answers", machine.file("answers", text % 2), program=program(), term="dumb")
     assert screen.end() == 0, screen.shown()
     assert machine.request()["address"] == "10.1.0.12"
+
+
+def test_a_given_address_that_somebody_else_has_is_refused_also_when_the_rest_is_asked(machine):
+    machine.boot()
+    screen = machine.screen("--plain", *FIXED, "--set", "address=10.1.0.11", program=program(), columns=150)
+    for prompt in ("not shown): ", "again: "):
+        screen.wait_text(prompt)
+        screen.hides_typing()
+        screen.type("orange-boat-77\n")
+    screen.wait_text("Address of the Primary")
+    screen.type("\n")
+    screen.wait_text("q to leave: ")
+    screen.type("yes\n")
+    assert screen.end() == 2, screen.shown()
+    assert "10.1.0.11 is used by another machine too" in " ".join(screen.shown().split()), screen.shown()
+    assert machine.calls() == []
+
+
+class Primary(http.server.BaseHTTPRequestHandler):
+    """Says of itself what a terminal should not be told."""
+
+    def do_GET(self):
+        said = {"role": "primary", "name": "evil\x1b[2Jname", "deployment": "a\r\nb" + "x" * 9000, "version": "\x9b31m1",
+                "clock-ms": int(time.time() * 1000)}
+        body = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_what_a_server_says_of_itself_does_not_steer_the_terminal(machine):
+    certificate = machine.folder / "tls.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    certificate, "-out", machine.folder / "cert.pem", "-subj", "/CN=primary"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(machine.folder / "cert.pem", certificate)
+    server = http.server.HTTPServer(("127.0.0.1", 443), Primary)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        key = machine.file("key", "orange-boat-77\n")
+        text = f"[Server]\nRole=secondary\nHostName=localhost\n[Trust]\nPrimary=127.0.0.1\nActivationKeyFile={key}\n"
+        done = machine.setup("--dry-run", "--answers", machine.file("answers", text))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert done.returncode == 0 and "evil?[2Jname, the Primary of a??bx" in done.stderr, done
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", done.stderr) and len(done.stderr) < 1000, done
 
 
 class TimeServer:

@@ -1,12 +1,17 @@
 """mds-setup as a program, on a private bus with a service manager and a core that only record."""
 
+import base64
+import ipaddress
 import json
 import os
 import pty
 import re
+import socket
+import struct
 import subprocess
 import termios
 import time
+import zlib
 
 import pytest
 from setup_machine import ADDRESS, HASH, SETUP, needs_root
@@ -137,7 +142,7 @@ def test_F_T5_killed_at_any_step_the_next_run_ends_as_one_run(machine, moment):
     assert machine.request()["activation-key"] == "orange-boat-77"
     assert machine.calls()[-1] == ["start", "mds.target"]
     state = json.loads((machine.state / "setup.json").read_text())
-    assert state["role"] == "secondary" and [p.name for p in machine.state.iterdir()] == ["setup.json"]
+    assert state["role"] == "secondary" and {p.name for p in machine.state.iterdir()} == {"setup.json", "setup.log"}
 
 
 @needs_root
@@ -229,3 +234,72 @@ def test_people_are_asked_on_a_terminal(machine):
 
 def _echo(fd):
     return bool(termios.tcgetattr(fd)[3] & termios.ECHO)
+
+
+@needs_root
+def test_F_T5_a_setup_that_was_cut_off_can_be_taken_back(machine):
+    """Its identity is stored and refuses other answers; setup.json is not there yet."""
+    done = machine.setup("--reset", "--confirm", "somebody-else")
+    assert done.returncode == 0 and done.stdout == "Not set up, no change\n", done
+    machine.boot()
+    (machine.state / "system").mkdir()
+    (machine.state / "system" / "identity.json").write_text("{}")
+    done = machine.setup("--reset", "--confirm", "somebody-else")
+    assert done.returncode == 2 and f"Next: mds-setup --reset --confirm {socket.gethostname()}" in done.stderr, done
+
+
+@needs_root
+def test_Q_10_a_join_string_in_a_file_makes_no_primary(machine):
+    machine.boot()
+    key = machine.file("key", "mds1:AAAA\n")
+    done = machine.setup("--answers", machine.file("answers", PRIMARY + f"[Trust]\nActivationKeyFile={key}\n"))
+    assert done.returncode == 2 and "RF-01 " in done.stderr and "a join string is given" in done.stderr, done
+    assert machine.calls() == []
+    # An activation key there is only not used.
+    key = machine.file("key", "orange-boat-77\n")
+    done = machine.setup("--answers", machine.file("answers", PRIMARY + f"[Trust]\nActivationKeyFile={key}\n"))
+    assert done.returncode == 0 and "is not used by a Primary" in " ".join(done.stderr.split()), done
+
+
+@needs_root
+def test_an_activation_key_that_mds_sic_refuses_is_refused_before_anything(machine):
+    machine.boot()
+    for key in ("qwerty12", "dragon12", "abcabcabcabc", "schlüssel-77"):
+        file = machine.file("key", key + "\n")
+        done = machine.setup("--answers", machine.file("answers", f"[Server]\nRole=secondary\n[Trust]\nActivationKeyFile={file}\n"))
+        assert done.returncode == 2 and "RF-32" in done.stderr, (key, done)
+    assert machine.calls() == []
+
+
+@needs_root
+def test_F_2_an_abandoned_console_can_be_stopped(machine):
+    (machine.root / "sys/class/tty/console").mkdir(parents=True)
+    (machine.root / "sys/class/tty/console/active").write_text("ttyS0\n")
+    machine.boot()
+    screen = machine.screen("--console", "ttyS0")
+    screen.wait_text("Full host name")
+    screen.type("\n")
+    screen.wait_text("other servers reach")
+    done = machine.setup("--answers", machine.file("answers", PRIMARY))
+    assert done.returncode == 1 and "being answered on ttyS0" in done.stderr, done
+    assert "systemctl stop mds-firstboot-console@ttyS0" in done.stderr, done
+    screen.close()
+    assert machine.setup("--answers", machine.file("answers", PRIMARY)).returncode == 0
+
+
+@needs_root
+@pytest.mark.parametrize("left, seconds", [(7300, 7300), (60, 60), (864000, 864000)])
+def test_K_3_a_key_of_a_join_string_is_valid_no_longer_than_that(machine, left, seconds):
+    """mds-core keeps it between an hour and a day."""
+    name, address = socket.gethostname().split(".")[0].encode(), ipaddress.ip_address(ADDRESS[0]).packed
+    content = (struct.pack("!IH", int(time.time()) + left, 18211) + bytes(range(16)) + bytes([len(address)]) + address
+               + bytes([len(name)]) + name)
+    text = "mds1:" + base64.b64encode(content + struct.pack("!I", zlib.crc32(content))).decode()
+    key = machine.file("key", text + "\n")
+    machine.boot()
+    done = machine.setup("--answers", machine.file("answers", f"[Server]\nRole=secondary\nAddress={ADDRESS[0]}\n"
+                                                              f"[Trust]\nActivationKeyFile={key}\n"))
+    assert done.returncode == 0, done
+    request = machine.request()
+    assert request["activation-key"] == bytes(range(16)).hex()
+    assert seconds - 30 <= request["activation-key-seconds"] <= seconds, request
