@@ -11,6 +11,10 @@ sys.path[:0] = [f"{ROOT}/tests/support", f"{ROOT}/tests"]
 from deployment import Deployment  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "other_suite: needs the package of another Debian, and runs when that is built")
+
+
 @pytest.fixture(scope="session")
 def ex1():
     """The reference deployment, whole at the beginning and end of every test that uses it."""

@@ -13,6 +13,7 @@ from test_key_hygiene import in_memory_of
 from test_promotion import fails, lost, role
 from tls_scan import only_what_k_12_lists
 
+pytestmark = pytest.mark.other_suite
 OTHER = "trixie"
 RELEASE = {None: "12", OTHER: "13"}
 # Domain: its servers, the first is Active.
