@@ -121,6 +121,31 @@ def test_C_H_the_server_is_known_by_its_fingerprint(there):
     assert there.control.run("-H", host, "status", env=there.env).returncode == 0, "it is known now"
 
 
+def test_C_H_who_answers_when_the_connection_was_closed_must_show_the_same_certificate(there):
+    # The server ends what is idle; somebody else has its address by then, and must get neither session nor order.
+    def taken():
+        there.api.show_certificate("other")
+        return 200, {"target": "London-2", "mds-name": "tokyo-mds-01", "costs": False, "warnings": []}
+    there.api.replies["domain-ha-action"] = taken
+    there.api.closes.add("domain-ha-action")
+    done = there.run("ha", "set-active", "London", "tokyo-mds-01")
+    assert done.returncode == 7 and "another one than at the beginning" in done.stderr, done
+    assert there.api.commands() == ["login", "domain-ha-action"], "the plan only"
+
+
+def test_C_H_a_connection_that_was_closed_is_made_again(there):
+    there.api.closes |= {"login", "show-deployment"}
+    assert there.run("status").returncode == 0
+    assert there.api.commands() == ["login", "show-deployment", "logout"]
+
+
+def test_C_H_an_order_whose_answer_breaks_off_is_not_sent_twice(there):
+    there.api.cuts.add("set-domain")
+    done = there.run("domain", "edit", "London", "--comments", "new")
+    assert done.returncode == 7 and "no answer from 127.0.0.2" in done.stderr, done
+    assert there.api.commands() == ["login", "set-domain"], "and nobody waits for a logout"
+
+
 def test_C_H_no_answer_is_7(there):
     there.api.close()
     done = there.run("status")
