@@ -7,7 +7,7 @@
 namespace mds {
 
 /// Every way a request can end other than well. One row of `errors.def` each: the management
-/// API's code word, the HTTP status and the command line's exit code (docs/design/01-errors.md).
+/// API's code word, the HTTP status and the command line's exit code (mdsctl(1), docs/refusals.md).
 enum class Code {
 #define MDS_ERROR(name, word, http, exit_code) name,
 #include "base/errors.def"

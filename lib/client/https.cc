@@ -26,7 +26,9 @@ struct Https::Impl {
     std::string host, port, proxy_host, proxy_port, user_agent = "mgmt_cli";
     int timeout_s = 0;
     std::function<bool(const std::string&)> accept;
-    bool accepted = false;
+    /// The fingerprint that was accepted; later connections must show it, too.
+    std::string accepted;
+    bool silent = false;
     asio::io_context io;
     asio::ssl::context tls{asio::ssl::context::tls_client};
     std::unique_ptr<beast::ssl_stream<beast::tcp_stream>> stream;
@@ -87,19 +89,31 @@ struct Https::Impl {
         if (proxy) pass_proxy();
         error = step([&](auto then) { stream->async_handshake(asio::ssl::stream_base::client, then); });
         if (error) fail(error);
-        if (accepted) return;
-        X509* certificate = SSL_get1_peer_certificate(stream->native_handle());
-        unsigned char digest[EVP_MAX_MD_SIZE];
-        unsigned size = 0;
-        X509_digest(certificate, EVP_sha1(), digest, &size);
-        X509_free(certificate);
-        std::string text = hex({reinterpret_cast<char*>(digest), size});
-        for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-        if (!accept(text)) {
-            stream.reset();
+        // A stream that was not accepted must not be there for the next request.
+        auto unknown = std::move(stream);
+        std::string print = fingerprint(unknown->native_handle());
+        if (!accepted.empty() && print != accepted) {
+            throw Error(Code::unreachable, "the certificate of " + host + " is another one than at the beginning: " +
+                                               print + ", not " + accepted);
+        }
+        if (accepted.empty() && !accept(print)) {
             throw Error(Code::unreachable, "the certificate of " + host + " was not accepted");
         }
-        accepted = true;
+        accepted = std::move(print);
+        stream = std::move(unknown);
+    }
+
+    /// SHA-1 of what the server has shown, upper-case hex.
+    std::string fingerprint(SSL* session) const {
+        crypto::Handle<X509, X509_free> certificate(SSL_get1_peer_certificate(session));
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned size = 0;
+        if (!certificate || X509_digest(certificate.get(), EVP_sha1(), digest, &size) != 1) {
+            throw Error(Code::unreachable, host + " shows no certificate");
+        }
+        std::string text = hex({reinterpret_cast<char*>(digest), size});
+        for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+        return text;
     }
 
     boost::system::error_code exchange(bhttp::request<bhttp::string_body>& request,
@@ -118,6 +132,7 @@ struct Https::Impl {
         request.set(bhttp::field::user_agent, user_agent);
         request.keep_alive(true);
         request.prepare_payload();
+        silent = true;
         for (int attempt = 1;; ++attempt) {
             bool fresh = !stream;
             if (fresh) connect();
@@ -127,12 +142,15 @@ struct Https::Impl {
             if (!error) {
                 HttpReply reply{static_cast<int>(parser.get().result_int()), parser.get().body()};
                 if (!parser.get().keep_alive()) stream.reset();
+                silent = false;
                 return reply;
             }
-            // A kept connection that the server has closed meanwhile: once anew.
+            // A kept connection that the server has closed meanwhile: once anew. One that is silent, or whose answer
+            // has begun, may be carrying out the order.
+            bool closed = error != beast::error::timeout && !parser.got_some();
             stream.reset();
             buffer.clear();
-            if (fresh || attempt > 1) fail(error);
+            if (fresh || attempt > 1 || !closed) fail(error);
         }
     }
 };
@@ -216,6 +234,10 @@ HttpReply Https::post(const std::string& path, const std::string& sid, const std
 HttpReply Https::get(const std::string& path) {
     bhttp::request<bhttp::string_body> request{bhttp::verb::get, path, 11};
     return impl_->send(request);
+}
+
+bool Https::silent() const {
+    return impl_->silent;
 }
 
 }  // namespace mds::client

@@ -15,7 +15,7 @@ struct HttpReply {
 class Https {
   public:
     /// `accept` is asked once for the SHA-1 fingerprint (upper-case hex); false ends the connection
-    /// with mds::Error(unreachable).
+    /// with mds::Error(unreachable), and so does another fingerprint when it connects again.
     Https(std::string host, std::string port, int timeout_s, std::function<bool(const std::string&)> accept);
     ~Https();
     /// Shows this certificate to servers that ask for one: a file with its key, PKCS#12 (`password` opens it) or
@@ -29,6 +29,8 @@ class Https {
     /// Throws mds::Error(unreachable) when the server does not answer.
     HttpReply post(const std::string& path, const std::string& sid, const std::string& body);
     HttpReply get(const std::string& path);
+    /// The last request got no answer.
+    bool silent() const;
 
   private:
     struct Impl;

@@ -9,17 +9,13 @@ import threading
 
 
 class Api:
-    """https://127.0.0.2:PORT/web_api/...; `replies`: {command: (status, reply)}."""
+    """https://127.0.0.2:PORT/web_api/...; `replies`: {command: (status, reply)}, or what returns it. Behind the answer to a command in
+    `closes` the connection ends, of one in `cuts` the half is missing."""
 
     def __init__(self, folder):
-        self.requests, self.replies, self.connections = [], {}, 0
-        key, certificate = folder / "key.pem", folder / "certificate.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-subj", "/CN=test", "-days", "2", "-keyout", str(key), "-out", str(certificate)],
-                       check=True, capture_output=True)
-        told = subprocess.run(["openssl", "x509", "-in", str(certificate), "-noout", "-fingerprint", "-sha1"], check=True,
-                              capture_output=True, text=True).stdout
-        self.fingerprint = told.strip().split("=")[1].replace(":", "")
+        self.folder, self.requests, self.replies, self.closes, self.cuts = folder, [], {}, set(), set()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.fingerprint = self.show_certificate("certificate")
         api = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,20 +28,31 @@ class Api:
                 status, reply = api.answer(self.path, dict(self.headers), json.loads(text))
                 body = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
                 self.send_response(status, "OK" if status == 200 else "Error")
+                command = self.path.rsplit("/", 1)[1]
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(body[:len(body) // 2] if command in api.cuts else body)
+                self.close_connection = command in api.cuts | api.closes
 
             def log_message(self, format, *args):  # noqa: A002
                 """Nothing."""
 
         # Not 127.0.0.1: that one needs no fingerprint.
         self.server = http.server.ThreadingHTTPServer(("127.0.0.2", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.server.socket = self.context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def show_certificate(self, name):
+        """A new certificate, which connections from now on get; its fingerprint."""
+        key, certificate = self.folder / f"{name}-key.pem", self.folder / f"{name}.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-subj", "/CN=test", "-days", "2", "-keyout", str(key), "-out", str(certificate)],
+                       check=True, capture_output=True)
+        told = subprocess.run(["openssl", "x509", "-in", str(certificate), "-noout", "-fingerprint", "-sha1"], check=True,
+                              capture_output=True, text=True).stdout
+        self.context.load_cert_chain(certificate, key)
+        return told.strip().split("=")[1].replace(":", "")
 
     def answer(self, path, headers, body):
         """(status, reply); login and tasks have one of their own."""
@@ -53,6 +60,8 @@ class Api:
         self.requests.append((path, headers, body))
         if command in self.replies:
             reply = self.replies[command]
+            if callable(reply):
+                reply = reply()
             return reply.pop(0) if isinstance(reply, list) else reply
         if command in ("login", "login-to-domain"):
             return 200, {"sid": f"sid-{body.get('domain', 'system')}", "url": f"https://127.0.0.2:{self.port}/web_api",

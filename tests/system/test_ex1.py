@@ -525,3 +525,22 @@ def test_names_and_addresses_of_the_deployment(ex1):
     assert ADDRESSES["london"] == "10.77.0.11"
     with pytest.raises(RigError):
         ex1.rig["nowhere"]  # pylint: disable=pointless-statement
+
+
+def test_ds_mirror_creates_standbys_with_their_addresses_and_names_that_are_free(ex1):
+    def mirror():
+        ex1.ctl("london", "ds mirror --to tokyo --domains Mirrored=10.77.0.95", timeout=120)
+        wait_until(lambda: ex1.ha("tokyo", "Mirrored").get("role") == "standby", 60, "the Standby")
+        return {row["server"]: row["address"] for row in ex1.ctl_json("london", "ds list") if row["domain"] == "Mirrored"}
+
+    ex1.ctl("london", "domain create Mirrored --on london --ip 10.77.0.94", timeout=120)
+    try:
+        done = ex1.ctl("london", "ds mirror --to tokyo --domains Mirrored", check=False)
+        assert done.returncode == 10 and "needs an address" in done.stdout, done
+        assert mirror() == {"Mirrored-1": "10.77.0.94", "Mirrored-2": "10.77.0.95"}
+        ex1.ctl("london", "ds create Mirrored logs --log --ip 10.77.0.96", timeout=120)
+        ex1.ctl("london", "-y ds delete Mirrored tokyo", timeout=120)
+        # There are two; a third one by number is the log server.
+        assert mirror() == {"Mirrored-1": "10.77.0.94", "Mirrored-2": "10.77.0.95", "Mirrored-3": "10.77.0.96"}
+    finally:
+        ex1.ctl("london", "-y --reason test domain delete Mirrored", timeout=120)

@@ -10,7 +10,12 @@ namespace mds::ctl {
 namespace {
 
 std::string day(const json::object& certificate, const char* when) {
-    return json::get_string(json::get_object(certificate, when), "iso-8601").substr(0, 10);
+    return safe(json::get_string(json::get_object(certificate, when), "iso-8601").substr(0, 10));
+}
+
+/// A certificate as PEM, which has more than one line.
+void print_pem(const std::string& pem) {
+    for (const std::string& line : split(trim(pem), '\n')) std::printf("%s\n", safe(line).c_str());
 }
 
 int show(Client& client, const Options& options, const CertificateOrder& order) {
@@ -26,11 +31,14 @@ int show(Client& client, const Options& options, const CertificateOrder& order) 
         return 0;
     }
     std::string status = json::get_string(reply, "status");
-    std::printf("%s\n", wrapped(options, "Subject  ", safe(json::get_string(reply, "subject"))).c_str());
-    std::printf("Serial   %s\n", json::get_string(reply, "serial-number").c_str());
-    std::printf("Valid    %s to %s\n", day(reply, "valid-from").c_str(), day(reply, "valid-to").c_str());
-    std::printf("State    %s\n", state_text(options, status == "valid" ? "done" : "problem", status).c_str());
-    std::printf("%s", pem.c_str());
+    std::printf("%s\n",
+                wrapped(options, "Subject  ", safe(json::get_string(reply, "subject"))).c_str());
+    std::printf("Serial   %s\n", safe(json::get_string(reply, "serial-number")).c_str());
+    std::printf("Valid    %s to %s\n", day(reply, "valid-from").c_str(),
+                day(reply, "valid-to").c_str());
+    std::printf("State    %s\n",
+                state_text(options, status == "valid" ? "done" : "problem", safe(status)).c_str());
+    print_pem(pem);
     return status == "valid" ? 0 : 3;
 }
 
@@ -77,7 +85,7 @@ int administrator_certificate(Client& client, const Options& options, const Cert
         print_json(options, reply);
         return 0;
     }
-    if (!order.csr_file.empty() && order.out_file.empty()) std::printf("%s", pem.c_str());
+    if (!order.csr_file.empty() && order.out_file.empty()) print_pem(pem);
     if (options.quiet) return 0;
     std::string where = order.p12_file.empty() ? order.out_file : order.p12_file;
     std::fprintf(stderr, "%s\n",
@@ -116,12 +124,13 @@ int administrator_codes(Client& client, const Options& options, const CodesOrder
         return 0;
     }
     // Only here and now: nothing but hashes of the recovery codes is kept.
-    std::printf("Secret    %s\n", json::get_string(reply, "secret").c_str());
-    // A line of its own, from the first column on: longer than a screen is wide, it is copied whole all the same.
-    std::printf("For apps:\n%s\n", json::get_string(reply, "uri").c_str());
+    std::printf("Secret    %s\n", safe(json::get_string(reply, "secret")).c_str());
+    // A line of its own, from the first column on: longer than a screen is wide, it is copied whole
+    // all the same.
+    std::printf("For apps:\n%s\n", safe(json::get_string(reply, "uri")).c_str());
     std::printf("Recovery codes, each good once instead of a one-time code:\n");
     for (const json::value& code : json::get_array(reply, "recovery-codes")) {
-        std::printf("  %s\n", std::string(code.as_string()).c_str());
+        std::printf("  %s\n", safe(std::string(code.as_string())).c_str());
     }
     if (!options.quiet) {
         std::fprintf(stderr, "%s\n",

@@ -87,12 +87,14 @@ json::object follow(Client& client, const Options& options, const std::string& d
         if (options.json) {
             print_json(options, json::object{{"task-id", task_id}});
         } else {
-            std::printf("%s\n", task_id.c_str());
+            std::printf("%s\n", safe(task_id).c_str());
         }
         return {};
     }
-    std::string watch = "mdsctl task watch " + (domain.empty() ? "" : "-D " + shell_word(domain) + " ") + task_id;
-    say_when_interrupted("Still running; come back with: " + watch);
+    std::string watch = "mdsctl task watch " +
+                        (domain.empty() ? "" : "-D " + shell_word(domain) + " ") +
+                        shell_word(task_id);
+    say_when_interrupted("Still running; come back with: " + safe(watch));
     std::string shown;
     int64_t begin = mono_ms();
     // When both go to one file, what was printed before stands before the steps.

@@ -17,8 +17,9 @@ constexpr size_t k_shortest = 6;
 
 /// Keys whose value is a secret; those that end in File or Key-File name a file instead.
 const char k_key[] =
-    "[A-Za-z_-]*(?:password|passwd|secret|activation-?key|api-?key|one-time-code|totp|token|sid)(?:"
-    "-?hash|-?text)?";
+    "[A-Za-z_-]*(?:password|passwd|secret|activation[_-]?key|api[_-]?key|key[_-]?hash|one[_-]time[_"
+    "-]code|totp|token|"
+    "sid)(?:[_-]?hash|[_-]?text)?";
 
 std::vector<std::string> forms_of(const std::string& secret) {
     std::string bare = secret;
@@ -72,8 +73,9 @@ std::string Mask::operator()(std::string text) const {
         for (size_t at = 0; (at = text.find(secret, at)) != std::string::npos;)
             text.replace(at, secret.size(), k_stars);
     }
-    static const std::regex k_json("(\"" + std::string(k_key) + "\"\\s*:\\s*)\"[^\"]*\"",
-                                   std::regex::icase | std::regex::optimize);
+    static const std::regex k_json(
+        "(\"" + std::string(k_key) + "\"\\s*:\\s*)\"[^\"\\\\]*(?:\\\\.[^\"\\\\]*)*(?:\"|$)",
+        std::regex::icase | std::regex::optimize);
     static const std::regex k_text("\\b(" + std::string(k_key) + "\\s*[=:]\\s*)[^\\s\"]+",
                                    std::regex::icase | std::regex::optimize);
     // Line by line: a regular expression over a whole journal would need more stack than there is.

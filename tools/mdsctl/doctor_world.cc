@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
@@ -30,7 +31,6 @@ namespace fs = std::filesystem;
 
 /// Who does not answer in this time hangs, as far as people are concerned.
 constexpr int k_patience_ms = 1200;
-/// Clocks that differ by more than certificates forgive (services/core/grid.cc).
 constexpr char k_units[] =
     "Id,LoadState,ActiveState,SubState,Result,UnitFileState,ExecMainStatus,NRestarts,StatusText";
 
@@ -174,6 +174,20 @@ FromBus gather_bus() {
         out.problem = e.getMessage().empty() ? std::string(e.getName()) : e.getMessage();
     }
     return out;
+}
+
+/// What this server was set up as; for who may not read that, what the machine is called.
+std::string own_name(const std::string& state_folder) {
+    char host[HOST_NAME_MAX + 1] = "";
+    gethostname(host, HOST_NAME_MAX);
+    std::string name = host;
+    try {
+        name = json::get_string(json::parse_object(read_file(state_folder + "/setup.json")),
+                                "host_name", name);
+    } catch (const Error&) {
+        // Damaged, or root's alone.
+    }
+    return name.substr(0, name.find('.'));
 }
 
 void add_peers(World& world, std::vector<Link> links) {
@@ -328,6 +342,7 @@ World gather(const std::string& target) {
     world.sync_state = told.sync_state;
     world.certificate = std::move(told.certificate);
     require_set_up(world);
+    if (!world.grid) world.name = own_name(world.state_folder);
     add_peers(world, std::move(told.links));
     require_target(world);
     return world;

@@ -32,6 +32,18 @@ void print_planned(const Options& options, const json::array& servers) {
     }
 }
 
+/// The ids of tasks that are not waited for; one document for programs.
+int tell_tasks(const Options& options, const json::array& tasks) {
+    json::array ids;
+    for (const json::value& v : tasks) {
+        std::string id = json::get_string(v.as_object(), "task-id");
+        if (!options.json) std::printf("%s\n", safe(id).c_str());
+        ids.push_back(json::object{{"task-id", id}});
+    }
+    if (options.json) print_json(options, std::move(ids));
+    return 0;
+}
+
 }  // namespace
 
 int domain_list(Client& client, const Options& options, bool problems_only) {
@@ -102,7 +114,7 @@ int domain_show(Client& client, const Options& options, const std::string& name)
     }
     if (options.people()) {
         std::printf("%s   %s\n\n", safe(json::get_string(d, "name")).c_str(),
-                    json::get_string(d, "domain-type").c_str());
+                    safe(json::get_string(d, "domain-type")).c_str());
     }
     table.print(options, "  ");
     return 0;
@@ -111,14 +123,15 @@ int domain_show(Client& client, const Options& options, const std::string& name)
 int domain_create(Client& client, const Options& options, const DomainCreate& what) {
     json::array servers;
     std::string first = what.on + (what.address.empty() ? "" : "=" + what.address);
-    servers.push_back(server_json(first, what.name, 1, "management server"));
+    auto name = [&] { return fmt::format("{}-{}", what.name, servers.size() + 1); };
+    servers.push_back(server_json(first, name(), "management server"));
     for (const std::string& spec : what.standby) {
-        json::object s = server_json(spec, what.name, servers.size() + 1, "management server");
+        json::object s = server_json(spec, name(), "management server");
         s["active"] = false;
         servers.push_back(std::move(s));
     }
     for (const std::string& spec : what.log) {
-        json::object s = server_json(spec, what.name, servers.size() + 1, "log server");
+        json::object s = server_json(spec, name(), "log server");
         s["active"] = false;
         servers.push_back(std::move(s));
     }
@@ -163,6 +176,7 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
         order["dependent-domains"] = std::move(names);
     }
     json::object reply = client.run("", "assign-global-assignment", order);
+    if (!options.wait) return tell_tasks(options, json::get_array(reply, "tasks"));
     json::array rows;
     int failed = 0;
     for (const json::value& v : json::get_array(reply, "tasks")) {
@@ -184,7 +198,7 @@ int domain_assign_global(Client& client, const Options& options, const std::vect
             {"domain", domain}, {"task-id", id}, {"status", json::get_string(task, "status")}, {"details", details}});
         if (options.json) continue;
         if (!problem.empty()) {
-            std::printf("%s %s: %s\n", symbol(options, "failed").c_str(), safe(domain).c_str(),
+            std::printf("%s %s: %s\n", symbol(options, "problem").c_str(), safe(domain).c_str(),
                         safe(problem).c_str());
             std::string next = json::get_string(json::get_object(details, "refusal"), "next");
             if (!next.empty()) std::printf("  Next:  %s\n", safe(next).c_str());

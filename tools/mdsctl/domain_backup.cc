@@ -73,8 +73,9 @@ int domain_restore(Client& client, const Options& options, const DomainRestore& 
         return 0;
     }
     std::string made = safe(json::get_string(details, "restored-as"));
-    std::printf("%s Domain %s: %s\nNext:  mdsctl ds create %s SERVER --ip ADDRESS\n", symbol(options, "done").c_str(),
-                made.c_str(), json::get_string(details, "status").c_str(), made.c_str());
+    std::printf("%s Domain %s: %s\nNext:  mdsctl ds create %s SERVER --ip ADDRESS\n",
+                symbol(options, "done").c_str(), made.c_str(),
+                safe(json::get_string(details, "status")).c_str(), shell_word(made).c_str());
     if (std::string comments = json::get_string(details, "comments"); !comments.empty()) {
         std::printf("  %s\n", safe(comments).c_str());
     }

@@ -4,7 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "base/text.hh"
 #include "rows.hh"
@@ -12,11 +12,17 @@
 
 namespace mds::ctl {
 
-json::object server_json(const std::string& spec, const std::string& domain, size_t number, const char* type) {
+std::string free_name(const std::string& domain, const std::set<std::string>& taken) {
+    for (size_t number = 1;; ++number) {
+        std::string name = fmt::format("{}-{}", domain, number);
+        if (!taken.count(fold(name))) return name;
+    }
+}
+
+json::object server_json(const std::string& spec, const std::string& name, const char* type) {
     size_t equals = spec.find('=');
-    json::object server{{"name", fmt::format("{}-{}", domain, number)},
-                        {"multi-domain-server", spec.substr(0, equals)},
-                        {"type", type}};
+    json::object server{
+        {"name", name}, {"multi-domain-server", spec.substr(0, equals)}, {"type", type}};
     if (equals != std::string::npos) server["ip-address"] = spec.substr(equals + 1);
     return server;
 }
@@ -53,6 +59,17 @@ int ds_list(Client& client, const Options& options) {
 
 namespace {
 
+/// The names of all Domain Servers of the deployment, folded.
+std::set<std::string> names_of_servers(const json::object& grid) {
+    std::set<std::string> out;
+    for (const json::value& v : json::get_array(grid, "domains")) {
+        for (const json::value& c : json::get_array(v.as_object(), "cells")) {
+            out.insert(fold(json::get_string(c.as_object(), "server")));
+        }
+    }
+    return out;
+}
+
 /// What set-domain would do to the servers of a Domain.
 int plan_change(Client& client, const Options& options, json::object order) {
     order["plan"] = true;
@@ -73,13 +90,13 @@ int plan_change(Client& client, const Options& options, json::object order) {
 
 }  // namespace
 
-int ds_create(Client& client, const Options& options, const std::string& domain, const std::string& server,
-              const std::string& address, const std::string& name, bool log_server) {
-    json::object d = client.run("", "show-domain", {{"name", domain}});
-    size_t number = json::get_array(d, "servers").size() + 1;
-    json::object s = server_json(server + (address.empty() ? "" : "=" + address), domain, number,
-                                 log_server ? "log server" : "management server");
-    if (!name.empty()) s["name"] = name;
+int ds_create(Client& client, const Options& options, const std::string& domain,
+              const std::string& server, const std::string& address, const std::string& name,
+              bool log_server) {
+    json::object s =
+        server_json(server + (address.empty() ? "" : "=" + address),
+                    name.empty() ? free_name(domain, names_of_servers(client.grid())) : name,
+                    log_server ? "log server" : "management server");
     json::object order{{"name", domain}, {"servers", json::object{{"add", std::move(s)}}}};
     if (options.dry_run) return plan_change(client, options, std::move(order));
     json::object reply = client.run("", "set-domain", order);
@@ -121,11 +138,27 @@ int ds_delete(Client& client, const Options& options, const std::string& domain,
 
 namespace {
 
-/// A Domain of `ds mirror`, with the number of the server that it gets.
+/// A Domain of `ds mirror`, with the address of the server that it gets.
 struct Missing {
-    std::string domain;
-    size_t number = 0;
+    std::string domain, address;
 };
+
+/// DOMAIN or DOMAIN=ADDRESS each, as {folded name: address}. A name may have an equals sign, an
+/// address has none.
+std::map<std::string, std::string> addresses_of(const json::object& grid,
+                                                const std::vector<std::string>& given) {
+    std::set<std::string> domains;
+    for (const json::value& v : json::get_array(grid, "domains")) {
+        domains.insert(fold(json::get_string(v.as_object(), "name")));
+    }
+    std::map<std::string, std::string> out;
+    for (const std::string& one : given) {
+        size_t equals = domains.count(fold(one)) ? std::string::npos : one.rfind('=');
+        out[fold(one.substr(0, equals))] =
+            equals == std::string::npos ? "" : one.substr(equals + 1);
+    }
+    return out;
+}
 
 /// The Domains that have no server on `to`; `to` becomes its name as the deployment has it.
 std::vector<Missing> missing_on(const json::object& grid, std::string& to, const std::vector<std::string>& only) {
@@ -146,21 +179,24 @@ std::vector<Missing> missing_on(const json::object& grid, std::string& to, const
         throw Error(Code::object_not_found, fmt::format("no server {}; there are {}", to, join(names, ", ")))
             .refusal("", "mdsctl server list");
     }
-    std::set<std::string> wanted;
-    for (const std::string& name : only) wanted.insert(fold(name));
+    std::map<std::string, std::string> wanted = addresses_of(grid, only);
     std::vector<Missing> out;
     for (const json::value& v : json::get_array(grid, "domains")) {
         const json::object& d = v.as_object();
         std::string name = json::get_string(d, "name");
         const json::array& cells = json::get_array(d, "cells");
-        if (!only.empty() && wanted.erase(fold(name)) == 0) continue;
-        bool there = std::any_of(cells.begin(), cells.end(),
-                                 [&](const json::value& c) { return json::get_string(c.as_object(), "mds") == uid; });
+        auto one = wanted.extract(fold(name));
+        if (!only.empty() && one.empty()) continue;
+        bool there = std::any_of(cells.begin(), cells.end(), [&](const json::value& c) {
+            return json::get_string(c.as_object(), "mds") == uid;
+        });
         // Global comes with the server.
-        if (!there && json::get_string(d, "domain-type") != "global domain") out.push_back({name, cells.size() + 1});
+        if (there || json::get_string(d, "domain-type") == "global domain") continue;
+        out.push_back({name, one.empty() ? "" : one.mapped()});
     }
     if (!wanted.empty()) {
-        throw Error(Code::object_not_found, "no Domain " + *wanted.begin()).refusal("", "mdsctl domain list");
+        throw Error(Code::object_not_found, "no Domain " + wanted.begin()->first)
+            .refusal("", "mdsctl domain list");
     }
     return out;
 }
@@ -170,18 +206,30 @@ std::vector<Missing> missing_on(const json::object& grid, std::string& to, const
 int ds_mirror(Client& client, const Options& options, const std::string& server,
               const std::vector<std::string>& only) {
     std::string to = server;
-    const std::vector<Missing> missing = missing_on(client.grid(), to, only);
+    const json::object grid = client.grid();
+    const std::vector<Missing> missing = missing_on(grid, to, only);
+    std::set<std::string> taken = names_of_servers(grid);
     json::array rows;
     size_t failed = 0;
     bool tell = options.people() && !options.quiet;
     for (const Missing& one : missing) {
-        json::object row{
-            {"domain", one.domain}, {"server", ""}, {"result", options.dry_run ? "planned" : "done"}, {"text", ""}};
-        std::string line, mark = options.dry_run ? "empty" : "done";
+        json::object row{{"domain", one.domain},
+                         {"server", ""},
+                         {"result", options.dry_run ? "planned" : "done"},
+                         {"text", ""}};
+        std::string line, next, mark = options.dry_run ? "empty" : "done";
         try {
+            if (one.address.empty()) {
+                throw Error(Code::missing_parameters, "its server there needs an address")
+                    .refusal("", fmt::format("mdsctl ds mirror --to {} --domains {}=ADDRESS",
+                                             shell_word(to), shell_word(one.domain)));
+            }
+            std::string name = free_name(one.domain, taken);
+            taken.insert(fold(name));
             json::object order{
                 {"name", one.domain},
-                {"servers", json::object{{"add", server_json(to, one.domain, one.number, "management server")}}}};
+                {"servers", json::object{{"add", server_json(to + "=" + one.address, name,
+                                                             "management server")}}}};
             order["plan"] = true;
             const json::object plan = client.run("", "set-domain", order);
             for (const json::value& v : json::get_array(plan, "add")) {
@@ -200,13 +248,17 @@ int ds_mirror(Client& client, const Options& options, const std::string& server,
             ++failed;
             mark = "problem";
             line = e.message();
+            next = e.next();
             row["result"] = "failed";
             row["text"] = e.message();
         }
         rows.push_back(row);
         if (tell || (mark == "problem" && options.people())) {
-            std::printf("%s\n",
-                        wrapped(options, symbol(options, mark) + " " + safe(one.domain) + "  ", safe(line)).c_str());
+            std::printf(
+                "%s\n",
+                wrapped(options, symbol(options, mark) + " " + safe(one.domain) + "  ", safe(line))
+                    .c_str());
+            if (!next.empty()) std::printf("  Next:  %s\n", safe(next).c_str());
             std::fflush(stdout);
         }
     }

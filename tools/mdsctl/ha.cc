@@ -84,7 +84,7 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
     }
     if (options.people()) {
         std::printf("%s   %s   revision %lld\n\n", safe(json::get_string(s, "name")).c_str(),
-                    state_line(json::get_string(s, "state"), system).c_str(),
+                    safe(state_line(json::get_string(s, "state"), system)).c_str(),
                     static_cast<long long>(json::get_int(s, "revision")));
     }
     if (!table.print(options, "  ")) return good ? 0 : 3;
@@ -108,7 +108,7 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
                                 safe(json::get_string(r, "user-name")), changes == 1 ? "s" : ""))
                 .c_str());
         std::printf("    Next:  mgmt_cli %sswitch-session uid %s\n", where.c_str(),
-                    json::get_string(r, "uid").c_str());
+                    shell_word(safe(json::get_string(r, "uid"))).c_str());
     }
     if (recovered > k_recovered_shown) {
         std::printf("\n%s\n    Next:  mgmt_cli %sshow sessions limit 500\n",

@@ -138,7 +138,7 @@ Change change_of(Deployment& all, const DomainPlaces& domain, const ManyChanges&
     if (!to) {
         c.outcome = on.empty() ? "no other server that answers" : "no server on " + many.on;
         // With --from it was asked for, and cannot be done.
-        if (on.empty()) c.state = "failed";
+        if (on.empty() || !from.empty()) c.state = "failed";
         return c;
     }
     c.to = to->mds_name;

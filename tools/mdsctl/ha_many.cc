@@ -140,6 +140,50 @@ void tell_programs(const Options& options, const std::vector<Change>& changes) {
     table.print(options);
 }
 
+/// With --timeout: what was begun goes on, the rest is not begun.
+[[noreturn]] void give_up(const Options& options, const std::vector<Change>& changes) {
+    size_t running = 0, waiting = 0;
+    for (const Change& c : changes) {
+        running += c.state == "running";
+        waiting += c.state == "waiting";
+    }
+    if (isatty(STDERR_FILENO) && !options.quiet && options.people())
+        std::fprintf(stderr, "\r\033[K");
+    throw Error(Code::timed_out,
+                fmt::format("after {} s {} Domain{} still change{}, {} {} not begun",
+                            options.timeout_s, running, running == 1 ? "" : "s",
+                            running == 1 ? "s" : "", waiting, waiting == 1 ? "was" : "were"))
+        .refusal("", "mdsctl task list");
+}
+
+/// With --no-wait: the ids of the tasks, as follow() tells them; exit 10 when some could not be
+/// ordered.
+int only_order(Client& client, const Options& options, const std::string& action,
+               std::vector<Change>& changes, size_t width) {
+    json::array ids;
+    bool failed = false;
+    for (Change& c : changes) {
+        if (c.state == "waiting") {
+            try {
+                order(client, action, c);
+                if (!options.json) std::printf("%s\n", safe(c.task).c_str());
+                ids.push_back(json::object{{"domain", c.domain}, {"task-id", c.task}});
+            } catch (const Error& e) {
+                fail(c, e);
+                show(options, c, width);
+            }
+        }
+        if (c.state != "failed") continue;
+        failed = true;
+        if (!options.people()) {
+            std::fprintf(stderr, "%s\n",
+                         wrapped(options, "! ", safe(c.domain + ": " + c.outcome)).c_str());
+        }
+    }
+    if (options.json) print_json(options, std::move(ids));
+    return failed ? 10 : 0;
+}
+
 }  // namespace
 
 int carry_out(Client& client, const Options& options, const std::string& action, std::vector<Change> changes,
@@ -156,11 +200,17 @@ int carry_out(Client& client, const Options& options, const std::string& action,
     for (const Change& c : changes) {
         if (ended(c)) show(options, c, width);
     }
+    if (!options.dry_run && !options.wait)
+        return only_order(client, options, action, changes, width);
     if (!options.dry_run) {
         say_when_interrupted("What was begun goes on; look with: mdsctl task list");
+        int64_t begin = mono_ms();
         // Polled as in follow(): the tasks run on other hosts.
-        while (!round(client, options, action, changes, width))
+        while (!round(client, options, action, changes, width)) {
+            if (options.timeout_s && mono_ms() - begin > options.timeout_s * 1000)
+                give_up(options, changes);
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
     }
     auto number = [&](const char* state) {
         return static_cast<size_t>(

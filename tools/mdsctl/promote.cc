@@ -180,7 +180,7 @@ int registry_set(Client& client, const Options& options, const std::string& path
         if (options.quiet || missing.empty()) return 0;
         std::printf("This server is a Secondary still. Missing for the promotion:\n");
         for (const json::value& v : missing) {
-            std::printf("  %s\n", std::string(v.as_string()).c_str());
+            std::printf("  %s\n", safe(std::string(v.as_string())).c_str());
         }
         return 0;
     }

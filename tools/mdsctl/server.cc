@@ -81,7 +81,7 @@ int server_add(Client& client, const Options& options, std::string name, std::st
     }
     if (!options.quiet) {
         std::printf("%s %s: %s\n", symbol(options, "done").c_str(), safe(name).c_str(),
-                    json::get_string(reply, "sic-state").c_str());
+                    safe(json::get_string(reply, "sic-state")).c_str());
         std::printf("Next:  mdsctl status\n");
     }
     return 0;
@@ -91,17 +91,20 @@ int server_delete(Client& client, const Options& options, const std::string& nam
     json::object shown = client.run("", "show-mds", {{"name", name}});
     std::string question = "Delete " + safe(name) + " from the deployment";
     std::vector<std::string> servers;
+    json::array names;
     for (const char* list : {"domains", "global-domains"}) {
         for (const json::value& v : json::get_array(shown, list)) {
+            names.push_back(json::value(json::get_string(v.as_object(), "name")));
             servers.push_back(safe(json::get_string(v.as_object(), "name")));
         }
     }
     if (!servers.empty()) question += ", with its servers of " + join(servers, ", ");
     std::string words = "server delete " + shell_word(name);
     if (options.dry_run) {
-        const json::object plan = client.run("", "delete-mds", {{"name", name}, {"plan", true}});
+        json::object plan = client.run("", "delete-mds", {{"name", name}, {"plan", true}});
         if (options.json) {
-            print_json(options, shown);
+            plan["servers"] = std::move(names);
+            print_json(options, std::move(plan));
             return 0;
         }
         std::printf("%s would be deleted%s. Its certificates are revoked.\nNothing was changed.\n",

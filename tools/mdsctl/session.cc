@@ -27,11 +27,18 @@ std::string changes_text(int64_t n) {
 }
 
 std::string session_words(const char* verb, const SessionName& session, const std::string& uid) {
-    return fmt::format("session {} {}{}", verb, domain_option(session.domain), uid);
+    return fmt::format("session {} {}{}", verb, domain_option(session.domain), shell_word(uid));
 }
 
 /// The session that begins with what was typed.
 json::object find_session(Client& client, const SessionName& session) {
+    // What is empty in a script, or a slip, would be the only session that is open.
+    constexpr size_t k_shortest = 3;
+    if (session.uid.size() < k_shortest) {
+        throw Error(Code::invalid_parameter,
+                    "a session is named by the first characters of it, three at least")
+            .refusal("", trim("mdsctl session list " + domain_option(session.domain)));
+    }
     std::vector<const json::object*> found;
     const json::array all = open_sessions(client, session.domain);
     for (const json::value& v : all) {
@@ -207,9 +214,10 @@ int session_take_over(Client& client, const Options& options, const SessionName&
                {{"uid", uid}, {"administrator-name", to}, {"disconnect-active-session", true}});
     print_done(options, what + " belongs to " + to + " now");
     if (!options.quiet && options.people()) {
-        std::string where = session.domain.empty() ? "" : "-d " + shell_word(safe(session.domain)) + " ";
-        std::printf("Next:  mgmt_cli %sswitch-session uid %s    (as %s)\n", where.c_str(), uid.c_str(),
-                    safe(to).c_str());
+        std::string where =
+            session.domain.empty() ? "" : "-d " + shell_word(safe(session.domain)) + " ";
+        std::printf("Next:  mgmt_cli %sswitch-session uid %s    (as %s)\n", where.c_str(),
+                    shell_word(safe(uid)).c_str(), safe(to).c_str());
     }
     return 0;
 }

@@ -80,26 +80,34 @@ sdbus::IProxy& LocalTransport::core() {
 }
 
 int LocalTransport::watch() {
+    sdbus::IConnection& line = connection();
     changed_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int fd = changed_fd_;
     auto news = [fd] { eventfd_write(fd, 1); };
-    // Roles and synchronization are told by the Domain Servers, links by mds-sync, the rest by mds-core. Who
-    // comes and goes matters too.
-    bus::on_match(connection(),
-                  "type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',"
-                  "path_namespace='/org/openmds'",
-                  news);
-    bus::on_match(connection(),
+    // Roles and synchronization are told by the Domain Servers, links by mds-sync, the rest by
+    // mds-core. Who comes and goes matters too.
+    bus::on_match(
+        line,
+        "type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',"
+        "path_namespace='/org/openmds'",
+        news);
+    bus::on_match(line,
                   "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
                   "member='NameOwnerChanged',arg0namespace='org.openmds'",
                   news);
-    connection().enterEventLoopAsync();
+    line.enterEventLoopAsync();
     return fd;
 }
 
 json::object LocalTransport::run(const std::string& domain, const std::string& command, const json::object& body) {
     json::object request = body;
-    if (!reason_.empty() && domain.empty() && command.rfind("show-", 0) != 0) request["reason"] = reason_;
+    bool acts = command.rfind("show-", 0) != 0;
+    if (!reason_.empty() && acts && !domain.empty()) {
+        throw Error(Code::invalid_parameter,
+                    "acts in a Domain are recorded without a reason; nothing was changed")
+            .refusal("", "run the same command without --reason");
+    }
+    if (!reason_.empty() && acts) request["reason"] = reason_;
     bus::Blob blob = bus::pack_body(json::text(request));
     uint16_t status = 0;
     std::vector<uint8_t> reply;

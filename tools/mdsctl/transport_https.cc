@@ -48,10 +48,12 @@ class RemoteTransport : public Transport {
     }
     ~RemoteTransport() override {
         for (const auto& [domain, sid] : sids_) {
+            // Who has not answered once is not waited for again: the sessions end by themselves.
+            if (api_.https().silent()) break;
             try {
                 api_.call(sid, "logout", {});
             } catch (const std::exception&) {
-                // It ends by itself.
+                // This one ends by itself, too.
             }
         }
     }
@@ -138,7 +140,7 @@ void RemoteTransport::publish(const std::string& sid) {
         }
     } catch (const Error&) {
         int status = 0;
-        api_.call(sid, "discard", {}, status);
+        if (!api_.https().silent()) api_.call(sid, "discard", {}, status);
         throw;
     }
 }

@@ -4,7 +4,7 @@
 
 #include "client.hh"
 
-// One function a verb; the table in main.cc names them. Each returns the exit code of mdsctl(1).
+// One function a verb; the tables in words_*.cc name them. Each returns the exit code of mdsctl(1).
 namespace mds::ctl {
 
 int status(Client& client, const Options& options);
@@ -58,8 +58,8 @@ int ds_create(Client& client, const Options& options, const std::string& domain,
 int ds_delete(Client& client, const Options& options, const std::string& domain,
               const std::string& server);
 
-/// Creates the Standbys that are missing on a server, in all Domains or in these; a line a Domain. Exit 10 when some
-/// failed.
+/// Creates the Standbys that are missing on a server, in all Domains or in these (DOMAIN=ADDRESS);
+/// a line a Domain. One without an address fails. Exit 10 when some failed.
 int ds_mirror(Client& client, const Options& options, const std::string& server,
               const std::vector<std::string>& only);
 

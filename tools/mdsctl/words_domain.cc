@@ -72,10 +72,17 @@ void ds_words(Words& w) {
     make->add_option("--ip", w.address, "its address");
     make->add_option("--name", w.new_name, "its name");
     make->add_flag("--log", w.log_server, "a log server");
-    CLI::App* mirror = w.leaf(ds, "mirror", "creates the Standbys that are missing on a server, for all Domains",
-                              [&](Client& c) { return ds_mirror(c, o, w.target, w.names); });
-    mirror->add_option("--to", w.target, "Multi-Domain Server that gets them")->required()->type_name("SERVER");
-    mirror->add_option("--domains", w.names, "only these Domains")->delimiter(',')->type_name("DOMAINS");
+    CLI::App* mirror =
+        w.leaf(ds, "mirror", "creates the Standbys that are missing on a server, for all Domains",
+               [&](Client& c) { return ds_mirror(c, o, w.target, w.names); });
+    mirror->add_option("--to", w.target, "Multi-Domain Server that gets them")
+        ->required()
+        ->type_name("SERVER");
+    mirror
+        ->add_option("--domains", w.names,
+                     "only these Domains, with the address that the server of each gets")
+        ->delimiter(',')
+        ->type_name("DOMAINS[=ADDRESS]");
     CLI::App* drop = w.leaf(ds, "delete", "a Standby server of a Domain",
                             [&](Client& c) { return ds_delete(c, o, w.name, w.target); });
     drop->add_option("DOMAIN", w.name)->required();
@@ -84,8 +91,9 @@ void ds_words(Words& w) {
            [&](Client& c) { return ds_promote(c, o, w.name); })
         ->add_option("DOMAIN", w.name)
         ->required();
-    Words::examples(ds, "mdsctl ds list -o csv", "mdsctl ds create London nyc-mds-01 --ip 10.3.0.21",
-                    "mdsctl ds mirror --to nyc-mds-01 --dry-run");
+    Words::examples(ds, "mdsctl ds list -o csv",
+                    "mdsctl ds create London nyc-mds-01 --ip 10.3.0.21",
+                    "mdsctl ds mirror --to nyc-mds-01 --domains London=10.3.0.21,Tokyo=10.3.0.22");
 }
 
 void licence_words(Words& w) {

@@ -87,20 +87,23 @@ def test_C_T5_every_next_of_the_sources_is_a_verb_of_the_parser(control):
 
 @pytest.mark.parametrize("name", [n for n in HOSTILE if n.isprintable()] + ["a b$(x)"])
 def test_C_T5_names_in_suggestions_are_one_word(control, name):
-    # Made here; those of mds-core are tested with it (tests/system/test_command_line.py).
+    # Made here; those of mds-core are tested with it (tests/system/test_zy_refusals.py).
     for verb in (["domain", "delete", name], ["ds", "mirror", "--to", name], ["ha", "set-active", "--all", "--on", name],
                  ["session", "show", "7c1", "-D", name], ["server", "uses", name]):
         done = control.run(*verb)
         nexts = [line for line in done.stderr.splitlines() if line.startswith("Next:")]
+        # Only what is refused here has one; the core of the test has none for what it does not know.
+        assert nexts or verb[0] in ("session", "server"), done
         for line in nexts:
             words = shlex.split(line.removeprefix("Next:"))
             assert words[0] == "mdsctl" and not set("$`;") & set("".join(w for w in words if w != name)), line
+            assert verb[1] != "delete" or words == ["mdsctl", "domain", "delete", name, "--yes", "--reason", "TEXT"], line
 
 
 def test_C_T10_classic_names_are_there_and_refuse_wrong_usage(control):
 
     classic = program("mds-classic")
-    # Options and layout of the ones that need a host: tests/system/test_command_line.py.
+    # Those that need a host are run on hosts: tests/system/test_promotion.py.
     for name, words, code, said in (("promote_util", [], 1, "RF-28"), ("promote_util", ["x"], 2, "Usage: promote_util"),
                                     ("cpprod_util", [], 2, "CPPROD_SetValue PRODUCT KEY TYPE VALUE OVERWRITE"),
                                     ("cpprod_util", ["CPPROD_SetValue", "SIC", "ICAState", "9", "3", "1"], 2, "TYPE"),

@@ -64,7 +64,7 @@ WORDS = {
     "domain edit": "domain edit London --comments new", "domain assign-global": "domain assign-global --all",
     "domain gateways": "domain gateways London", "ds create": "ds create London nyc-mds-01",
     "ds create --dry-run": "ds create London nyc-mds-01 --dry-run", "ds delete": "ds delete London tokyo-mds-01 -y",
-    "ds delete --dry-run": "ds delete London tokyo-mds-01 --dry-run", "ds mirror": "ds mirror --to nyc-mds-01",
+    "ds delete --dry-run": "ds delete London tokyo-mds-01 --dry-run", "ds mirror": "ds mirror --to nyc-mds-01 --domains London=10.3.1.1",
     "ds promote": "ds promote London",
     "licence attach": "licence attach London tokyo-mds-01 ha", "licence detach": "licence detach London tokyo-mds-01",
     "server show": "server show tokyo-mds-01", "server delete": "server delete tokyo-mds-01 -y --reason test",
@@ -83,7 +83,7 @@ WORDS = {
     "session discard": "session discard 7c1 -y", "session disconnect": "session disconnect 7c1",
     "session take-over": "session take-over 7c1 --to bert -y", "task show": "task show 9f2c", "task watch": "task watch 9f2c",
 }
-# Only where their data is: on booted hosts (tests/system/test_command_line.py).
+# Only where their data is: on booted hosts (test_backup_domain.py, test_zw_backup.py in tests/system).
 ON_HOSTS = {"domain backup", "domain restore", "backup create", "backup list", "trust set-key --generate", "watch"}
 
 
@@ -117,6 +117,12 @@ def test_C_T4_the_output_of_every_verb_is_what_its_schema_says(answering, verb):
     assert lines == rows, verb
 
 
+def test_C_T4_what_a_server_takes_with_it_is_in_the_plan(answering):
+    answering.says("show-mds", {"name": "tokyo-mds-01", "uid": "u", "domains": [{"name": "London-2"}]})
+    done = answering.run("--json", "server", "delete", "tokyo-mds-01", "--dry-run")
+    assert schemas.check("server delete --dry-run", done.stdout) == {"name": "tokyo-mds-01", "servers": ["London-2"], "schema": 1}
+
+
 def test_C_T4_every_verb_has_a_schema(control):
     verbs = set(control.run("__complete", "verbs").stdout.splitlines()) - PLAIN
     known = set(schemas.load())
@@ -129,6 +135,9 @@ def test_C_T4_an_order_that_is_not_waited_for_and_an_error(answering):
     told = schemas.load()["status"]["$defs"]
     done = answering.run("--json", "--no-wait", "domain", "create", "X", "--on", "london-mds-01")
     jsonschema.validate(json.loads(done.stdout), {"$ref": "#/$defs/order", "$defs": told})
+    for words in ("domain assign-global --all", "ha set-active --all --on tokyo-mds-01", "ha balance"):
+        for one in json.loads(answering.run("--json", "--no-wait", *words.split()).stdout or "[]"):
+            jsonschema.validate(one, {"$ref": "#/$defs/order", "$defs": told})
     done = answering.run("--json", "task", "show")
     assert done.returncode == 2
     jsonschema.validate(json.loads(done.stderr), {"$ref": "#/$defs/error", "$defs": told})

@@ -52,6 +52,51 @@ def test_from_prefers_who_is_synchronized_and_leaves_out_who_is_silent(many):
     assert {b["target"] for b in acts(many, "domain-ha-action")[before:]} == {"tokyo-mds-01"}
 
 
+def test_set_active_from_to_a_server_that_lacks_one_is_told(many):
+    del many.data["grid"]["domains"][1]["cells"][1]
+    many.save()
+    done = many.run("ha", "set-active", "--all", "--from", "london-mds-01", "--on", "tokyo-mds-01")
+    assert done.returncode == 10 and re.search("^✕ D0 +no server on tokyo-mds-01$", done.stdout, re.M), done
+    assert done.stdout.splitlines()[-1].startswith("8 Domains set Active on tokyo-mds-01, 1 failed")
+    done = many.run("--dry-run", "ha", "set-active", "--all", "--from", "london-mds-01", "--on", "tokyo-mds-01")
+    assert done.returncode == 3, done
+
+
+def test_many_changes_are_not_waited_for_longer_than_asked(many):
+    many.says("show-task", {"tasks": [task()]})
+    for verb in (["ha", "set-active", "--all", "--from", "london-mds-01"], ["ha", "balance"]):
+        done = many.run(*verb, "--timeout", "1s")
+        assert done.returncode == 7 and done.stderr.splitlines()[-1] == "Next:  mdsctl task list", done
+        before = len(acts(many, "domain-ha-action"))
+        done = many.run(*verb, "--no-wait")
+        ordered = acts(many, "domain-ha-action")[before:]
+        assert done.returncode == 0 and done.stdout.splitlines() == ["9f2c"] * len(ordered) and ordered, done
+        told = json.loads(many.run("--json", *verb, "--no-wait").stdout)
+        assert [t["domain"] for t in told] == [o["domain"] for o in ordered] and {t["task-id"] for t in told} == {"9f2c"}
+
+
+def test_many_changes_that_cannot_be_ordered_are_told_without_waiting(many):
+    many.says("domain-ha-action", {"code": "err_ha_invalid_operation", "message": "not now"}, 400)
+    for form in ([], ["--json"]):
+        done = many.run(*form, "ha", "set-active", "--all", "--from", "london-mds-01", "--no-wait")
+        assert done.returncode == 10 and (done.stdout + done.stderr).count("not now") == 9, done
+
+
+def test_assignments_that_are_not_waited_for_are_one_list(many):
+    many.says("assign-global-assignment", {"tasks": [{"task-id": "9f2c"}, {"task-id": "9f2d"}]})
+    done = many.run("domain", "assign-global", "--all", "--no-wait")
+    assert (done.returncode, done.stdout) == (0, "9f2c\n9f2d\n"), done
+    told = json.loads(many.run("--json", "domain", "assign-global", "--all", "--no-wait").stdout)
+    assert [t["task-id"] for t in told] == ["9f2c", "9f2d"]
+    assert not [command for _, command, _ in many.ran() if command == "show-task"]
+
+
+def test_an_assignment_that_fails_has_the_sign_of_a_problem(many):
+    many.says("show-task", {"tasks": [dict(task(status="failed"), comments="locked", **{"task-details": [{"domain": "D0"}]})]})
+    done = many.run("domain", "assign-global", "D0")
+    assert done.returncode == 10 and done.stdout.startswith("✕ D0: locked"), done
+
+
 def test_force_active_from_a_server_that_is_lost(many):
     for server in many.data["grid"]["servers"]:
         server["state"] = "silent" if server["name"] == "london-mds-01" else "running"
@@ -129,33 +174,80 @@ def test_mirror_creates_what_is_missing_only(many):
     many.save()
     many.says("set-domain", {"add": [{"name": "D-3", "mds-name": "nyc-mds-01"}], "tasks": [{"task-id": "9f2c"}]})
     many.says("show-task", {"tasks": [task(status="succeeded")]})
-    done = many.run("ds", "mirror", "--to", "nyc-mds-01")
-    orders = acts(many, "set-domain")
-    assert done.returncode == 0 and [o["name"] for o in orders] == ["D0", "D2"], done
-    assert orders[0]["servers"]["add"]["multi-domain-server"] == "nyc-mds-01"
+    addresses = ["--domains", "D0=10.3.1.1,D2=10.3.1.3"]
+    done = many.run("ds", "mirror", "--to", "nyc-mds-01", *addresses)
+    assert done.returncode == 0 and acts(many, "set-domain") == [
+        {"name": name, "servers": {"add": {"name": f"{name}-3", "multi-domain-server": "nyc-mds-01", "type": "management server",
+                                           "ip-address": address}}}
+        for name, address in (("D0", "10.3.1.1"), ("D2", "10.3.1.3"))], done
     assert done.stdout.splitlines()[-1] == "2 Domains got a Standby on nyc-mds-01, 0 failed"
-    assert len(acts(many, "set-domain")) == 2
-    many.run("ds", "mirror", "--to", "nyc-mds-01", "--domains", "D2")
+    many.run("ds", "mirror", "--to", "nyc-mds-01", "--domains", "d2=10.3.1.3")
     assert [o["name"] for o in acts(many, "set-domain")] == ["D0", "D2", "D2"]
-    assert many.run("ds", "mirror", "--to", "nyc-mds-01", "--domains", "nobody").returncode == 5
+    assert many.run("ds", "mirror", "--to", "nyc-mds-01", "--domains", "nobody=10.3.1.1").returncode == 5
     many.says("set-domain", {"code": "err_ha_invalid_operation", "message": "not now"}, 400)
-    assert many.run("ds", "mirror", "--to", "nyc-mds-01").returncode == 10
+    assert many.run("ds", "mirror", "--to", "nyc-mds-01", *addresses).returncode == 10
+
+
+def test_mirror_tells_which_domains_need_an_address(many):
+    for n in (1, 3):
+        del many.data["grid"]["domains"][n]["cells"][2]
+    many.save()
+    many.says("set-domain", {"add": [{"name": "D0-3", "mds-name": "nyc-mds-01"}], "tasks": [{"task-id": "9f2c"}]})
+    many.says("show-task", {"tasks": [task(status="succeeded")]})
+    done = many.run("ds", "mirror", "--to", "nyc-mds-01", "--dry-run")
+    assert done.returncode == 3 and done.stdout.count("needs an address") == 2, done
+    assert "  Next:  mdsctl ds mirror --to nyc-mds-01 --domains D0=ADDRESS\n" in done.stdout, done
+    done = many.run("ds", "mirror", "--to", "nyc-mds-01", "--domains", "D0=10.3.1.1,D2")
+    assert done.returncode == 10 and [o["name"] for o in acts(many, "set-domain")] == ["D0"], done
+
+
+def test_new_servers_get_the_first_name_that_is_free(many):
+    domains = many.data["grid"]["domains"]
+    # D0-2 was deleted; D2-3 is what a server of D1 is called.
+    del domains[1]["cells"][1]
+    del domains[3]["cells"][2]
+    domains[2]["cells"][0]["server"] = "d2-3"
+    many.save()
+    many.says("set-domain", {"add": [], "tasks": [{"task-id": "9f2c"}]})
+    many.says("show-task", {"tasks": [task(status="succeeded")]})
+    many.run("ds", "mirror", "--to", "tokyo-mds-01", "--domains", "D0=10.2.1.1")
+    many.run("ds", "mirror", "--to", "nyc-mds-01", "--domains", "D2=10.3.1.3")
+    many.run("ds", "create", "D0", "tokyo-mds-01", "--ip", "10.2.1.1")
+    assert [o["servers"]["add"]["name"] for o in acts(many, "set-domain")] == ["D0-2", "D2-4", "D0-2"]
+
+
+def test_a_name_that_is_empty_in_a_script_is_no_session(many):
+    many.says("show-sessions", {"objects": [SESSION]})
+    for verb in ("show", "diff", "publish", "discard", "disconnect", "take-over"):
+        for name in ("", "7c"):
+            done = many.run("session", verb, name, "-D", "London", "-y", *(["--to", "bert"] if verb == "take-over" else []))
+            assert done.returncode == 2 and "three at least" in done.stderr, done
+            assert done.stderr.splitlines()[-1] == "Next:  mdsctl session list -D London"
+    assert many.ran() == []
+
+
+def test_a_reason_that_cannot_be_stored_is_refused(many):
+    many.says("show-sessions", {"objects": [SESSION]})
+    done = many.run("session", "publish", "7c1", "-D", "London", "--reason", "billing")
+    assert done.returncode == 2 and "without a reason" in done.stderr and acts(many, "publish") == [], done
+    assert many.run("session", "publish", "7c1", "--reason", "billing").returncode == 0
+    assert acts(many, "publish") == [{"uid": SESSION["uid"], "reason": "billing"}]
 
 
 def test_sessions_are_named_by_their_beginning(many):
-    other = dict(SESSION, uid="7c2e0000-0000-0000-0000-000000000002", **{"user-name": "bert", "connected": False})
+    other = dict(SESSION, uid="7c1f0000-0000-0000-0000-000000000002", **{"user-name": "bert", "connected": False})
     many.says("show-sessions", {"objects": [SESSION, other]})
     done = many.run("session", "list", "-D", "London")
     assert [line.split()[:4] for line in done.stdout.splitlines()[1:]] == [["7c1e0000", "London", "anna", "3"],
-                                                                           ["7c2e0000", "London", "bert", "3"]]
-    assert many.run("session", "show", "7c", "-D", "London").returncode == 6
-    assert many.run("session", "show", "ff", "-D", "London").returncode == 5
-    done = many.run("session", "publish", "7C1", "-D", "London")
+                                                                           ["7c1f0000", "London", "bert", "3"]]
+    assert many.run("session", "show", "7c1", "-D", "London").returncode == 6
+    assert many.run("session", "show", "fff", "-D", "London").returncode == 5
+    done = many.run("session", "publish", "7C1E", "-D", "London")
     assert done.returncode == 0 and ("London", "publish", {"uid": SESSION["uid"]}) in many.ran(), done
-    done = many.run("session", "discard", "7c1")
+    done = many.run("session", "discard", "7c1e")
     assert done.returncode == 9 and SESSION["uid"] in done.stderr
-    assert many.run("session", "take-over", "7c1", "--to", "bert").returncode == 9, "anna is connected"
-    assert many.run("session", "take-over", "7c2", "--to", "anna").returncode == 0
+    assert many.run("session", "take-over", "7c1e", "--to", "bert").returncode == 9, "anna is connected"
+    assert many.run("session", "take-over", "7c1f", "--to", "anna").returncode == 0
     assert acts(many, "assign-session") == [{"uid": other["uid"], "administrator-name": "anna",
                                              "disconnect-active-session": True}]
 

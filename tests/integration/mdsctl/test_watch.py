@@ -130,3 +130,11 @@ def test_watch_of_json_is_an_object_a_change(control):
     assert watch.wait(8) == 3
     with contextlib.closing(watch.stdout), contextlib.closing(watch.stderr):
         assert watch.stdout.read() == ""
+
+
+def test_without_a_bus_it_says_so(control):
+    nowhere = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"}
+    done = control.run("watch", env=nowhere)
+    assert done.returncode == 7 and done.stderr.splitlines()[-1] == "Next:  systemctl status dbus.service", done
+    code, out = control.on_terminal("watch", env=nowhere)
+    assert code == 7 and "system bus of this host does not answer" in out

@@ -1,5 +1,6 @@
 """Every switch of the published command line (management-api.md 6.8): what mgmt_cli sends for it."""
 import json
+import threading
 import time
 
 import pytest
@@ -169,6 +170,16 @@ def test_conn_timeout(client):
     done = client.run("show", "hosts", "--conn-timeout", "1")
     assert done.returncode == 7 and time.monotonic() - begun < 4
     assert client.run("show", "hosts", "--conn-timeout", "soon").returncode == 2
+
+
+def test_an_order_that_is_not_answered_in_time_is_not_sent_again(client):
+    end = threading.Event()
+    client.api.replies["add-host"] = lambda: (200, {"answered": end.wait(30)})
+    try:
+        assert client.run("add", "host", "name", "x", "--conn-timeout", "2").returncode == 7
+        assert client.api.commands().count("add-host") == 1, client.api.commands()
+    finally:
+        end.set()
 
 
 def test_root_login_is_for_this_server(client):
