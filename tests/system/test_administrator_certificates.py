@@ -356,7 +356,8 @@ def test_IC_2_SY_2_who_is_published_tentatively_gets_one_when_the_primary_has_or
             assert not personal(four, name, "kate")
     finally:
         four.power_back("london")
-    wait_until(lambda: len(personal(four, "tokyo", "kate")) == 1, 60, "the certificate")
+    for name in ("tokyo", "london"):
+        wait_until(lambda name=name: len(personal(four, name, "kate")) == 1, 60, f"the certificate on {name}")
     shown = tokyo.call("show-administrator-certificate", admin_name="kate")
     wait_asked(four)
     log_in(four, "london", kate.keep(shown["certificate"])).close()

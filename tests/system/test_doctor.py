@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import schemas
 from clock import Clock
 from deployment import KEY, PASSWORD
 from documents import commands_of
@@ -26,7 +27,7 @@ def findings(ex1, host, words=""):
     """(exit code, all findings) of one look."""
     done = ex1.ctl(host, f"-o json doctor {words}", check=False, timeout=60)
     assert done.returncode in (0, 3), done.stdout + done.stderr
-    return done.returncode, json.loads(done.stdout)
+    return done.returncode, schemas.check("doctor", done.stdout)
 
 
 def causes(ex1, host, words=""):

@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "tests/integration/firstboot"))
 
 from screen import ENTER, SPACE, Screen  # noqa: E402
 from api import Api, Connection  # noqa: E402
+import schemas  # noqa: E402
 
 
 class Console(Screen):
@@ -254,6 +255,7 @@ def test_Q_10_the_address_of_the_primary_is_tested_and_a_second_primary_refused(
         assert "10.77.0.14" in done.stderr and "The key is kept; the Primary can connect later." in done.stderr, done
         # K-3: the join string, made at either end.
         joined = host.out("mdsctl -q trust join-string paris --ip 10.77.0.14")
+        schemas.check("trust join-string", host.out("mdsctl -q --json trust join-string rome --ip 10.77.0.15"))
         assert joined.startswith("mds1:") and len(joined) < 80
         paris.write_file("/etc/mds/key", joined + "\n", 0o600)
         done = paris.sh("mds-setup --dry-run --set role=primary --set password-file=/etc/mds/password "

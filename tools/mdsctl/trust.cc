@@ -127,7 +127,12 @@ int trust_join_string(Client& client, const Options& options, std::string name, 
     JoinString join = JoinString::make(name, address, int64_t{k_key_seconds} * 1000);
     std::string text = join.text();
     if (here) client.set_key(join.key, k_key_seconds);
-    std::printf("%s\n", text.c_str());
+    if (options.json) {
+        print_json(options, json::object{{"join-string", text}, {"server", name}, {"address", address},
+                                         {"valid-until", rfc3339(join.expires_ms)}});
+    } else {
+        std::printf("%s\n", text.c_str());
+    }
     if (!options.quiet) {
         std::fprintf(stderr, "Valid until %s, for one use.\nNext:  %s\n", rfc3339(join.expires_ms).c_str(),
                      here ? "on the Primary: mdsctl server add --join-string"

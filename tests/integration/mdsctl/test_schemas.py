@@ -83,8 +83,9 @@ WORDS = {
     "session discard": "session discard 7c1 -y", "session disconnect": "session disconnect 7c1",
     "session take-over": "session take-over 7c1 --to bert -y", "task show": "task show 9f2c", "task watch": "task watch 9f2c",
 }
-# Only where their data is: on booted hosts (test_backup_domain.py, test_zw_backup.py in tests/system).
-ON_HOSTS = {"domain backup", "domain restore", "backup create", "backup list", "trust set-key --generate", "watch"}
+# Only where their data is: on booted hosts (test_backup_domain.py, test_zw_backup.py, test_doctor.py, test_firstboot.py
+# in tests/system).
+ON_HOSTS = {"doctor", "trust join-string", "domain backup", "domain restore", "backup create", "backup list", "trust set-key --generate", "watch"}
 
 
 @pytest.fixture
