@@ -63,12 +63,16 @@ class Steps {
     const char* mark_;
 };
 
-std::string active_state(sdbus::IProxy& manager, Bus& bus, const std::string& unit) {
+/// What a unit is, "active" or "failed" say; "" while its start is under way: a unit that failed earlier says so
+/// until then.
+std::string state_after_start(sdbus::IProxy& manager, Bus& bus, const std::string& unit) {
+    constexpr char k_unit[] = "org.freedesktop.systemd1.Unit";
     sdbus::ObjectPath path;
     manager.callMethod("LoadUnit").onInterface(k_manager).withArguments(unit).storeResultsTo(path);
     auto proxy = bus.proxy("org.freedesktop.systemd1", path);
-    return proxy->getProperty("ActiveState").onInterface("org.freedesktop.systemd1.Unit")
-        .get<std::string>();
+    auto job = proxy->getProperty("Job").onInterface(k_unit).get<sdbus::Struct<uint32_t, sdbus::ObjectPath>>();
+    auto state = proxy->getProperty("ActiveState").onInterface(k_unit).get<std::string>();
+    return job.get<0>() != 0 && state == "failed" ? "" : state;
 }
 
 void start_unit(sdbus::IProxy& manager, Bus& bus, const std::string& unit) {
@@ -79,7 +83,7 @@ void start_unit(sdbus::IProxy& manager, Bus& bus, const std::string& unit) {
         .storeResultsTo(job);
     int64_t begin = mono_ms();
     for (;;) {
-        std::string state = active_state(manager, bus, unit);
+        std::string state = state_after_start(manager, bus, unit);
         if (state == "active") return;
         if (state == "failed" || mono_ms() - begin > k_start_ms) {
             throw std::move(Error(Code::unreachable, unit + " did not start"))

@@ -15,7 +15,7 @@ SKIP = ("/proc", "/sys", "/dev", "/usr", "/boot", "/lib", "/bin", "/sbin", "/lib
 
 
 def forms_of_key(pem):
-    """The forms in which a private key may lie about: {name: bytes}. Of an EC key in PEM."""
+    """The forms in which a private key may lie about: {name: bytes}. Of an EC or Ed25519 key in PEM."""
     def openssl(*words):
         return subprocess.run(["openssl", *words], input=pem.encode(), check=True, capture_output=True).stdout
     text = openssl("pkey", "-noout", "-text").decode()
@@ -23,8 +23,10 @@ def forms_of_key(pem):
                            .replace("\n", "")).lstrip(b"\0")
     forms = {"number": number, "number as in memory": number[::-1], "hex": number.hex().encode(),
              "HEX": number.hex().upper().encode()}
-    for name, der in (("PKCS8", openssl("pkcs8", "-topk8", "-nocrypt", "-outform", "DER")),
-                      ("SEC1", openssl("ec", "-outform", "DER"))):
+    written = {"PKCS8": openssl("pkcs8", "-topk8", "-nocrypt", "-outform", "DER")}
+    if not text.startswith("ED25519"):
+        written["SEC1"] = openssl("ec", "-outform", "DER")
+    for name, der in written.items():
         at = der.index(number)
         # The part of the base64 that holds nothing but the number, up to or from where PEM breaks a line.
         first, last = -(-at // 3) * 4, (at + len(number)) // 3 * 4

@@ -44,12 +44,12 @@ def can_be_pasted(ex1, host, command):
 
 
 def told(ex1, host, check, words, server="", next_command=None, timeout=30, alone=True):
-    """Waits until a look names this cause, and checks what people read of it."""
+    """Waits until a look names this cause, of this check or one of "a|b", and checks what people read of it."""
     seen = []
 
     def named():
         seen[:] = causes(ex1, host, server)
-        return [f for f in seen if f["check"] == check and re.search(words, f["cause"])]
+        return [f for f in seen if f["check"] in check.split("|") and re.search(words, f["cause"])]
     found = wait_until(named, timeout, f"the doctor on {host} to say {words!r}", lambda: json.dumps(seen, indent=1))[0]
     commands = [n["command"] for n in found["next"]]
     assert next_command is None or next_command in commands, commands
@@ -191,7 +191,8 @@ def test_a_clock_that_is_wrong(ward):
         told(ward, "tokyo", "clock", "ahead of those of all other servers", timeout=60)
         clock.set(400 * 86400)
         ward["london"].sh("systemctl restart mds-sync")
-        told(ward, "london", "server", "the clock of tokyo is wrong", timeout=60, alone=False)
+        # Refused as expired, or still told by who is connected: the clock is named.
+        told(ward, "london", "server|server-clock", r"the clock of tokyo is (wrong|\d+ d ahead)", timeout=60, alone=False)
     finally:
         clock.set(0)
         clock.remove()
@@ -327,9 +328,9 @@ def test_files_of_another_user_are_given_back(ward):
 
 
 def test_an_address_that_was_taken_away_is_put_back(ward):
-    ward["tokyo"].sh("ip address del 10.77.0.31/32 dev eth0")
+    ward["tokyo"].sh("ip address del 10.77.0.31/24 dev eth0")
     told(ward, "tokyo", "address", "the address 10.77.0.31 of Domain Server London-2 was taken off the interface",
-         next_command="ip address add 10.77.0.31/32 dev eth0")
+         next_command="mdsctl doctor --fix")
     fixed(ward, "tokyo", "put 10.77.0.31 back")
     assert "10.77.0.31" in ward["tokyo"].out("ip -o address show dev eth0")
 

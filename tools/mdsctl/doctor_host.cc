@@ -267,24 +267,18 @@ Findings look_at_addresses(const World& world) {
             return std::find(i.addresses.begin(), i.addresses.end(), address) != i.addresses.end();
         });
     };
-    auto own = std::find_if(all.begin(), all.end(), [&](const Interface& i) {
-        return std::find(i.addresses.begin(), i.addresses.end(), world.address) !=
-               i.addresses.end();
-    });
     Findings out;
     size_t count = 0;
     for (const World::DomainServer& server : world.domain_servers()) {
         if (server.address.empty() || server.address == world.address) continue;
         ++count;
         if (there(server.address)) continue;
-        std::string device = own == all.end() ? "eth0" : own->name;
-        std::string prefix = server.address.find(':') == std::string::npos ? "/32" : "/128";
         Finding f = found(Verdict::bad, server.name,
                           fmt::format("{} is on no interface ({})", server.address, server.name),
                           fmt::format("the address {} of Domain Server {} was taken off the "
                                       "interface; clients of {} reach nobody",
                                       server.address, server.name, server.domain),
-                          {{"ip address add " + server.address + prefix + " dev " + device, ""}});
+                          {{"mdsctl doctor --fix", ""}});
         f.needs = {"unit:mds-domain@" + server.name + ".service", "network"};
         f.fix = Fix{
             "put " + server.address + " back", [address = server.address, beside = world.address] {
