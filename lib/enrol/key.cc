@@ -4,8 +4,8 @@
 #include <set>
 
 #include "base/error.hh"
-#include "base/ids.hh"
 #include "base/text.hh"
+#include "base/typed_code.hh"
 #include "crypto/hash.hh"
 #include "crypto/secret.hh"
 #include "crypto/spake2.hh"
@@ -13,7 +13,6 @@
 namespace mds::enrol {
 namespace {
 
-constexpr std::string_view k_digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr size_t k_generated = 16;
 
 constexpr std::string_view k_common[] = {
@@ -23,16 +22,7 @@ constexpr std::string_view k_common[] = {
 }  // namespace
 
 std::string normal_key(std::string_view key) {
-    std::string out;
-    for (char c : key) {
-        if (c == '-' || c == ' ') continue;
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-        if (c == 'I' || c == 'L') c = '1';
-        if (c == 'O') c = '0';
-        if (k_digits.find(c) == std::string_view::npos) return std::string(key);
-        out += c;
-    }
-    return out.size() == k_generated ? out : std::string(key);
+    return normal_typed_code(key, k_generated).value_or(std::string(key));
 }
 
 namespace {
@@ -58,15 +48,7 @@ void check_key(std::string_view key) {
     crypto::wipe(folded);
 }
 
-std::string generate_key() {
-    std::string random = random_bytes(k_generated);
-    std::string out;
-    for (size_t i = 0; i < k_generated; ++i) {
-        if (i && i % 4 == 0) out += '-';
-        out += k_digits[static_cast<unsigned char>(random[i]) & 31];
-    }
-    return out;
-}
+std::string generate_key() { return generate_typed_code(k_generated); }
 
 std::string key_scalar(std::string_view key, std::string_view salt) {
     std::string normal = normal_key(key);
