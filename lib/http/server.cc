@@ -19,6 +19,7 @@
 #include <optional>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hh"
@@ -64,6 +65,36 @@ Response refusal(int status, const char* code, const char* message) {
 }
 
 }  // namespace
+
+void Pieces::tell(std::unique_lock<std::mutex> lock) {
+    auto news = std::exchange(news_, nullptr);
+    lock.unlock();
+    if (news) news();
+}
+
+void Pieces::write(std::string_view text) {
+    std::unique_lock lock(lock_);
+    waiting_ += text;
+    tell(std::move(lock));
+}
+
+void Pieces::end() {
+    std::unique_lock lock(lock_);
+    ended_ = true;
+    tell(std::move(lock));
+}
+
+void Pieces::listen(std::function<void()> news) {
+    std::unique_lock lock(lock_);
+    news_ = std::move(news);
+    if (!waiting_.empty() || ended_) tell(std::move(lock));
+}
+
+std::string Pieces::take(bool& ended) {
+    std::lock_guard lock(lock_);
+    ended = ended_;
+    return std::exchange(waiting_, "");
+}
 
 /// A thread that does the TLS of its connections: handshakes and records cost the loop of the
 /// daemon, where requests are answered, nothing.
@@ -243,6 +274,8 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
         request.host = std::string(message[bhttp::field::host]);
         request.origin = std::string(message[bhttp::field::origin]);
         request.fetch_site = std::string(message["Sec-Fetch-Site"]);
+        request.content_type = std::string(message[bhttp::field::content_type]);
+        request.cookie = std::string(message[bhttp::field::cookie]);
         head_ = message.method() == bhttp::verb::head;
         request.body = std::move(message.body());
         request.remote_address = remote_;
@@ -274,19 +307,9 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
     }
 
     void finish(Response response, bool keep) {
+        if (response.pieces) return begin_pieces(std::move(response));
         auto message = std::make_shared<bhttp::response<bhttp::string_body>>();
-        message->version(11);
-        message->result(static_cast<unsigned>(response.status));
-        message->reason(reason(response.status));
-        message->set(bhttp::field::content_type, response.content_type);
-        message->set(bhttp::field::cache_control, "no-store");
-        if (k_tls) message->set("Strict-Transport-Security", "max-age=63072000");
-        message->set("X-Content-Type-Options", "nosniff");
-        message->set("Referrer-Policy", "no-referrer");
-        message->set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-        message->set("Cross-Origin-Opener-Policy", "same-origin");
-        message->set("Cross-Origin-Resource-Policy", "same-origin");
-        for (const auto& [name, value] : response.headers) message->set(name, value);
+        set_head(*message, response);
         message->keep_alive(keep);
         message->body() = std::move(response.body);
         message->prepare_payload();
@@ -299,6 +322,74 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
                                if (error || !keep) return self->close();
                                self->read();
                            });
+    }
+
+    template <class Message>
+    static void set_head(Message& message, const Response& response) {
+        message.version(11);
+        message.result(static_cast<unsigned>(response.status));
+        message.reason(reason(response.status));
+        message.set(bhttp::field::content_type, response.content_type);
+        message.set(bhttp::field::cache_control, "no-store");
+        if (k_tls) message.set("Strict-Transport-Security", "max-age=63072000");
+        message.set("X-Content-Type-Options", "nosniff");
+        message.set("Referrer-Policy", "no-referrer");
+        message.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+        message.set("Cross-Origin-Opener-Policy", "same-origin");
+        message.set("Cross-Origin-Resource-Policy", "same-origin");
+        for (const auto& [name, value] : response.headers) message.set(name, value);
+    }
+
+    void begin_pieces(Response response) {
+        auto message = std::make_shared<bhttp::response<bhttp::empty_body>>();
+        set_head(*message, response);
+        message->keep_alive(false);
+        message->chunked(true);
+        auto writer = std::make_shared<bhttp::response_serializer<bhttp::empty_body>>(*message);
+        expire(owner_->limits.body_s);
+        bhttp::async_write_header(
+            stream_, *writer,
+            [self = this->shared_from_this(), message, writer, first = std::move(response.body),
+             pieces = std::move(response.pieces)](boost::system::error_code error, size_t) mutable {
+                if (!error) self->write_piece(std::move(first), false, pieces);
+            });
+    }
+
+    /// Waits for the next piece. The connection belongs to whoever keeps the pieces, until they have ended.
+    void await_piece(const std::weak_ptr<Pieces>& rest) {
+        auto pieces = rest.lock();
+        if (!pieces) return;
+        pieces->listen([self = this->shared_from_this(), rest] {
+            asio::post(self->stream_.get_executor(), [self, rest] {
+                auto waiting = rest.lock();
+                if (!waiting) return;
+                bool ended = false;
+                std::string text = waiting->take(ended);
+                self->write_piece(std::move(text), ended, rest);
+            });
+        });
+    }
+
+    void write_piece(std::string text, bool last, const std::weak_ptr<Pieces>& rest) {
+        expire(owner_->limits.body_s);
+        if (text.empty()) return last ? end_pieces() : await_piece(rest);
+        piece_ = std::move(text);
+        asio::async_write(stream_, bhttp::make_chunk(asio::buffer(piece_)),
+                          [self = this->shared_from_this(), last, rest](boost::system::error_code error,
+                                                                        size_t) {
+                              if (error) return;
+                              if (last) return self->end_pieces();
+                              // Nobody reads in time what has not come yet.
+                              beast::get_lowest_layer(self->stream_).expires_never();
+                              self->await_piece(rest);
+                          });
+    }
+
+    void end_pieces() {
+        asio::async_write(stream_, bhttp::make_chunk_last(),
+                          [self = this->shared_from_this()](boost::system::error_code error, size_t) {
+                              if (!error) self->close();
+                          });
     }
 
     void close() {
@@ -327,6 +418,8 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
     beast::flat_buffer buffer_;
     std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
     std::string remote_, local_, client_certificate_;
+    /// Of a body in pieces, while it is written.
+    std::string piece_;
     uint16_t port_ = 0;
     /// The request that is answered is HEAD.
     bool head_ = false;
@@ -380,7 +473,7 @@ void Server::Impl::accept() {
     Worker& worker = *workers[next_worker++ % workers.size()];
     acceptor.async_accept(worker.io, [self = shared_from_this()](boost::system::error_code error,
                                                                  tcp::socket socket) {
-        if (self->stopped) return;
+        if (self->stopped || !self->acceptor.is_open()) return;
         if (!error) {
             boost::system::error_code gone, unknown;
             asio::ip::address from = socket.remote_endpoint(gone).address();
@@ -444,6 +537,11 @@ void Server::ask_for_certificates(const std::string& authorities_pem) {
     configure(*fresh, impl_->certificate, impl_->key, impl_->limits.tls_1_2);
     if (!authorities_pem.empty()) ask(*fresh, authorities_pem);
     impl_->tls = std::move(fresh);
+}
+
+void Server::close_door() {
+    boost::system::error_code ignored;
+    impl_->acceptor.close(ignored);
 }
 
 void Server::stop() {

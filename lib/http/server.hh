@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,8 +22,30 @@ struct Request {
     std::string client_certificate;
     /// What a browser says of the page that asks: Host, Origin, Sec-Fetch-Site.
     std::string host, origin, fetch_site;
+    std::string content_type, cookie;
     std::string remote_address, local_address;
     uint16_t local_port = 0;
+};
+
+/// The rest of a body, piece by piece as it comes to be known. Whoever makes it keeps it until it has ended:
+/// a body whose Pieces are gone is cut off. Any thread.
+class Pieces {
+  public:
+    void write(std::string_view text);
+    /// Nothing more comes.
+    void end();
+
+    /// For the connection: `news` is called once for what has come since take(), at once when that is something.
+    void listen(std::function<void()> news);
+    /// What has come; `ended`: it is the last of it.
+    std::string take(bool& ended);
+
+  private:
+    void tell(std::unique_lock<std::mutex> lock);
+    std::mutex lock_;
+    std::string waiting_;
+    bool ended_ = false;
+    std::function<void()> news_;
 };
 
 struct Response {
@@ -30,6 +54,8 @@ struct Response {
     std::string content_type = "application/json";
     /// Beside those that every response has, or instead of them.
     std::vector<std::pair<std::string, std::string>> headers = {};
+    /// What follows `body`, in chunks; the connection ends with it.
+    std::shared_ptr<Pieces> pieces = {};
 };
 
 /// Answers a request; may do so later, exactly once.
@@ -69,6 +95,8 @@ class Server {
     /// From now on new connections ask their client for a certificate of these authorities (PEM), which it may
     /// leave out; empty: they do not ask. Loop thread.
     void ask_for_certificates(const std::string& authorities_pem);
+    /// Gives the port up; connections go on. Loop thread.
+    void close_door();
     void stop();
     size_t connections() const;
     uint64_t requests() const;
