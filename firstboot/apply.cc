@@ -26,7 +26,7 @@ namespace {
 using Proxy = std::unique_ptr<sdbus::IProxy>;
 constexpr const char* k_manager = "org.freedesktop.systemd1.Manager";
 constexpr auto k_setup_time = std::chrono::minutes(10);
-constexpr int k_start_ms = 60'000;
+constexpr int k_start_ms = 60'000, k_stop_ms = 5'000;
 
 /// One connection whose signals arrive while a call waits.
 class Bus {
@@ -93,15 +93,27 @@ void start_unit(sdbus::IProxy& manager, Bus& bus, const std::string& unit) {
     }
 }
 
+/// Until it has stopped; one that is not there has.
+void stop_unit(sdbus::IProxy& manager, Bus& bus, const std::string& unit) {
+    try {
+        sdbus::ObjectPath job;
+        manager.callMethod("StopUnit")
+            .onInterface(k_manager)
+            .withArguments(unit, std::string("replace"))
+            .storeResultsTo(job);
+    } catch (const sdbus::Error&) {
+        return;
+    }
+    for (int64_t end = mono_ms() + k_stop_ms; mono_ms() < end;) {
+        std::string state = state_after_start(manager, bus, unit);
+        if (state == "inactive" || state == "failed") return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+}
+
 template <class T>
 T property(sdbus::IProxy& proxy, const char* interface, const char* name) {
     return proxy.getProperty(name).onInterface(interface).get<T>();
-}
-
-std::string pairs(const std::string& hex) {
-    std::string text;
-    for (size_t i = 0; i + 1 < hex.size(); i += 2) text += (i ? ":" : "") + hex.substr(i, 2);
-    return text;
 }
 
 /// The certificate's fingerprint; empty when mds-api does not say it within some seconds.
@@ -120,12 +132,11 @@ std::string fingerprint(Bus& bus) {
 
 void closing(FILE* out, Bus& bus, const Answers& answers, int64_t milliseconds) {
     std::fprintf(out, "\n  Ready in %.1f s.\n\n", static_cast<double>(milliseconds) / 1000);
-    std::string print = pairs(fingerprint(bus));
+    std::string print = fingerprint(bus);
     if (answers.role_bit() == k_primary) {
         std::fprintf(out, "  Console      https://%s/\n", answers.get("host_name").c_str());
-        if (print.size() > 48) {
-            std::fprintf(out, "  Fingerprint  SHA-256  %s\n                        %s\n",
-                         print.substr(0, 47).c_str(), print.substr(48).c_str());
+        if (!print.empty()) {
+            std::fprintf(out, "  Fingerprint  SHA-256  %s", in_two_lines(print, std::string(24, ' ')).c_str());
         }
         std::fprintf(out,
                      "  Next         sign in as %s, or: mdsctl status\n"
@@ -137,9 +148,8 @@ void closing(FILE* out, Bus& bus, const Answers& answers, int64_t milliseconds) 
                      "  Multi-Domain Server, Connect, and type the activation key; or there:\n"
                      "  mdsctl server add. Address of this server: %s.\n",
                      answers.get("address").c_str());
-        if (print.size() > 11) {
-            std::fprintf(out, "  This server's fingerprint starts with %s.\n",
-                         print.substr(0, 11).c_str());
+        if (!print.empty()) {
+            std::fprintf(out, "  This server's fingerprint starts with %s.\n", in_pairs(print.substr(0, 8)).c_str());
         }
     }
     std::fflush(out);
@@ -287,7 +297,8 @@ std::string core_state() {
     }
 }
 
-void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::string& done_file) {
+void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::string& done_file,
+           const std::function<bool()>& page_leaves) {
     std::string role = role_title(answers.get("role"));
     log_line("setting up " + answers.get("host_name") + " as " + role);
     log_answers(answers);
@@ -304,8 +315,7 @@ void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::
                                    time_server_list(answers.get("time_servers")));
         steps.done("Time zone and time servers", mono_ms() - time_begin);
         say_notes(out, time.notes);
-        for (const char* unit : {"mds-sync.service", "mds-ca.service", "mds-core.service",
-                                 "mds-api.socket", "mds-api.service"}) {
+        for (const char* unit : {"mds-sync.service", "mds-ca.service", "mds-core.service"}) {
             start_unit(*manager, bus, unit);
         }
         steps.done("Services started", mono_ms() - begin);
@@ -327,7 +337,15 @@ void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::
         // Signals come before the reply, and are handled on the other thread.
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
 
+        // The port is the claim page's until now: while something can be refused people need it.
         int64_t target = mono_ms();
+        bool stays = page_leaves && page_leaves();
+        stop_unit(*manager, bus, "mds-claim.socket");
+        if (!stays) stop_unit(*manager, bus, "mds-claim.service");
+        for (const char* unit : {"mds-api.socket", "mds-api.service"}) start_unit(*manager, bus, unit);
+        steps.done("Management API", mono_ms() - target);
+
+        target = mono_ms();
         bool carries = false;
         std::vector<sdbus::Struct<std::string, std::string, std::string>> changes;
         manager->callMethod("EnableUnitFiles")

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdio>
+#include <functional>
 #include <string>
 
 #include "answers.hh"
@@ -34,8 +35,10 @@ std::string setup_request(const Answers& answers);
 void print_plan(FILE* out, const Answers& answers);
 
 /// Starts the services, calls Core1.Setup, enables and starts mds.target, prints steps and the
-/// closing screen. Throws mds::Error.
-void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::string& done_file);
+/// closing screen. Throws mds::Error. `page_leaves` makes the claim page give up the port of the management API, and
+/// says whether it has and may go on with the connections it has; without it the page is ended.
+void apply(FILE* out, const Answers& answers, const HostFacts& host, const std::string& done_file,
+           const std::function<bool()>& page_leaves = {});
 /// Carries out what changes() of these says, and keeps it as done.
 void change(FILE* out, const std::vector<Difference>& wanted, Done done, const HostFacts& host,
             const std::string& done_file);

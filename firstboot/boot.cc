@@ -92,12 +92,23 @@ std::vector<std::string> ask_on_consoles() {
     return taken;
 }
 
-void give_console_back(const std::string& console) {
+void start_in_background(const std::string& unit) {
     try {
         auto bus = sdbus::createSystemBusConnection();
-        order(*manager_of(*bus), "StartUnit", login_unit(console), "fail");
-    } catch (const sdbus::Error&) {  // a machine that stops
+        order(*manager_of(*bus), "StartUnit", unit, "fail");
+    } catch (const sdbus::Error& e) {  // a machine that stops
+        std::fprintf(stderr, "%s is not started: %s\n", unit.c_str(), e.what());
     }
 }
+
+void stop_in_background(const std::string& unit) {
+    try {
+        auto bus = sdbus::createSystemBusConnection();
+        order(*manager_of(*bus), "StopUnit", unit, "replace");
+    } catch (const sdbus::Error&) {  // it never ran
+    }
+}
+
+void give_console_back(const std::string& console) { start_in_background(login_unit(console)); }
 
 }  // namespace mds::firstboot

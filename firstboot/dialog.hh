@@ -11,6 +11,11 @@
 
 namespace mds::firstboot {
 
+/// That the questions stand in a browser too: in short, and with how to make sure that it is this server.
+struct Invitation {
+    std::string line, text;
+};
+
 /// What every face shares: which questions are open and on which screens, what can be chosen, the
 /// checks and their messages, the summary. A face only presents it. Without a terminal.
 class Dialog {
@@ -58,6 +63,10 @@ class Dialog {
 
     const Answers& answers() const { return answers_; }
 
+    /// Shown by the faces at consoles; nothing without it.
+    void invite(Invitation invitation) { invitation_ = std::move(invitation); }
+    const Invitation& invitation() const { return invitation_; }
+
   private:
     std::vector<Screen> screens_of(unsigned role) const;
     static size_t steps(const std::vector<Screen>& screens, size_t end);
@@ -68,6 +77,7 @@ class Dialog {
     const HostFacts& host_;
     Answers earlier_;
     Probe probe_;
+    Invitation invitation_;
     std::vector<std::string> given_;
     /// Made when it is first shown.
     mutable std::optional<pki::RecoveryKey> recovery_key_;

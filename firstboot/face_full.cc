@@ -62,13 +62,18 @@ enum class Key { back, next, help, leave, file, elsewhere };
 /// A window with text and fields, a line for messages and buttons.
 class Window {
   public:
-    Window(const std::string& name, const std::string& progress, Turn* turn) : turn_(turn) {
+    Window(const std::string& name, const std::string& progress, const std::string& invitation, Turn* turn)
+        : turn_(turn) {
         int columns = 0, rows = 0;
         newtGetScreenSize(&columns, &rows);
         std::string blank(static_cast<size_t>(columns), ' ');
         newtDrawRootText(0, 0, blank.c_str());
         newtDrawRootText(1, 0, Dialog::k_welcome);
         newtDrawRootText(-static_cast<int>(progress.size()) - 1, 0, progress.c_str());
+        int left = static_cast<int>(strlen(Dialog::k_welcome)) + 1;
+        int room = columns - left - static_cast<int>(progress.size()) - 1, length = static_cast<int>(invitation.size());
+        // Where an address is too long, F1 tells it.
+        if (length + 2 <= room) newtDrawRootText(left + (room - length) / 2, 0, invitation.c_str());
         newtOpenWindow((columns - k_width) / 2, (rows - k_height) / 2, k_width, k_height,
                        name.c_str());
         newtRedrawHelpLine();  // on 24 rows the shadow of the window lies over it
@@ -291,7 +296,7 @@ bool moved_down(Window& window, const std::vector<Field>& fields) {
 
 /// `remark`: what the screen before has found out; afterwards, what this one has.
 Key ask(Dialog& dialog, const Dialog::Screen& screen, size_t index, Turn* turn, std::string& remark) {
-    Window window(capital(title(*screen[0])), dialog.progress(index), turn);
+    Window window(capital(title(*screen[0])), dialog.progress(index), dialog.invitation().line, turn);
     std::vector<Field> fields;
     std::string help;
     for (const Question* question : screen) {
@@ -308,7 +313,8 @@ Key ask(Dialog& dialog, const Dialog::Screen& screen, size_t index, Turn* turn, 
     for (;;) {
         Key key = window.run();
         if (key == Key::help) {
-            show_help(help);
+            const std::string& text = dialog.invitation().text;
+            show_help(help + (text.empty() ? "" : "\n\n" + text));
         } else if (key == Key::back && index == 0) {
             window.message("This is the first step.");
         } else if (key != Key::next) {
@@ -322,7 +328,7 @@ Key ask(Dialog& dialog, const Dialog::Screen& screen, size_t index, Turn* turn, 
 }
 
 Key summary(const Dialog& dialog, size_t index, const FullFace::Keep& keep, Turn* turn) {
-    Window window("Summary", dialog.progress(index), turn);
+    Window window("Summary", dialog.progress(index), dialog.invitation().line, turn);
     std::string content;
     for (const std::string& one : dialog.summary()) {
         for (const std::string& line : wrapped(one, k_text_width - 2)) content += line + "\n";

@@ -226,6 +226,7 @@ PlainFace::Move PlainFace::summary(const Dialog& dialog) {
 
 PlainFace::End PlainFace::run(Dialog& dialog) {
     say("First-time setup of OpenMDS.\nAt every question: ? for help, < for back, q to leave.");
+    if (!dialog.invitation().text.empty()) say(dialog.invitation().text);
     size_t at = 0;
     for (;;) {
         // One question after the other, also where a screen has several.

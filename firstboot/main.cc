@@ -13,6 +13,7 @@
 #include "again.hh"
 #include "answers.hh"
 #include "answers_file.hh"
+#include "app/socket.hh"
 #include "apply.hh"
 #include "base/error.hh"
 #include "base/roles.hh"
@@ -20,6 +21,9 @@
 #include "base/text.hh"
 #include "base/version.hh"
 #include "boot.hh"
+#include "claim_code.hh"
+#include "claim_page.hh"
+#include "claim_server.hh"
 #include "consoles.hh"
 #include "dialog.hh"
 #include "face_full.hh"
@@ -47,6 +51,8 @@ const std::string k_state = folder("MDS_STATE", "/var/lib/mds");
 /// Where running programs find each other.
 const std::string k_run = folder("MDS_RUN", "/run/mds");
 const std::string k_done_file = k_state + "/setup.json";
+/// The claim code and the certificate of its page, for this boot.
+const std::string k_claim = k_run + "/claim";
 /// Where what a reset takes away is kept.
 const std::string k_backups = folder("MDS_BACKUPS", "/var/backups/mds");
 /// Answers of somebody who left before the end.
@@ -59,7 +65,7 @@ struct Options {
     std::string answers, check, config_file, config_string, template_file, change_role, confirm, console, give_back,
         recovery_certificate;
     bool has_config_string = false, dry_run = false, firstboot = false, plain = false, schema = false, reset = false,
-         yes = false, recovery_key = false, recover = false;
+         yes = false, recovery_key = false, recover = false, claim_code = false, new_claim_code = false, claim = false;
 };
 
 void print_help() {
@@ -84,6 +90,8 @@ void print_help() {
         "                        certificate in FILE\n"
         "  --recover             opens the keys of the authority with the words of its\n"
         "                        recovery key, when this server cannot\n"
+        "  --claim-code          shows where a browser can answer the questions, and the code for it\n"
+        "  --new-claim-code      makes a new one; the old one and what was begun with it end\n"
         "  --plain               asks one line after another, also where a full screen is possible\n"
         "  -h, --help            this text\n"
         "      --version         the version\n\n"
@@ -175,6 +183,7 @@ Dialog::End ask_once(const Options& options, Answers& answers, const HostFacts& 
                   [&host](const Question& question, const std::string& text, const Answers& others) {
                       return probe(host, question, text, others);
                   });
+    dialog.invite(claim_invitation(k_claim, host));
     auto keep = [](const std::string& file) -> std::string {
         try {
             mds::replace_file(k_kept_file, file, 0600);
@@ -286,8 +295,10 @@ void keep_for_role(const Done& done, const std::string& role, Answers& answers) 
 
 /// A service that starts with the machine, and what it leaves for people when answers are missing.
 /// `can_ask`: people can complete what is given; what is wrong in it they cannot.
-int nothing_to_apply(const Answers& given, const Answers& complete, bool can_ask) {
+int nothing_to_apply(const Answers& given, const Answers& complete, const HostFacts& host, bool can_ask) {
     std::vector<std::string> asked;
+    // Before the consoles, which show its code.
+    open_claim_page(k_claim, host);
     if (can_ask) asked = ask_on_consoles();
     write_issue(complete.problems(), asked);
     std::string where = asked.empty() ? "" : "; asking on " + mds::join(asked, " and ");
@@ -308,10 +319,10 @@ int set_up(const Options& options, const Answers& answers, const HostFacts& host
     bool asked = !complete.problems().empty() || (ask && answers.empty() && !other_role);
     if (!asked) {
         probe_all(host, complete);
-        if (!complete.problems().empty() && options.firstboot) return nothing_to_apply(answers, complete, false);
+        if (!complete.problems().empty() && options.firstboot) return nothing_to_apply(answers, complete, host, false);
         if (!complete.problems().empty()) return print_notes(complete), refuse(complete);
     } else if (options.firstboot) {
-        return nothing_to_apply(answers, complete, answers.problems().empty());
+        return nothing_to_apply(answers, complete, host, answers.problems().empty());
     } else if (!ask || files || options.dry_run || !answers.problems().empty()) {
         print_notes(complete);
         return refuse(complete);
@@ -345,7 +356,27 @@ int set_up(const Options& options, const Answers& answers, const HostFacts& host
     g_to_read = true;
     apply(stdout, complete, host, k_done_file);
     remove_issue();
+    close_claim_page(k_claim);
     unlink(k_draft_file.c_str());
+    return k_done;
+}
+
+int tell_claim_code(bool fresh) {
+    if (print_claim_code(k_claim, host_facts(), fresh)) return k_done;
+    std::fputs("mds-setup: there is no claim code: the page is up from the boot of a server that is not set up\n"
+               "Next: mds-setup, or restart this server\n", stderr);
+    return k_failed;
+}
+
+/// The side of the claim page that is root, with the socket of mds-firstboot-claim.socket.
+int serve_claims(const Options& options) {
+    int socket = mds::app::passed_socket("claim");
+    if (socket < 0) throw mds::Error(mds::Code::internal, "only systemctl start mds-firstboot-claim.socket starts this");
+    ClaimCode code(k_claim);
+    WebFace::Around around{k_run, k_draft_file, k_done_file, mds::join(consoles(), " and "),
+                           [&options](Answers& answers) { collect(options, answers); },
+                           host_facts, probe, probe_all, {}};
+    ClaimServer(code, std::move(around), k_claim).run(socket);
     return k_done;
 }
 
@@ -368,12 +399,14 @@ int run(const Options& options) {
         give_console_back(options.give_back);
         return k_done;
     }
+    if (options.claim_code || options.new_claim_code) return tell_claim_code(options.new_claim_code);
     if (!options.dry_run) open_log(k_state + "/setup.log");
     if (options.recovery_key) return new_recovery_key() ? k_done : k_failed;
     if (options.recover) {
         recover_authority();
         return k_done;
     }
+    if (options.claim) return serve_claims(options);
     Done done = read_done(k_done_file);
     if (options.reset) return reset_all(options, done);
     Answers answers;
@@ -405,7 +438,7 @@ int main(int argc, char** argv) {
     setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     enum { k_answers = 256, k_set, k_check, k_dry, k_file, k_string, k_template, k_plain, k_first,
            k_console, k_schema, k_version, k_role, k_reset, k_confirm, k_yes, k_key, k_make, k_recover,
-           k_give_back };
+           k_give_back, k_claim_code, k_new_claim_code, k_claim_side };
     static const option k_options[] = {{"answers", required_argument, nullptr, k_answers},
                                        {"set", required_argument, nullptr, k_set},
                                        {"check", required_argument, nullptr, k_check},
@@ -417,6 +450,9 @@ int main(int argc, char** argv) {
                                        {"firstboot", no_argument, nullptr, k_first},
                                        {"console", required_argument, nullptr, k_console},
                                        {"give-back", required_argument, nullptr, k_give_back},
+                                       {"claim-code", no_argument, nullptr, k_claim_code},
+                                       {"new-claim-code", no_argument, nullptr, k_new_claim_code},
+                                       {"claim", no_argument, nullptr, k_claim_side},
                                        {"yes", no_argument, nullptr, k_yes},
                                        {"recovery-key", no_argument, nullptr, k_key},
                                        {"make-recovery-key", required_argument, nullptr, k_make},
@@ -442,6 +478,9 @@ int main(int argc, char** argv) {
             case k_first: options.firstboot = true; break;
             case k_console: options.console = optarg; break;
             case k_give_back: options.give_back = optarg; break;
+            case k_claim_code: options.claim_code = true; break;
+            case k_new_claim_code: options.new_claim_code = true; break;
+            case k_claim_side: options.claim = true; break;
             case k_yes: options.yes = true; break;
             case k_key: options.recovery_key = true; break;
             case k_make: options.recovery_certificate = optarg; break;

@@ -31,6 +31,17 @@ std::string indented(const std::string& text, const std::string& margin, size_t 
     return out;
 }
 
+std::string in_pairs(const std::string& hex) {
+    std::string text;
+    for (size_t i = 0; i + 1 < hex.size(); i += 2) text += (i ? ":" : "") + hex.substr(i, 2);
+    return text;
+}
+
+std::string in_two_lines(const std::string& hex, const std::string& margin) {
+    size_t half = hex.size() / 4 * 2;
+    return in_pairs(hex.substr(0, half)) + "\n" + margin + in_pairs(hex.substr(half)) + "\n";
+}
+
 std::string indented_for(FILE* out, const std::string& text, const std::string& margin) {
     return isatty(fileno(out)) ? indented(text, margin) : margin + text + "\n";
 }

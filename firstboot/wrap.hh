@@ -13,4 +13,9 @@ std::string indented(const std::string& text, const std::string& margin, size_t 
 /// The same in the width of a terminal; in one line where programs read it.
 std::string indented_for(FILE* out, const std::string& text, const std::string& margin);
 
+/// Hexadecimal digits as fingerprints are shown: "4F:9A:11".
+std::string in_pairs(const std::string& hex);
+/// The same in two lines, the second one after a margin, each with its end.
+std::string in_two_lines(const std::string& hex, const std::string& margin);
+
 }  // namespace mds::firstboot

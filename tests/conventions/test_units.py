@@ -10,9 +10,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNITS = ROOT / "units"
 # Exposure in tenths, systemd-analyze security: 0 best, 100 worst.
-LIMITS = {"mds-ca": 6, "mds-crl": 6, "mds-api": 10, "mds-core": 15, "mds-sync": 15, "mds-sic": 15,
+LIMITS = {"mds-ca": 6, "mds-crl": 6, "mds-claim": 6, "mds-api": 10, "mds-core": 15, "mds-sync": 15, "mds-sic": 15,
           "mds-domain@LONDON-A": 15, "mds-helper": 20, "mds-gateway": 20, "mds-backup": 20, "mds-firstboot": 35,
-          "mds-firstboot-console@tty1": 38}
+          "mds-firstboot-claim": 35, "mds-firstboot-console@tty1": 38}
 NAMES = sorted(p.name.replace("@.", "@LONDON-A.") for pattern in
                ("*.service", "*.socket", "*.target", "*.slice", "*.timer") for p in UNITS.glob(pattern))
 
@@ -79,7 +79,7 @@ def test_every_user_and_folder_is_made():
                 assert folder.lstrip("-") in folders, f"{unit.name}: {folder}"
 
 
-@pytest.mark.parametrize("name", ["mds-firstboot", "mds-firstboot-console@"])
+@pytest.mark.parametrize("name", ["mds-firstboot", "mds-firstboot-console@", "mds-firstboot-claim"])
 def test_setup_units_take_every_answer_as_a_credential(name):
     rows = re.findall(r"^MDS_QUESTION\((\w+),", (ROOT / "firstboot" / "questions.def").read_text(), re.M)
     wanted = {"mds.setup.conf"} | {"mds.setup." + row.replace("_", "-") for row in rows}
