@@ -36,6 +36,8 @@ class Unit(dbus.service.Object):
 
     @dbus.service.method(PROPERTIES, in_signature="ss", out_signature="v")
     def Get(self, interface, name):
+        if name == "Job":
+            return dbus.Struct((dbus.UInt32(0), dbus.ObjectPath("/")), signature="uo")
         return self.state
 
 
