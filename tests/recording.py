@@ -141,10 +141,10 @@ Nothing is asked and nothing is started. The same on all three:""")
 
 On the first server, the Primary. On a terminal with cursor control it fills the screen ([wizard.md](wizard.md)); these are
 the plain lines of a serial console. Enter takes what is suggested.""")
-    begin = [("Full host name", ""), ("reach", "")]
-    key = [("not shown", KEY, SECRET), ("again", KEY, SECRET)]
+    begin = [("Full host name", ""), ("reach", ""), ("Time zone", ""), ("Time servers", "")]
+    key = [("not shown", KEY, SECRET), ("again", KEY, SECRET), ("Address of the Primary", "")]
     story.at("london", "mds-setup --plain", *begin, ("Number", "1"), ("deployment", "acme-msp"), ("first administrator", "anna"),
-             ("not shown", PASSWORD, SECRET), ("again", PASSWORD, SECRET), ("connect", ""), ("q to leave", "yes"))
+             ("not shown", PASSWORD, SECRET), ("again", PASSWORD, SECRET), ("connect", ""), ("offline recovery", "2"), ("q to leave", "yes"))
     story.say("The second one, a Secondary:")
     story.at("tokyo", "mds-setup --plain", *begin, ("Number", "2"), *key, ("q to leave", "yes"))
     story.say("The log server is set up in the same way, with the number 3. Then all of them are one deployment:")

@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import re
+import ssl
 import time
 import urllib.parse
 
@@ -122,10 +123,14 @@ def test_T_24_no_request_without_the_code_changes_anything(host, browser):
 
     def ask(method, target, body=None, headers=None):
         for _ in range(50):
-            status, text = browser.request(method, target, body, headers)
-            if status != 429:
+            try:
+                status, text = browser.request(method, target, body, headers)
+            except (ssl.SSLError, ConnectionError):
+                status = None  # too many connections of one address whose ends the server has not read yet
+            if status not in (None, 429):
                 break
             time.sleep(0.1)
+        assert status, (method, target)
         said.add((method, status))
         assert "claim" in text or status != 200 or method == "HEAD", (method, target, text)
         assert "Set-Cookie" not in browser.headers and "name=\"form\"" not in text
