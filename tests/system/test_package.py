@@ -94,7 +94,9 @@ def test_the_first_boot_of_an_image_enables_what_the_package_wants(host):
     assert re.fullmatch("[0-9a-f]{32}", says(other, "cat /etc/machine-id"))
     assert lines(other, "systemctl is-enabled mds-firstboot mds.target") == ["enabled", "disabled"]
     active = lines(other, "systemctl list-units 'mds*' --no-legend --plain --state=active")
-    assert [line.split()[0] for line in active] == ["mds-firstboot-console@console.service"]
+    # The questions, on the console and behind the claim code.
+    assert sorted(line.split()[0] for line in active) == ["mds-claim.socket", "mds-firstboot-claim.socket",
+                                                          "mds-firstboot-console@console.service"]
     other.destroy()
     del host.rig.hosts["two"]
 

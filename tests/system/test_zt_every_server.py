@@ -17,7 +17,7 @@ PAIRS = [("london", "tokyo"), ("london", "paris"), ("tokyo", "paris"), ("tokyo",
 @pytest.fixture(name="four", scope="module")
 def three_mdss_and_a_log_server():
     """London is the Primary; Domain A has a server everywhere."""
-    deployment = built("promo", MDSS + ["logs"], ["A"])
+    deployment = built("every", MDSS + ["logs"], ["A"])
     yield deployment
     deployment.down()
 

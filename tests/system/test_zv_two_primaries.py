@@ -17,7 +17,7 @@ def two_primaries():
     """London is lost, tokyo and paris are cut off from each other and both promoted; then they meet. Paris has
     a new administrator that only it knows."""
     assert "A" in DOMAINS
-    three = built("promo", ["london", "tokyo", "paris"], ["A"])
+    three = built("two", ["london", "tokyo", "paris"], ["A"])
     lost(three, "london")
     three.rig.cut("tokyo", "paris")
     for name in ("tokyo", "paris"):

@@ -16,7 +16,7 @@ def test_what_clients_were_told_is_explained_after_a_minute_of_faults(ex1):
     # Roles are where the faults left them: as they were, for who comes next.
     for domain, host in (("London", "london"), ("Tokyo", "tokyo")):
         if ex1.ha(host, domain)["role"] != "active":
-            ex1.ctl(host, f"ha set-active {domain} {host}")
+            ex1.ctl(host, f"-y ha set-active {domain} {host}")
         ex1.wait_role(host, domain, "active")
         ex1.wait_synchronized(host, domain, 60)
     assert not bad, f"./dev faults --seed {seed}\n" + "\n".join(lines + bad) + f"\n{what}"
