@@ -62,7 +62,8 @@ void Service::on_message(const Uid& mds, uint16_t kind, const std::string& paylo
             catch_up_revocations(mds, message);
             catch_up_lists(mds, message);
             witness(mds, message);
-            grid_->heard(mds, std::move(message));
+            // A mds-core that has started again knows nothing of what was told before.
+            if (grid_->heard(mds, std::move(message))) tell_whole(mds);
         } else if (kind == k_revocations) {
             auto sender = find_mds(mds.text());
             if (sender && sender->role == "primary") {

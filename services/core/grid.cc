@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 #include <cstdlib>
 #include <optional>
 
@@ -76,8 +77,9 @@ const json::object* Grid::local(const std::string& server) const {
     return it == domains_.end() ? nullptr : &own_.cells.at(it->second);
 }
 
-void Grid::heard(const Uid& mds, json::object beat) {
+bool Grid::heard(const Uid& mds, json::object beat) {
     Remote& remote = remote_[mds];
+    int64_t before = std::exchange(remote.started, json::get_int(beat, "started"));
     remote.heard_mono = mono_ms();
     remote.heard_wall = wall_ms();
     remote.clock = json::get_int(beat, "clock");
@@ -90,11 +92,13 @@ void Grid::heard(const Uid& mds, json::object beat) {
         if (auto domain = Uid::parse(std::string(gone.as_string()))) remote.cells.erase(*domain);
     }
     json::value* rows = beat.if_contains("domain-servers");
-    if (!rows || !rows->is_array()) return;
-    for (json::value& row : rows->as_array()) {
-        auto domain = Uid::parse(json::get_string(row.as_object(), "domain-uid"));
-        if (domain) remote.cells[*domain] = std::move(row.as_object());
+    if (rows && rows->is_array()) {
+        for (json::value& row : rows->as_array()) {
+            auto domain = Uid::parse(json::get_string(row.as_object(), "domain-uid"));
+            if (domain) remote.cells[*domain] = std::move(row.as_object());
+        }
     }
+    return before != remote.started;
 }
 
 json::object Grid::beat(bool whole) {
@@ -125,6 +129,7 @@ json::object Grid::beat(bool whole) {
             {"role", me.role},
             {"version", mds::version()},
             {"clock", wall_ms()},
+            {"started", started_},
             {"certificate", service_.certificate()},
             {"lists", service_.lists_version()},
             {"authority", std::move(authority)},

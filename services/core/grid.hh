@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/clock.hh"
 #include "base/ids.hh"
 #include "json/json.hh"
 
@@ -27,11 +28,11 @@ class Grid {
     /// Status JSON of a Domain Server on this host; null when it is not there.
     void local(const std::string& server, json::value status);
     const json::object* local(const std::string& server) const;
-    /// Heartbeat of another server: beat() of its grid.
-    void heard(const Uid& mds, json::object beat);
+    /// Heartbeat of another server: beat() of its grid. Whether it is the first of a mds-core that has started.
+    bool heard(const Uid& mds, json::object beat);
     /// What this server tells the others every second: itself, and its Domain Servers whose status
     /// has changed since the last beat; `whole`: all of them, for a server that may have missed some.
-    /// {"uid","name","role","version","clock","revision","whole","domain-servers":[Status],
+    /// {"uid","name","role","version","clock","started","revision","whole","domain-servers":[Status],
     /// "gone":[<Domain uid>]}
     json::object beat(bool whole);
     /// The changes were told to everybody.
@@ -81,6 +82,8 @@ class Grid {
         int64_t heard_mono = 0, heard_wall = 0;
         /// Its clock when it was heard, wall ms.
         int64_t clock = 0;
+        /// When its mds-core started, by its clock: wall ms.
+        int64_t started = 0;
         std::string link_state, link_reason;
         uint32_t round_trip_us = 0;
     };
@@ -88,6 +91,8 @@ class Grid {
     static int64_t clock_of(const Remote& remote);
     json::object domain_row(const json::object& domain, json::array& problems);
     Service& service_;
+    /// Wall ms; tells this run of mds-core from the one before.
+    const int64_t started_ = wall_ms();
     Host own_;
     /// Domain of a local server; a server without status has none.
     std::map<std::string, Uid> domains_;

@@ -120,13 +120,15 @@ Service::Service(app::Daemon& daemon)
 
 Service::~Service() = default;
 
+void Service::tell_whole(const Uid& mds) {
+    tell_whole_.insert(mds);
+    knows_ours_.erase(mds);
+}
+
 void Service::link_changed(const Uid& mds, const std::string& state, const std::string& reason) {
     grid_->link(mds, state, reason);
     // What was sent while it was away is lost: it gets everything once.
-    if (state == "connected") {
-        tell_whole_.insert(mds);
-        knows_ours_.erase(mds);
-    }
+    if (state == "connected") tell_whole(mds);
     // A member that is what it says tells that this server's certificate is revoked: it was deleted, also
     // when its own data says that it is the Primary. It must not begin a second life (FR-3).
     std::string why = cut_off_;

@@ -618,6 +618,8 @@ class Service {
     /// Why the others speak with this server no more: it was taken out of the deployment.
     std::string cut_off_;
     void link_changed(const Uid& mds, const std::string& state, const std::string& reason);
+    /// Another server gets everything with the next beat: it has nothing of what it was told before.
+    void tell_whole(const Uid& mds);
 };
 
 }  // namespace mds::core

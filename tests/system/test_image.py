@@ -105,7 +105,7 @@ def test_the_image_enables_what_an_appliance_needs(built):
 def test_the_image_boots_into_the_wizard_and_takes_an_answer(boot):
     console = Console()
     host = boot(console)
-    shown = console.wait("Host name", 120)
+    shown = console.wait("Full host name", 120)
     assert "login:" not in shown, "the questions come before the login prompt"
     assert host.out("systemctl is-active mds-firstboot-console@console.service") == "active"
     assert host.out("systemctl is-enabled mds.target") == "disabled"

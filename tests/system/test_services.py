@@ -120,3 +120,12 @@ def test_a_large_publish_that_a_power_cut_interrupted_is_finished_at_the_start(e
     again.close()
     api.wait(api.call("delete-domain", name="Cut"), timeout=90)
     api.close()
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_ST_6_a_mds_core_that_starts_again_knows_every_domain_at_once(ex1, time):
+    """The others tell it everything with their next heartbeat, though the connection between the hosts never broke."""
+    assert time
+    ex1["tokyo"].sh("systemctl restart mds-core")
+    wait_until(lambda: ex1.ctl("tokyo", "status", check=False).returncode == 0, 5, "tokyo to know all",
+               lambda: ex1.ctl("tokyo", "status", check=False).stdout)
