@@ -3,6 +3,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "base/error.hh"
 #include "bus/blob.hh"
 #include "bus/connection.hh"
@@ -14,9 +17,18 @@ namespace {
 
 const bus::InterfaceName k_core{"org.openmds.Core1"}, k_sic{"org.openmds.Sic1"};
 
+/// Whether first-time setup has never ended here.
+bool never_set_up() {
+    const char* state = std::getenv("MDS_STATE");
+    std::error_code error;
+    return !std::filesystem::exists(std::string(state ? state : "/var/lib/mds") + "/setup.json", error) && !error;
+}
+
 Error unreachable(const sdbus::Error& e) {
     Error error = bus::from_bus_error(e);
     if (error.code() != Code::unreachable) return error;
+    // Its services are not meant to run yet.
+    if (never_set_up()) return Error(Code::not_set_up, "this server is not set up").refusal("", "mds-setup");
     return Error(Code::unreachable, "mds-core does not answer on this host: " + error.message())
         .refusal("", "systemctl status mds-core.service");
 }

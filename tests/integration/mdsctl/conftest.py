@@ -24,7 +24,10 @@ class Control:
     def __init__(self, bus, folder):
         self.bus, self.folder, self.file = bus, folder, folder / "core.json"
         self.mdsctl = program("mdsctl")
-        self.env = bus.environment({"LC_ALL": "C.UTF-8", "TERM": "xterm", "HOME": str(folder),
+        # Of a server that is set up.
+        (folder / "state").mkdir(exist_ok=True)
+        (folder / "state/setup.json").write_text("{}")
+        self.env = bus.environment({"MDS_STATE": str(folder / "state"), "LC_ALL": "C.UTF-8", "TERM": "xterm", "HOME": str(folder),
                                     "PATH": f"{self.mdsctl.parent}:{os.environ['PATH']}"})
         self.env.pop("NO_COLOR", None)
         self.data = {"grid": fake_core.grid(), "run": {}}

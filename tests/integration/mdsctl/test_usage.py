@@ -169,3 +169,14 @@ def test_C_T9_interrupt_while_nobody_answers(control):
     assert process.wait(2) == 130
     os.close(errors)
     control.core.send_signal(signal.SIGCONT)
+
+
+def test_before_the_setup_every_verb_says_what_to_do(control):
+    """A core that is not there is no fault of a server that was never set up."""
+    control.core.terminate()
+    control.core.wait()
+    assert control.run("status").returncode == 7
+    (control.folder / "state/setup.json").unlink()
+    for words in ("status", "domain list", "ha status London", "server list", "doctor"):
+        done = control.run(*words.split())
+        assert done.returncode == 8 and done.stderr == "Error: this server is not set up\nNext:  mds-setup\n", done
