@@ -191,6 +191,7 @@ Nothing becomes Active by itself, and nothing is Active twice. In Tokyo, some se
     story.leave("london")
     story.rig["london"].kill()
     story.wait("tokyo", "mdsctl status > dark; test $(grep -c 'no server is Active' dark) = 2 && grep -q Global dark && "
+                        "grep -q 'Domain Tokyo: a server is unreachable' dark && "
                         "grep -q 'silent for' dark")
     story.at("tokyo", "mdsctl status")
     story.say("An orderly change needs both:")
