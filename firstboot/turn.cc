@@ -34,8 +34,9 @@ bool Turn::take() {
     lock.l_type = F_WRLCK;
     if (fcntl(fd_, F_OFD_SETLK, &lock) != 0) return false;
     mine_ = true;
-    // The watchers are woken by the writing.
-    if (ftruncate(fd_, 0) != 0 || pwrite(fd_, me_.data(), me_.size(), 0) < 0) {
+    // The watchers are woken by the writing: what they read then is the whole name, to its end of line.
+    std::string line = me_ + '\n';
+    if (pwrite(fd_, line.data(), line.size(), 0) < 0 || ftruncate(fd_, static_cast<off_t>(line.size())) != 0) {
         throw Error(Code::internal, file_ + ": " + strerror(errno));
     }
     return true;
@@ -60,7 +61,9 @@ std::string Turn::other() const {
     if (mine_ || fcntl(fd_, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return "";
     char name[64] = "";
     ssize_t size = pread(fd_, name, sizeof(name) - 1, 0);
-    return size > 0 && name[0] != '\n' ? std::string(name, static_cast<size_t>(size)) : "another terminal";
+    std::string line(name, size > 0 ? static_cast<size_t>(size) : 0);
+    line = line.substr(0, line.find('\n'));
+    return line.empty() ? "another terminal" : line;
 }
 
 void Turn::heard() {
