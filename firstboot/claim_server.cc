@@ -164,13 +164,8 @@ void ClaimServer::begin(const Answers& answers, const HostFacts& host) {
         try {
             apply(out, answers, host, done_file_, [this] { return page_leaves_port(); });
             succeeded_ = true;
-        } catch (const Error& e) {
-            std::fprintf(out, "\nmds-setup: %s%s%s\n", e.refusal_id().c_str(), e.refusal_id().empty() ? "" : " ", e.what());
-            if (!e.next().empty()) std::fprintf(out, "Next: %s\n", e.next().c_str());
-            log_line(std::string("failed: ") + e.what());
         } catch (const std::exception& e) {
-            std::fprintf(out, "\nmds-setup: %s\n", e.what());
-            log_line(std::string("failed: ") + e.what());
+            tell_failure(out, e);
         }
         std::fclose(out);
     });

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.hh"
+#include "base/error.hh"
 #include "dialog.hh"
 
 namespace mds::firstboot {
@@ -26,6 +27,17 @@ void log_line(const std::string& text) {
         // A full disk is told by what comes next.
     }
     close(fd);
+}
+
+void tell_failure(FILE* out, const std::exception& why) {
+    std::string text = why.what(), next;
+    if (const auto* e = dynamic_cast<const Error*>(&why)) {
+        if (!e->refusal_id().empty()) text = e->refusal_id() + " " + text;
+        next = e->next();
+    }
+    std::fprintf(out, "\nmds-setup: %s\n", text.c_str());
+    if (!next.empty()) std::fprintf(out, "Next: %s\n", next.c_str());
+    log_line("failed: " + text + (next.empty() ? "" : "; next: " + next));
 }
 
 void log_answers(const Answers& answers) {

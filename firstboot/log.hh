@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdio>
+#include <exception>
 #include <string>
 
 #include "answers.hh"
@@ -9,6 +11,8 @@ namespace mds::firstboot {
 /// are kept until open_log() says where, and never written when nothing was done.
 void open_log(const std::string& path);
 void log_line(const std::string& text);
+/// Says on `out` and in the log why set-up ended, with the refusal and what helps.
+void tell_failure(FILE* out, const std::exception& why);
 /// Every answer with its source; secrets are ***.
 void log_answers(const Answers& answers);
 

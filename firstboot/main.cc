@@ -15,6 +15,7 @@
 #include "answers_file.hh"
 #include "app/socket.hh"
 #include "apply.hh"
+#include "base/environment.hh"
 #include "base/error.hh"
 #include "base/roles.hh"
 #include "base/shell.hh"
@@ -42,19 +43,15 @@ namespace {
 using namespace mds::firstboot;
 
 constexpr int k_done = 0, k_failed = 1, k_wrong = 2, k_no_permission = 4;
-std::string folder(const char* variable, const char* standard) {
-    const char* value = std::getenv(variable);
-    return value ? value : standard;
-}
-const std::string k_etc = folder("MDS_ETC", "/etc/mds");
-const std::string k_state = folder("MDS_STATE", "/var/lib/mds");
+const std::string k_etc = mds::environment("MDS_ETC", "/etc/mds");
+const std::string k_state = mds::environment("MDS_STATE", "/var/lib/mds");
 /// Where running programs find each other.
-const std::string k_run = folder("MDS_RUN", "/run/mds");
+const std::string k_run = mds::environment("MDS_RUN", "/run/mds");
 const std::string k_done_file = k_state + "/setup.json";
 /// The claim code and the certificate of its page, for this boot.
 const std::string k_claim = k_run + "/claim";
 /// Where what a reset takes away is kept.
-const std::string k_backups = folder("MDS_BACKUPS", "/var/backups/mds");
+const std::string k_backups = mds::environment("MDS_BACKUPS", "/var/backups/mds");
 /// Answers of somebody who left before the end.
 const std::string k_draft_file = k_state + "/setup-draft.conf";
 /// Answers that somebody wanted as a file.
@@ -162,7 +159,7 @@ void collect(const Options& options, Answers& answers) {
     if (options.answers.empty() && options.config_file.empty() && !options.has_config_string) {
         answers.read_etc(k_etc);
     }
-    std::string debconf = folder("MDS_DEBCONF", "/var/cache/debconf") + "/config.dat";
+    std::string debconf = mds::environment("MDS_DEBCONF", "/var/cache/debconf") + "/config.dat";
     if (access(debconf.c_str(), R_OK) == 0) answers.read_debconf(debconf, mds::read_file(debconf));
 }
 
@@ -502,16 +499,12 @@ int main(int argc, char** argv) {
     try {
         code = run(options);
     } catch (const mds::Error& e) {
-        std::string text = e.refusal_id() + (e.refusal_id().empty() ? "" : " ") + e.what();
-        std::fprintf(stderr, "\nmds-setup: %s\n", text.c_str());
-        if (!e.next().empty()) std::fprintf(stderr, "Next: %s\n", e.next().c_str());
-        log_line("failed: " + text + (e.next().empty() ? "" : "; next: " + e.next()));
+        tell_failure(stderr, e);
         std::fputs("Setup is not complete. Run it again: it continues where it stopped.\n", stderr);
         code = e.code() == mds::Code::invalid_parameter ? k_wrong : k_failed;
         g_to_read = true;
     } catch (const std::exception& e) {
-        std::fprintf(stderr, "\nmds-setup: %s\n", e.what());
-        log_line(std::string("failed: ") + e.what());
+        tell_failure(stderr, e);
         g_to_read = true;
     }
     if (g_to_read && !options.console.empty()) wait_for_reader();

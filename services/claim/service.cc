@@ -1,3 +1,4 @@
+#include "base/environment.hh"
 #include "service.hh"
 
 #include <arpa/inet.h>
@@ -23,11 +24,6 @@ constexpr char k_cookie[] = "__Host-mds-setup";
 constexpr double k_per_second = 10, k_burst = 50;
 /// What was told last reaches the browser in this time.
 constexpr auto k_farewell = std::chrono::seconds(1);
-
-std::string environment(const char* name, const std::string& standard) {
-    const char* value = std::getenv(name);
-    return value ? value : standard;
-}
 
 int listening_socket() {
     int passed = app::passed_socket("https");

@@ -1,3 +1,4 @@
+#include "base/environment.hh"
 #include "service.hh"
 
 #include <unistd.h>
@@ -13,20 +14,11 @@
 
 namespace mds::sic {
 namespace asio = boost::asio;
-namespace {
-
-std::string folder_from(const char* variable, const char* standard) {
-    const char* value = std::getenv(variable);
-    return value ? value : standard;
-}
-
-}  // namespace
-
 Service::Service(app::Daemon& daemon)
     : AdaptorInterfaces(daemon.bus().raw(), sdbus::ObjectPath{"/org/openmds/Sic1"}),
       daemon_(daemon),
       responder_({[this] { return self(); }, daemon.state_folder() + "/activation.json",
-                  folder_from("MDS_TRUST", "/var/lib/mds/trust")}),
+                  environment("MDS_TRUST", "/var/lib/mds/trust")}),
       acceptor_(daemon.io()),
       idle_since_(mono_ms()) {
     registerAdaptor();

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "base/clock.hh"
+#include "base/environment.hh"
 #include "base/text.hh"
 #include "doctor.hh"
 #include "doctor_mask.hh"
@@ -144,8 +145,7 @@ void add_settings(Archive& archive, const Mask& mask, const std::string& etc) {
 
 void write_report(Client& client, const Options& options, const World& world,
                   const Findings& findings, const std::string& file) {
-    const char* folder = std::getenv("MDS_ETC");
-    std::string etc = folder ? folder : "/etc/mds";
+    std::string etc = environment("MDS_ETC", "/etc/mds");
     Mask mask(etc);
     Archive archive(file);
     Options plain = options;

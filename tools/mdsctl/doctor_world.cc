@@ -1,3 +1,4 @@
+#include "base/environment.hh"
 #include "doctor_world.hh"
 
 #include <fcntl.h>
@@ -33,11 +34,6 @@ namespace fs = std::filesystem;
 constexpr int k_patience_ms = 1200;
 constexpr char k_units[] =
     "Id,LoadState,ActiveState,SubState,Result,UnitFileState,ExecMainStatus,NRestarts,StatusText";
-
-std::string folder(const char* variable, const char* standard) {
-    const char* value = std::getenv(variable);
-    return value ? value : standard;
-}
 
 std::map<std::string, Unit> gather_units() {
     std::map<std::string, Unit> out;
@@ -309,8 +305,8 @@ World gather(const std::string& target) {
     World world;
     world.target = target;
     world.root = geteuid() == 0;
-    world.state_folder = folder("MDS_STATE", "/var/lib/mds");
-    world.backups_folder = folder("MDS_BACKUPS", "/var/backups/mds");
+    world.state_folder = environment("MDS_STATE", "/var/lib/mds");
+    world.backups_folder = environment("MDS_BACKUPS", "/var/backups/mds");
     auto units = std::async(std::launch::async, gather_units);
     auto from_bus = std::async(std::launch::async, gather_bus);
     auto core = std::async(std::launch::async, [&world] {

@@ -3,9 +3,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 
+#include "base/environment.hh"
 #include "base/error.hh"
 #include "bus/blob.hh"
 #include "bus/connection.hh"
@@ -19,9 +19,8 @@ const bus::InterfaceName k_core{"org.openmds.Core1"}, k_sic{"org.openmds.Sic1"};
 
 /// Whether first-time setup has never ended here.
 bool never_set_up() {
-    const char* state = std::getenv("MDS_STATE");
     std::error_code error;
-    return !std::filesystem::exists(std::string(state ? state : "/var/lib/mds") + "/setup.json", error) && !error;
+    return !std::filesystem::exists(environment("MDS_STATE", "/var/lib/mds") + "/setup.json", error) && !error;
 }
 
 Error unreachable(const sdbus::Error& e) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/environment.hh"
 #include "base/error.hh"
 #include "base/shell.hh"
 #include "base/text.hh"
@@ -14,11 +15,6 @@
 
 namespace mds::ctl {
 namespace {
-
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? value : "";
-}
 
 /// HOST, HOST:PORT, [ADDRESS]:PORT, or an IPv6 address alone.
 std::pair<std::string, std::string> host_and_port(const std::string& text) {
@@ -98,15 +94,15 @@ bool RemoteTransport::accepted(const std::string& print) const {
 std::string RemoteTransport::log_in() {
     json::object body{{"session-name", reason_.empty() ? "mdsctl" : reason_}};
     std::string key =
-        remote_.api_key_file.empty() ? environment("MGMT_CLI_API_KEY") : trim(read_file(remote_.api_key_file));
-    std::string user = remote_.user.empty() ? environment("MGMT_CLI_USER") : remote_.user;
+        remote_.api_key_file.empty() ? environment("MGMT_CLI_API_KEY", "") : trim(read_file(remote_.api_key_file));
+    std::string user = remote_.user.empty() ? environment("MGMT_CLI_USER", "") : remote_.user;
     if (!key.empty() && remote_.user.empty()) {
         body["api-key"] = key;
     } else if (user.empty()) {
         throw Error(Code::missing_parameters, "who logs in to " + host_ + "? Give a user, or an API key in a file")
             .refusal("", "mdsctl -H " + shell_word(remote_.host) + " --user NAME status");
     } else {
-        std::string password = environment("MGMT_CLI_PASSWORD");
+        std::string password = environment("MGMT_CLI_PASSWORD", "");
         if (password.empty()) {
             password = client::ask_hidden(("Password of " + user + " on " + host_).c_str(),
                                           "no terminal to ask for the password of " + user +

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/clock.hh"
+#include "base/environment.hh"
 #include "base/ids.hh"
 #include "base/join_string.hh"
 #include "base/text.hh"
@@ -114,7 +115,7 @@ int trust_join_string(Client& client, const Options& options, std::string name, 
     bool here = name.empty();
     if (here) {
         // On the new server: the one it was set up as.
-        std::string file = std::string(std::getenv("MDS_STATE") ? std::getenv("MDS_STATE") : "/var/lib/mds") + "/setup.json";
+        std::string file = environment("MDS_STATE", "/var/lib/mds") + "/setup.json";
         if (access(file.c_str(), R_OK) != 0) {
             throw Error(Code::ha_invalid, "this server is not set up, or you are not root; at the Primary, name the new "
                                           "server and its address").refusal("", "mdsctl trust join-string SERVER --ip A");
