@@ -18,6 +18,10 @@ constexpr int64_t k_calling_ms = 60'000;
 constexpr int64_t k_refused_again_ms = 600'000;
 constexpr size_t k_refused_reasons = 30;
 
+bool has_term(const std::vector<store::Term>& terms, const Uid& id) {
+    return std::any_of(terms.begin(), terms.end(), [&](const store::Term& t) { return t.id == id; });
+}
+
 }  // namespace
 
 Replica::Replica(store::PublicDb& db, Env& env, Identity self, std::vector<Peer> peers,
@@ -461,6 +465,16 @@ void Replica::refuse(const Uid& mds, const std::string& name, Kind kind, const s
     env_.log(priority, text);
 }
 
+bool Replica::denied(const std::vector<store::Term>& terms, size_t index) const {
+    // Who was Active until then has begun the one in which nobody is.
+    const store::Term& term = terms[index];
+    const Uid& holder = term.active.is_nil() && index > 0 ? terms[index - 1].active : term.active;
+    if (holder == self_.server) return !has_term(db_.terms(), term.id);
+    auto peer = std::find_if(peers_.begin(), peers_.end(),
+                             [&](const PeerState& p) { return p.peer.server == holder; });
+    return peer != peers_.end() && reachable(*peer) && !has_term(peer->last.history.terms, term.id);
+}
+
 std::string Replica::hearsay(const History& theirs) const {
     // Of a server that never is Active this one takes the news that another one became Active only when that
     // one cannot be asked itself.
@@ -468,19 +482,20 @@ std::string Replica::hearsay(const History& theirs) const {
     bool counts = c.relation == Relation::behind || (c.relation == Relation::diverged && c.mine_yields);
     if (!counts) return "";
     std::vector<store::Term> known = db_.terms();
-    auto has = [](const std::vector<store::Term>& terms, const Uid& id) {
-        return std::any_of(terms.begin(), terms.end(), [&](const store::Term& t) { return t.id == id; });
-    };
     bool named = false;
-    for (const store::Term& term : theirs.terms) {
-        if (has(known, term.id) || term.active.is_nil()) continue;
+    for (size_t i = 0; i < theirs.terms.size(); ++i) {
+        const store::Term& term = theirs.terms[i];
+        if (has_term(known, term.id) || term.active.is_nil()) continue;
+        if (term.active == self_.server) {
+            return "it says that this server became Active, of which nothing is known here";
+        }
         auto holder = std::find_if(peers_.begin(), peers_.end(),
                                    [&](const PeerState& o) { return o.peer.server == term.active; });
         if (holder == peers_.end() || holder->peer.log_server) {
             return "it says that a server is Active which never can be";
         }
         named = true;
-        if (reachable(*holder) && !has(holder->last.history.terms, term.id)) {
+        if (denied(theirs.terms, i)) {
             return "it says that " + holder->peer.name + " became Active, which that one does not say";
         }
     }
@@ -705,10 +720,33 @@ void Replica::step_down_if_needed(PeerState& p) {
         // Set Standby by an operator in a collision, or a Standby of the side that yielded.
         yield(c.common_rev, p);
     } else if (c.relation == Relation::diverged && c.mine_yields) {
+        // Of a log server only what an Active does not contradict that is followed: else a Standby goes to and fro.
+        bool contradicted = p.peer.log_server && follows_an_active && !hearsay(p.last.history).empty();
+        if (!contradicted) yield(c.common_rev, p);
+    } else if (stays_alone(p, c)) {
         yield(c.common_rev, p);
     } else if (c.relation == Relation::behind && role_ == Role::active) {
         set_role(Role::standby, p.peer.name + " has a newer term");
     }
+}
+
+bool Replica::stays_alone(const PeerState& active, const Comparison& c) {
+    // The disk of who was Active went back in time, and only this log server still has what it published: it is
+    // not believed by the Active, and nobody else follows it. What is here is parked, not lost.
+    bool parted = self_.log_server && active.last.role == Role::active && c.relation == Relation::diverged;
+    std::vector<store::Term> mine = db_.terms();
+    for (size_t i = 0; i < mine.size() && parted; ++i) {
+        parted = has_term(active.last.history.terms, mine[i].id) || denied(mine, i);
+    }
+    if (!parted) {
+        if (alone_against_ == active.peer.mds) alone_since_ = 0;
+        return false;
+    }
+    int64_t now = env_.mono_ms();
+    if (alone_since_ == 0 || alone_against_ != active.peer.mds) alone_since_ = now;
+    alone_against_ = active.peer.mds;
+    // Whoever denies it may not have said yet where it is by now.
+    return now - alone_since_ >= std::max<int64_t>(timing_.startup_ms, 3 * timing_.idle_beat_ms);
 }
 
 void Replica::yield(uint64_t common_rev, const PeerState& to) {

@@ -366,6 +366,11 @@ class Replica {
     void on_position(PeerState& p, std::string_view payload);
     /// What no server of its kind says of itself (T-9), or nothing.
     std::string not_believed(const PeerState& p, const PositionMessage& m) const;
+    /// Whether who began this term can be asked, and has no such term.
+    bool denied(const std::vector<store::Term>& terms, size_t index) const;
+    /// Whether this log server alone has a line that the Active would have to follow and nobody who can be asked
+    /// knows; for long enough to be sure.
+    bool stays_alone(const PeerState& active, const Comparison& c);
     /// The same of a log server's word to an Active.
     std::string hearsay(const History& theirs) const;
     /// A message that is not taken: each reason is told once in ten minutes, and not many of a sender.
@@ -479,6 +484,9 @@ class Replica {
     std::map<Uid, Arriving> arriving_;
     /// The server that was asked for records last: nobody else's are taken.
     Uid records_from_;
+    /// The Active that denies what only this log server has, and since when (mono, 0: it does not).
+    Uid alone_against_;
+    int64_t alone_since_ = 0;
     /// What was told of a sender's refused messages, since when (mono).
     struct Refused {
         int64_t since = 0;

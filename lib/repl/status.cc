@@ -122,7 +122,10 @@ PeerStatus Replica::judge(const PeerState& p) const {
         is(SyncStatus::never_synchronized, "first synchronization has not run", "wait");
     } else if (c.relation == Relation::diverged) {
         is(SyncStatus::synchronizing,
-           fmt::format("{} takes back what it had not sent", c.mine_yields ? self_.name : p.peer.name),
+           alone_since_ != 0 && alone_against_ == p.peer.mds
+               ? fmt::format("only {} has what {} published before its disk went back in time; it is taken back here "
+                             "and kept apart", self_.name, p.peer.name)
+               : fmt::format("{} takes back what it had not sent", c.mine_yields ? self_.name : p.peer.name),
            "wait");
     } else if (c.relation == Relation::ahead || (c.relation == Relation::behind && !active_here)) {
         bool here = c.relation == Relation::behind;

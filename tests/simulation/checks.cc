@@ -191,6 +191,10 @@ bool World::settled() {
     if (now_ - plan.duration_ms > 900'000) {
         throw Violation(13, "operators come to no end: " + describe());
     }
+    // Whoever was ordered to take a full copy begins it a moment later, and cannot follow meanwhile.
+    for (const auto& order : ordered_) {
+        if (order->by && order->by->up() && order->by->life == order->life) return false;
+    }
     int active = 0;
     for (const auto& s : servers_) {
         if (!s->up() || !s->head || s->head != servers_[0]->head || s->altered_at >= 0) return false;

@@ -226,14 +226,16 @@ void World::operate() {
             break;
         case 5:
             if (&other == &server || !plan.full_syncs) break;
-            act(server, "full sync of " + other.name,
-                [&](Server& s) {
-                    auto done = told(s, "full sync", false);
-                    s.replica->full_sync(other.mds, s.random_id(), "olga",
-                                         [done](std::optional<Error> error, const std::string&) {
-                                             done(std::move(error));
-                                         });
-                });
+            act(server, "full sync of " + other.name, [&](Server& s) {
+                auto open = std::make_shared<Ordered>(Ordered{&s, s.life});
+                auto done = told(s, "full sync", false);
+                s.replica->full_sync(other.mds, s.random_id(), "olga",
+                                     [done, open](std::optional<Error> error, const std::string&) {
+                                         open->by = nullptr;
+                                         done(std::move(error));
+                                     });
+                ordered_.push_back(std::move(open));
+            });
             break;
         case 6:
             act(server, "reload", [&](Server& s) { s.replica->set_peers(peers_of(s)); });

@@ -159,6 +159,12 @@ class World {
     uint64_t loss_percent_ = 0, twice_percent_ = 0;
     int names_ = 0, losses_ = 0;
     Random flips_, doubles_;
+    /// A full synchronization that an operator has ordered of this Active; null: it ended.
+    struct Ordered {
+        const Server* by;
+        uint64_t life;
+    };
+    std::vector<std::shared_ptr<Ordered>> ordered_;
     std::vector<Published> published_;
     std::vector<std::string> lines_;
     Outcome outcome_;

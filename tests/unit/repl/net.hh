@@ -184,6 +184,7 @@ class Node : public Env {
     std::string name, folder;
     /// What is installed there, from the next boot on.
     std::string release = "1";
+    bool log_server = false;
     const std::vector<store::Migration>* steps = &store::migrations();
     std::unique_ptr<store::PublicDb> db;
     std::unique_ptr<Replica> replica;
@@ -230,7 +231,7 @@ class Net {
     std::vector<Peer> peers_of(const Node& me) const {
         std::vector<Peer> out;
         for (const auto& n : nodes) {
-            if (n.get() != &me) out.push_back({n->mds, n->server, n->name, "10.0.0.1", n->name});
+            if (n.get() != &me) out.push_back({n->mds, n->server, n->name, "10.0.0.1", n->name, n->log_server});
         }
         return out;
     }
@@ -279,7 +280,7 @@ class Net {
 
 inline void Node::boot(bool founder) {
     db = std::make_unique<store::PublicDb>(folder, *steps);
-    Replica::Identity self{mds, server, name, release, name, false, founder, "London"};
+    Replica::Identity self{mds, server, name, release, name, log_server, founder, "London"};
     replica = std::make_unique<Replica>(*db, *this, self, net_.peers_of(*this), Timing{});
     if (on_boot) on_boot();
     replica->start();
