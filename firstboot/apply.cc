@@ -11,6 +11,7 @@
 #include "base/error.hh"
 #include "base/join_string.hh"
 #include "base/roles.hh"
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "bus/blob.hh"
 #include "bus/connection.hh"
@@ -134,20 +135,22 @@ void closing(FILE* out, Bus& bus, const Answers& answers, int64_t milliseconds) 
     std::fprintf(out, "\n  Ready in %.1f s.\n\n", static_cast<double>(milliseconds) / 1000);
     std::string print = fingerprint(bus);
     if (answers.role_bit() == k_primary) {
-        std::fprintf(out, "  Console      https://%s/\n", answers.get("host_name").c_str());
+        std::fprintf(out, "  API          https://%s/web_api/\n", answers.get("host_name").c_str());
         if (!print.empty()) {
             std::fprintf(out, "  Fingerprint  SHA-256  %s", in_two_lines(print, std::string(24, ' ')).c_str());
         }
         std::fprintf(out,
-                     "  Next         sign in as %s, or: mdsctl status\n"
+                     "  Next         mdsctl status\n"
+                     "               log in as %s: mgmt_cli login\n"
                      "               add a second server: mdsctl server add\n",
                      answers.get("administrator").c_str());
     } else {
+        std::string host = answers.get("host_name");
         std::fprintf(out,
-                     "  Waiting for the Primary. On the Primary's console: Domains, New,\n"
-                     "  Multi-Domain Server, Connect, and type the activation key; or there:\n"
-                     "  mdsctl server add. Address of this server: %s.\n",
-                     answers.get("address").c_str());
+                     "  Waiting for the Primary. There, with the activation key:\n"
+                     "  mdsctl server add %s --ip %s%s\n",
+                     shell_word(host.substr(0, host.find('.'))).c_str(), answers.get("address").c_str(),
+                     answers.role_bit() == k_log ? " --log" : "");
         if (!print.empty()) {
             std::fprintf(out, "  This server's fingerprint starts with %s.\n", in_pairs(print.substr(0, 8)).c_str());
         }
@@ -201,7 +204,7 @@ void save_done(const std::string& path, const Done& done) {
 
 std::string why_it_stays(const std::string& id) {
     if (id == "role") return "mds-setup --change-role, until it has joined";
-    if (id == "administrator") return "others are added in the console or by mgmt_cli";
+    if (id == "administrator") return "others are added by mgmt_cli";
     if (id == "recovery") return "mds-setup --recovery-key makes one";
     return "set once";
 }

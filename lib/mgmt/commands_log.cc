@@ -42,14 +42,14 @@ struct Query {
     std::string filter;
     int64_t from = 0, to = INT64_MAX, below = INT64_MAX, most = 100;
     bool audit = false;
+    /// Oldest first: what follows this id.
+    std::optional<int64_t> above;
 
     std::string id() const {
-        return hex(json::text(json::object{{"f", filter},
-                                           {"a", from},
-                                           {"z", to},
-                                           {"b", below},
-                                           {"m", most},
-                                           {"t", audit ? "audit" : "logs"}}));
+        json::object o{{"f", filter}, {"a", from}, {"z", to}, {"b", below}, {"m", most},
+                       {"t", audit ? "audit" : "logs"}};
+        if (above) o["o"] = *above;
+        return hex(json::text(o));
     }
     static Query from_id(const std::string& id) {
         try {
@@ -62,6 +62,7 @@ struct Query {
             out.below = json::get_int(o, "b");
             out.most = std::clamp<int64_t>(json::get_int(o, "m"), 1, 100);
             out.audit = json::get_string(o, "t") == "audit";
+            if (o.contains("o")) out.above = json::get_int(o, "o");
             return out;
         } catch (const Error&) {
             model::invalid("query-id", "It is not an id that a reply of show-logs gave.");
@@ -178,15 +179,15 @@ class LogFilter {
     std::vector<std::vector<Term>> terms_;
 };
 
-/// Newest first, until `one` says that it has enough.
+/// In the query's order, until `one` says that it has enough.
 void each_entry(WorkspaceImpl& impl, const Query& query,
                 const std::function<bool(int64_t id, json::object entry)>& one) {
     LogFilter filter(query.filter);
-    SQLite::Statement s(impl.work.db(),
-                        "SELECT id,time_ms,user,ip,application,operation,subject,status,message,"
-                        "session,session_name,domain FROM audit WHERE id<? AND time_ms>=? AND "
-                        "time_ms<=? ORDER BY id DESC");
-    s.bind(1, query.below);
+    std::string sql = "SELECT id,time_ms,user,ip,application,operation,subject,status,message,"
+                      "session,session_name,domain FROM audit WHERE time_ms>=?2 AND time_ms<=?3 AND ";
+    sql += query.above ? "id>?1 ORDER BY id" : "id<?1 ORDER BY id DESC";
+    SQLite::Statement s(impl.work.db(), sql);
+    s.bind(1, query.above.value_or(query.below));
     s.bind(2, query.from);
     s.bind(3, query.to);
     while (s.executeStep()) {
@@ -214,7 +215,7 @@ void each_entry(WorkspaceImpl& impl, const Query& query,
 Query query_of(const json::object& asked, int64_t now) {
     static const std::vector<std::string> k_known = {
         "filter", "time-frame", "custom-start", "custom-end", "max-logs-per-request",
-        "type",   "top",        "log-servers"};
+        "type",   "top",        "log-servers",  "order"};
     for (const auto& member : asked) {
         if (std::find(k_known.begin(), k_known.end(), member.key()) == k_known.end()) {
             throw Error(Code::invalid_parameter_name,
@@ -236,6 +237,14 @@ Query query_of(const json::object& asked, int64_t now) {
         }
     }
     set_frame(query, asked, now);
+    std::string order = fold(text_of(asked, "order"));
+    if (order == "asc") {
+        query.above = 0;
+        // Else it would go on as long as anything happens.
+        query.to = std::min(query.to, now);
+    } else if (!order.empty() && order != "desc") {
+        model::invalid("new-query.order", "'" + order + "' is none of: ASC, DESC.");
+    }
     return query;
 }
 
@@ -283,12 +292,12 @@ json::object page_reply(WorkspaceImpl& impl, Query query) {
     if (query.audit) {
         each_entry(impl, query, [&](int64_t id, json::object entry) {
             logs.push_back(std::move(entry));
-            query.below = id;
+            (query.above ? *query.above : query.below) = id;
             return static_cast<int64_t>(logs.size()) < query.most;
         });
     }
     size_t count = logs.size();
-    if (count == 0) query.below = 0;  // nothing that happens later belongs to this query
+    if (count == 0 && !query.above) query.below = 0;  // nothing that happens later belongs to this query
     return {{"logs", std::move(logs)}, {"logs-count", count}, {"query-id", query.id()}};
 }
 

@@ -81,7 +81,7 @@ constexpr Parameter k_parameters[] = {
     {"new-position", "position", "where it moves to"},
     {"new-query", "object",
      "{filter, time-frame, custom-start, custom-end, max-logs-per-request, type, top, "
-     "log-servers}"},
+     "log-servers, order: ASC or DESC}"},
     {"new-state", "string", "active or standby"},
     {"number-of-sessions-to-preserve", "integer", "how many of the newest stay"},
     {"objects", "list", "[{type, list: [parameters of one object]}]"},

@@ -1,5 +1,6 @@
 #include "mgmt/parked.hh"
 
+#include "base/error.hh"
 #include "store/codec.hh"
 
 namespace mds::mgmt {
@@ -60,6 +61,12 @@ uint32_t Parked::put(const std::vector<store::Revision>& records, const std::str
     uint32_t added = waiting() - before;
     transaction.commit();
     return added;
+}
+
+void Parked::wait(const Publish& publish) {
+    uint32_t before = waiting();
+    insert(publish.record, publish.origin, k_waits);
+    if (waiting() == before) throw Error(Code::internal, "it was handed over before");
 }
 
 uint32_t Parked::waiting() {

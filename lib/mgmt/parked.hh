@@ -24,6 +24,9 @@ class Parked {
     /// Begins to wait; flushed to the disk when it returns. Nothing changes when the row is there.
     /// Returns how many rows are new.
     uint32_t put(const std::vector<store::Revision>& records, const std::string& origin);
+    /// As put(), of one that no Active has published, in the caller's transaction (Flushed). Throws when the row is
+    /// there.
+    void wait(const Publish& publish);
     uint32_t waiting();
     std::optional<Publish> next();
     /// Not waiting any more: the Active has it.

@@ -28,6 +28,11 @@ Uid recovered_uid(const Uid& term_id, uint64_t rev) {
 
 std::string title_of(const Parked::Publish& publish) {
     const store::Revision& r = publish.record;
+    // Nobody had published it (commands_hand_over.cc).
+    if (r.term_id == r.session) {
+        return "handed over: " + (r.session_name.empty() ? "" : r.session_name + " ") + "(" + publish.origin + ", " +
+               rfc3339(r.time_ms) + ")";
+    }
     return "recovered: " + (r.session_name.empty() ? "" : r.session_name + " ") + "(revision " +
            std::to_string(r.rev) + " of " + publish.origin + ", " + rfc3339(r.time_ms) + ")";
 }

@@ -51,6 +51,7 @@ Workspace::Workspace(store::PublicDb& db, WorkDb& work, Settings settings, Hooks
     impl_->register_search_commands();
     impl_->register_session_commands();
     impl_->register_session_changes();
+    impl_->register_hand_over();
     impl_->register_changes_commands();
     impl_->register_task_commands();
     impl_->register_revision_commands();

@@ -73,6 +73,8 @@ struct Hooks {
     /// Runs `work` on another thread, then `then` on this one. Large publishes are written so,
     /// while other sessions go on; empty: everything is done at once.
     std::function<void(std::function<void()> work, std::function<void()> then)> background;
+    /// The work of a session waits to be handed over to the Active; may be empty.
+    std::function<void()> waits;
     /// The newest revision whose record may be purged; may be empty: any.
     std::function<uint64_t()> purge_limit;
     /// When (ms since 1970) a gateway was last here by itself, with which policy (its id); 0: not since the

@@ -279,6 +279,7 @@ struct WorkspaceImpl {
     void register_search_commands();
     void register_session_commands();
     void register_session_changes();
+    void register_hand_over();
     void register_changes_commands();
     void register_revision_commands();
     void register_approval_commands();

@@ -95,7 +95,7 @@ HaActions::Plan HaActions::plan(const std::string& action, const repl::Peer* pee
     if (action == "set-standby" || (action == "set-active" && peer)) {
         if (replica_.role() != repl::Role::active) return out;
         add(work_lines(json::text(workspace_.open_work()), here,
-                       {"; they stay there, private, and are not carried over",
+                       {"; they stay there, private, and are not carried over (later: mdsctl session hand-over)",
                         "; it follows to the next Active server", ""}));
         out.revisions = action == "set-standby" ? revisions_since_collision() : json::array{};
         for (const json::value& v : out.revisions) {
@@ -118,7 +118,7 @@ HaActions::Plan HaActions::plan(const std::string& action, const repl::Peer* pee
         std::string name = shown_name(config_, s.peer);
         if (s.heard && s.role == repl::Role::active) {
             add(work_lines(s.work, name,
-                           {"; they stay there, private, and are not carried over",
+                           {"; they stay there, private, and are not carried over (later: mdsctl session hand-over)",
                             "; it follows to this server", ""}));
         } else if (action == "force-active" && s.contact_ms) {
             uint64_t mine = workspace_.db().position().rev;

@@ -54,7 +54,7 @@ ReplicaEnv::ReplicaEnv(app::Daemon& daemon, SyncLink& link, store::PublicDb& db,
       folder_(std::move(folder)),
       domain_name_(std::move(domain_name)),
       server_name_(std::move(server_name)) {
-    parked_ = parked_rows_.waiting();
+    count_parked();
 }
 
 ReplicaEnv::~ReplicaEnv() {
@@ -162,18 +162,18 @@ std::optional<repl::ParkedPublish> ReplicaEnv::next_parked() {
 
 void ReplicaEnv::handed_over(const Uid& term_id, uint64_t rev) {
     parked_rows_.handed_over(term_id, rev, wall_ms());
-    parked_ = parked_rows_.waiting();
+    count_parked();
 }
 
 void ReplicaEnv::recover(const repl::ParkedPublish& publish) {
     workspace_.recover({publish.record, publish.origin});
-    parked_ = parked_rows_.waiting();
+    count_parked();
     status_changed();
 }
 
 void ReplicaEnv::release_recovered() {
     workspace_.release_recovered();
-    parked_ = parked_rows_.waiting();
+    count_parked();
 }
 
 std::string ReplicaEnv::open_work() {
@@ -194,7 +194,7 @@ bool ReplicaEnv::work_changed() {
 
 std::string ReplicaEnv::end_work(const std::string& why) {
     std::string cost = json::text(workspace_.end_work(why));
-    parked_ = parked_rows_.waiting();
+    count_parked();
     work_.clear();
     return cost;
 }

@@ -60,6 +60,8 @@ class ReplicaEnv : public repl::Env {
     bool work_changed();
     /// Recovered sessions that nobody has gone on with wait for the next Active.
     void release_recovered();
+    /// The workspace has put something that waits for the Active.
+    void count_parked() { parked_ = parked_rows_.waiting(); }
 
   private:
     app::Daemon& daemon_;

@@ -157,6 +157,10 @@ struct Server::Impl {
         };
         if (options.shared) h.shared = shared_hooks();
         h.before_publish = [this] { require_not_held(); };
+        h.waits = [this] {
+            env.count_parked();
+            soon();
+        };
         h.purge_limit = [this] { return replica.held_by_all(); };
         h.now_ms = [] { return wall_ms(); };
         if (int seconds = daemon.config().get_int("Sync.ZeroLossSeconds"); seconds > 0) {

@@ -242,15 +242,26 @@ void Service::ha_action(const json::object& body, Then then) {
     std::string action = json::get_string(body, "action");
     std::string target = json::get_string(body, "target");
     if (fold(json::get_string(body, "domain")) == "system data") {
-        // Only the way out of two Primaries; else the system data is Active where the Primary is.
+        // Who is Active is not changed here: it is the Primary. Only the way out of two Primaries is.
         auto named = target.empty() ? std::nullopt : find_mds(target);
         bool here = target.empty() || (named && named->uid == identity_->uid);
         bool collision = json::get_string(system_->status(), "state") == "collision";
-        if (action != "set-standby" || !here || !collision) {
-            throw Error(Code::ha_invalid, "the system data is Active on the Primary; only when two servers "
-                                          "are, one of them is set Standby, on itself");
+        bool fits = action == "full-sync" || (action == "verify" && here) ||
+                    (action == "set-standby" && here && collision);
+        if (!target.empty() && !named) {
+            throw Error(Code::object_not_found, "Requested object [" + target + "] not found")
+                .refusal("", "mdsctl server list");
+        }
+        if (!fits) {
+            Error refused(Code::ha_invalid, action == "verify"
+                                                ? "the system data of " + named->name + " is verified there"
+                                                : "the system data is Active on the Primary; only when two servers "
+                                                  "are, one of them is set Standby, on itself");
+            if (action != "verify") throw refused;
+            throw std::move(refused).refusal("", "on " + named->name + ": mdsctl ha verify 'System Data'");
         }
         return then(mgmt::ok_reply(system_->ha_action({{"action", action},
+                                                       {"target", action == "full-sync" ? target : std::string()},
                                                        {"user", json::get_string(body, "user", "root")},
                                                        {"plan", json::get_bool(body, "plan")},
                                                        {"confirmed", json::get_bool(body, "confirmed")}})));

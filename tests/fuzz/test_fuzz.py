@@ -11,7 +11,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = f"{ROOT}/build/fuzz"
-NAMES = ["json", "request", "filter", "http", "payload", "enrol", "sync"]
+NAMES = ["json", "request", "filter", "http", "form", "payload", "enrol", "sync"]
 # Inputs of a minute on a busy machine. Each of these is a conversation with two replicas and their disks.
 LEAST = {"sync": 100}
 SECONDS = int(os.environ.get("MDS_FUZZ_SECONDS", "60"))

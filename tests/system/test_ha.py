@@ -98,6 +98,65 @@ def test_CA_2_CA_3_CA_6_MA_2_MA_3_MA_5_MA_6_MA_8_what_a_change_costs_is_said_fir
     api.close()
 
 
+def test_CA_3_what_a_session_holds_goes_to_the_new_active_when_it_is_handed_over(ex1, left_behind):
+    def sessions(name):
+        return [s for s in json.loads(ex1.ctl(name, "-o json session list -D London").stdout) if s["changes"] > 0]
+
+    [held] = sessions("tokyo")
+    uid = held["uid"]
+    done = ex1.ctl("tokyo", f"session hand-over {uid} -D London", check=False)
+    assert done.returncode == 1 and "this server is the Active" in done.stderr and "session publish" in done.stderr, done
+    ex1.ctl("london", "--yes ha set-active London london")
+    ex1.wait_role("london", "London", "active")
+    # As people see it: enough of it to tell it from the others, made in the same minute.
+    [seen] = [line.split()[0] for line in ex1.ctl("tokyo", "session list -D London").stdout.splitlines()
+              if line.split()[2:4] == ["admin", "3"]]
+    assert uid.startswith(seen) and len(seen) < len(uid)
+    done = ex1.ctl("tokyo", f"--dry-run session hand-over {seen} -D London")
+    assert "3 changes of admin would be given to the Active" in done.stdout and sessions("tokyo")
+    done = ex1.ctl("tokyo", f"session hand-over {seen} -D London")
+    assert "3 changes of admin go to the Active server" in done.stdout, done
+    assert "Next:  on the Active: mdsctl session list -D London" in done.stdout, done
+    wait_until(lambda: sessions("london"), 10, "the session to arrive on London")
+    [arrived] = sessions("london")
+    assert arrived["user-name"] == "admin" and arrived["changes"] == 3, arrived
+    assert arrived["name"].startswith("handed over: ") and "(London-2, " in arrived["name"], arrived
+    assert sessions("tokyo") == []
+    done = ex1.ctl("tokyo", f"session hand-over {uid} -D London", check=False)
+    assert done.returncode == 5, done
+    # Its author goes on with it where it can be published.
+    api = ex1.api("london", "London")
+    api.send("switch-session", {"uid": arrived["uid"]})
+    api.publish()
+    ex1.wait_synchronized("london", "London")
+    for name in ("london", "tokyo"):
+        reader = ex1.api(name, "London")
+        assert reader.call("show-host", name="left-2")["ipv4-address"] == "192.0.2.213"
+        reader.close()
+    for i in range(3):
+        api.call("delete-host", name=f"left-{i}")
+    api.publish()
+    api.close()
+    trail = ex1.ctl("tokyo", "-o json audit list -D London").stdout
+    assert "Hand over session" in trail, trail[:2000]
+
+
+def test_MD_1_system_data_is_synchronized_and_verified_by_the_same_verbs(ex1):
+    done = ex1.ctl("london", "ha sync 'System Data' --to tokyo </dev/null", check=False)
+    assert done.returncode == 9 and "mdsctl ha sync 'System Data' --to tokyo --yes --reason TEXT" in done.stderr, done
+    done = ex1.ctl("london", "-y --reason repaired ha sync 'System Data' --to tokyo")
+    assert "tokyo is synchronized" in done.stdout, done
+    done = ex1.ctl("london", "ha verify 'System Data'")
+    assert "all good" in done.stdout, done
+    done = ex1.ctl("tokyo", "-y --reason test ha sync 'System Data' --to london", check=False)
+    assert done.returncode == 1 and "RF-19" in done.stderr and "london" in done.stderr, done
+    done = ex1.ctl("london", "ha verify 'System Data' tokyo", check=False)
+    assert done.returncode == 1 and "on tokyo: mdsctl ha verify 'System Data'" in done.stderr, done
+    done = ex1.ctl("london", "ha set-active 'System Data' tokyo", check=False)
+    assert done.returncode == 1 and "Active on the Primary" in done.stderr, done
+    ex1.wait_well("london")
+
+
 def test_MA_1_MA_8_a_sync_of_a_healthy_peer_warns_and_runs_after_confirmation(ex1, london):
     reply = london.call("ha-full-sync", name="London-2")
     assert any("not needed" in text for text in reply["warnings"]), reply

@@ -579,6 +579,7 @@ MAY = {
     "mds-ca": set(), "mds-crl": set(),
     "mds-core": {"socket:inet", "socket:inet6", "socket:netlink"},
     "mds-sync": {"socket:inet", "socket:inet6", "socket:netlink"},
+    "mds-claim": set(),
     "mds-sic": {"socket:inet", "socket:inet6", "socket:netlink"},
     "mds-domain@London-2": {"socket:netlink"},
     # Root, without the rights of root: what belongs to root is its own, and its group sees the processes.
@@ -588,7 +589,7 @@ MAY = {
 # The folder of each; it must not read those of the others.
 FOLDERS = {"mds-api": ["api"], "mds-ca": ["ca"], "mds-crl": ["crl"],
            "mds-core": ["system", "domains", "servers", "crl"], "mds-sync": ["sync", "trust"],
-           "mds-sic": ["sync", "trust"], "mds-domain@London-2": ["domains", "servers"], "mds-helper": [],
+           "mds-sic": ["sync", "trust"], "mds-claim": [], "mds-domain@London-2": ["domains", "servers"], "mds-helper": [],
            "mds-backup": []}
 
 
@@ -621,6 +622,8 @@ def test_T_28_whoever_takes_a_service_over_gets_no_further(attacked, unit):
     drop = f"/run/systemd/system/{file}.service.d"
     attacked.write_file(f"{drop}/99-attacker.conf",
                         "[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nBusName=\nExecStopPost=\nExecStart=\n"
+                        # What the page before setup was given for its boot is gone with setup.
+                        "LoadCredential=\n"
                         f"ExecStart=/usr/lib/mds/attacker {' '.join(wanted)}\n")
     attacked.sh(f"systemctl daemon-reload; systemctl stop {unit}.service")
     since = attacked.out("date +%s")

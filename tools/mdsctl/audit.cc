@@ -36,55 +36,81 @@ std::string quoted_term(const char* field, const std::string& text) {
     return std::string(field) + ":\"" + plain + "\"";
 }
 
-/// Every record of one trail that is asked for, newest first; `enough` ends it.
-void each_record(Client& client, const AuditQuery& query, const std::string& database,
-                 const std::function<bool(const json::object&)>& one) {
-    std::vector<std::string> terms;
-    if (!query.by.empty()) terms.push_back(quoted_term("administrator", query.by));
-    if (!query.object.empty()) terms.push_back(quoted_term("subject", query.object));
-    json::object asked{{"type", "audit"}, {"max-logs-per-request", k_page}, {"filter", join(terms, " AND ")}};
-    if (query.since.empty()) {
-        asked["time-frame"] = "all-time";
-    } else {
-        asked["time-frame"] = "custom";
-        asked["custom-start"] = begin_of(query.since);
-        asked["custom-end"] = rfc3339(wall_ms() + k_day_ms).substr(0, 19);
-    }
-    json::object request{{"new-query", asked}};
-    for (;;) {
-        json::object reply = client.run(database, "show-logs", request);
-        const json::array& page = json::get_array(reply, "logs");
-        for (const json::value& v : page) {
-            if (!one(v.as_object())) return;
+/// The records of one trail that are asked for, a page at a time.
+class Trail {
+  public:
+    Trail(Client& client, const AuditQuery& query, std::string database, bool oldest_first)
+        : client_(client), database_(std::move(database)) {
+        std::vector<std::string> terms;
+        if (!query.by.empty()) terms.push_back(quoted_term("administrator", query.by));
+        if (!query.object.empty()) terms.push_back(quoted_term("subject", query.object));
+        json::object asked{{"type", "audit"}, {"max-logs-per-request", k_page}, {"filter", join(terms, " AND ")}};
+        if (oldest_first) asked["order"] = "ASC";
+        if (query.since.empty()) {
+            asked["time-frame"] = "all-time";
+        } else {
+            asked["time-frame"] = "custom";
+            asked["custom-start"] = begin_of(query.since);
+            asked["custom-end"] = rfc3339(wall_ms() + k_day_ms).substr(0, 19);
         }
-        if (static_cast<int64_t>(page.size()) < k_page) return;
-        request = {{"query-id", json::get_string(reply, "query-id")}};
+        request_ = {{"new-query", std::move(asked)}};
     }
-}
+    /// The next one; null after the last.
+    const json::object* look() {
+        if (at_ == page_.size() && !ended_) read();
+        return at_ == page_.size() ? nullptr : &page_[at_];
+    }
+    json::object take() { return std::move(page_[at_++]); }
 
-/// The records of all trails that are asked for, newest first, at most `most` (0 = all).
-std::vector<json::object> records(Client& client, const AuditQuery& query, size_t most) {
-    std::vector<json::object> out;
-    for (const std::string& database : databases(client, query.domain, query.all)) {
-        size_t have = 0;
-        each_record(client, query, database, [&](const json::object& record) {
+  private:
+    void read() {
+        json::object reply = client_.run(database_, "show-logs", request_);
+        page_.clear();
+        at_ = 0;
+        for (const json::value& v : json::get_array(reply, "logs")) {
             // Programs get the names of the API in kebab-case (C-5).
             json::object named;
-            for (const auto& [key, value] : record) {
+            for (const auto& [key, value] : v.as_object()) {
                 std::string name(key);
                 std::replace(name.begin(), name.end(), '_', '-');
                 named[name] = value;
             }
-            if (database.empty()) named["domain"] = "System Data";
-            out.push_back(std::move(named));
-            return most == 0 || ++have < most;
-        });
+            if (database_.empty()) named["domain"] = "System Data";
+            page_.push_back(std::move(named));
+        }
+        ended_ = static_cast<int64_t>(page_.size()) < k_page;
+        request_ = {{"query-id", json::get_string(reply, "query-id")}};
     }
-    std::stable_sort(out.begin(), out.end(), [](const json::object& a, const json::object& b) {
-        return json::get_string(a, "time") > json::get_string(b, "time");
-    });
-    if (most && out.size() > most) out.resize(most);
-    return out;
+
+    Client& client_;
+    std::string database_;
+    json::object request_;
+    std::vector<json::object> page_;
+    size_t at_ = 0;
+    bool ended_ = false;
+};
+
+/// The records of all trails that are asked for, in order of time, until `one` has enough. No more than a page of
+/// each is in memory.
+void each_record(Client& client, const AuditQuery& query, bool oldest_first,
+                 const std::function<bool(json::object)>& one) {
+    std::vector<Trail> trails;
+    for (const std::string& database : databases(client, query.domain, query.all)) {
+        trails.emplace_back(client, query, database, oldest_first);
+    }
+    for (;;) {
+        Trail* next = nullptr;
+        std::string when;
+        for (Trail& trail : trails) {
+            const json::object* record = trail.look();
+            if (!record) continue;
+            std::string time = json::get_string(*record, "time");
+            if (next && (oldest_first ? time >= when : time <= when)) continue;
+            next = &trail;
+            when = std::move(time);
+        }
+        if (!next || !one(next->take())) return;
+    }
 }
 
 /// For people the hour when it was today, and no year that goes without saying.
@@ -102,7 +128,11 @@ Cell time_cell(const std::string& time) {
 }  // namespace
 
 int audit_list(Client& client, const Options& options, const AuditQuery& query) {
-    const std::vector<json::object> found = records(client, query, query.limit);
+    std::vector<json::object> found;
+    each_record(client, query, false, [&](json::object record) {
+        found.push_back(std::move(record));
+        return found.size() != query.limit;
+    });
     // What a narrow screen cuts is the end of the line.
     Rows table("audit records", {"TIME", "WHO", "FROM", "RESULT", "ACTION", "OBJECT",
                                  Column("DOMAIN", !query.all), "REASON", Column("APPLICATION", true), Column("ID", true)});
@@ -126,13 +156,14 @@ int audit_list(Client& client, const Options& options, const AuditQuery& query) 
 }
 
 int audit_export(Client& client, const Options& options, const AuditQuery& query) {
-    std::vector<json::object> found = records(client, query, 0);
     Options lines = options;
     lines.form = Form::jsonl;
-    json::array all;
-    for (auto r = found.rbegin(); r != found.rend(); ++r) all.push_back(std::move(*r));
-    size_t count = all.size();
-    print_json(lines, std::move(all));
+    size_t count = 0;
+    each_record(client, query, true, [&](json::object record) {
+        ++count;
+        print_json(lines, json::array{std::move(record)});
+        return true;
+    });
     if (!options.quiet) {
         std::fflush(stdout);
         std::fprintf(stderr, "%zu record%s. Whether the trails are as they were written: mdsctl audit verify\n",

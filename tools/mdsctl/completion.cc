@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "app/settings.hh"
 #include "draw.hh"
 #include "json/json.hh"
+#include "scope.hh"
 
 namespace mds::ctl {
 namespace {
@@ -79,6 +81,11 @@ std::vector<Candidate> grid_names(Client& client, const std::string& kind) {
 }
 
 std::vector<Candidate> live_names(const std::string& kind, const std::string& domain) {
+    if (kind == "SETTING") {
+        std::vector<Candidate> out;
+        for (const app::Setting& s : app::settings()) out.push_back({s.name, s.value});
+        return out;
+    }
     Client client({}, k_patience_ms);
     if (kind == "SERVER" || kind == "DOMAIN" || kind == "CONTEXT") return grid_names(client, kind);
     std::vector<Candidate> out;
@@ -88,6 +95,20 @@ std::vector<Candidate> live_names(const std::string& kind, const std::string& do
             const json::object& task = v.as_object();
             out.push_back({json::get_string(task, "task-id"),
                            json::get_string(task, "task-name") + ", " + json::get_string(task, "status")});
+        }
+    }
+    if (kind == "SESSION") {
+        json::object reply = client.run(domain, "show-sessions", {{"limit", 100}, {"details-level", "full"}});
+        std::vector<std::string> uids;
+        for (const json::value& v : json::get_array(reply, "objects")) {
+            uids.push_back(json::get_string(v.as_object(), "uid"));
+        }
+        const size_t telling = telling_length(uids);
+        for (const json::value& v : json::get_array(reply, "objects")) {
+            const json::object& session = v.as_object();
+            out.push_back({json::get_string(session, "uid").substr(0, telling),
+                           json::get_string(session, "user-name") + ", " +
+                               std::to_string(json::get_int(session, "changes")) + " changes"});
         }
     }
     if (kind == "ADMINISTRATOR") {

@@ -171,6 +171,7 @@ int main(int argc, char** argv) {
     mds::ctl::add_registry_words(words);
     mds::ctl::add_ha_words(words);
     mds::ctl::add_record_words(words);
+    mds::ctl::add_config_words(words);
     add_last_words(words);
     // What the scripts of the shells ask; before the parser, which would take the words that are completed for its
     // own.

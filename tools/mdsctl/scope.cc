@@ -1,5 +1,7 @@
 #include "scope.hh"
 
+#include <set>
+
 #include "draw.hh"
 
 namespace mds::ctl {
@@ -26,6 +28,15 @@ std::vector<std::string> databases(Client& client, const std::string& domain, bo
         }
     }
     return out;
+}
+
+size_t telling_length(const std::vector<std::string>& uids) {
+    for (size_t length : {8, 13, 18, 23}) {
+        std::set<std::string> heads;
+        for (const std::string& uid : uids) heads.insert(uid.substr(0, length));
+        if (heads.size() == uids.size()) return length;
+    }
+    return 36;
 }
 
 std::string domain_option(const std::string& domain) {

@@ -74,6 +74,8 @@ int session_list(Client& client, const Options& options, const std::string& doma
     Rows table("open sessions", {"SESSION", "DOMAIN", "ADMINISTRATOR", "CHANGES", "LOCKS", "CONNECTED", "SINCE",
                                  Column("APPLICATION", true), Column("NAME", true), Column("ADDRESS", true)});
     bool failed = false;
+    std::vector<std::pair<std::string, json::array>> found;
+    std::vector<std::string> uids;
     for (const std::string& database : databases(client, domain, all)) {
         json::array sessions;
         try {
@@ -83,12 +85,17 @@ int session_list(Client& client, const Options& options, const std::string& doma
             failed = true;
             std::fprintf(stderr, "%s\n", wrapped(options, "! ", safe(database + ": " + e.message())).c_str());
         }
+        for (const json::value& v : sessions) uids.push_back(json::get_string(v.as_object(), "uid"));
+        found.emplace_back(database, std::move(sessions));
+    }
+    const size_t telling = telling_length(uids);
+    for (const auto& [database, sessions] : found) {
         for (const json::value& v : sessions) {
             const json::object& s = v.as_object();
             std::string uid = json::get_string(s, "uid");
             table.row(
                 s,
-                {Cell(uid.substr(0, 8), uid), database.empty() ? "-" : database, json::get_string(s, "user-name"),
+                {Cell(safe(uid.substr(0, telling)), uid), database.empty() ? "-" : database, json::get_string(s, "user-name"),
                  json::get_int(s, "changes"), json::get_int(s, "locks"), yes_cell(json::get_bool(s, "connected")),
                  since_cell(json::get_int(json::get_object(s, "last-login-time"), "posix")),
                  json::get_string(s, "application"), json::get_string(s, "name"), json::get_string(s, "ip-address")});
@@ -198,6 +205,19 @@ int session_disconnect(Client& client, const Options& options, const SessionName
     if (planned(options, "the connection of " + owner + " would end; " + kept + " would stay")) return 0;
     client.run(session.domain, "disconnect", {{"uid", json::get_string(s, "uid")}});
     print_done(options, "the connection of " + owner + " is ended; " + kept + " stay in the session");
+    return 0;
+}
+
+int session_hand_over(Client& client, const Options& options, const SessionName& session) {
+    json::object s = find_session(client, session);
+    std::string owner = json::get_string(s, "user-name"), uid = json::get_string(s, "uid");
+    std::string what = changes_text(json::get_int(s, "changes")) + " of " + owner;
+    if (planned(options, what + " would be given to the Active server, as a recovered session of " + owner)) return 0;
+    client.run(session.domain, "hand-over-session", {{"uid", uid}});
+    print_done(options, what + " go to the Active server, as a recovered session of " + owner);
+    if (!options.quiet && options.people()) {
+        std::printf("Next:  on the Active: %s\n", trim("mdsctl session list " + domain_option(session.domain)).c_str());
+    }
     return 0;
 }
 

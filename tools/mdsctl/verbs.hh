@@ -163,6 +163,8 @@ int session_diff(Client& client, const Options& options, const SessionName& sess
 int session_publish(Client& client, const Options& options, const SessionName& session);
 int session_discard(Client& client, const Options& options, const SessionName& session);
 int session_disconnect(Client& client, const Options& options, const SessionName& session);
+/// Gives what it holds on a server that is a Standby now to the Active, as a recovered session of its author.
+int session_hand_over(Client& client, const Options& options, const SessionName& session);
 int session_take_over(Client& client, const Options& options, const SessionName& session, const std::string& to);
 
 struct Backup {
@@ -197,6 +199,12 @@ int task_show(Client& client, const Options& options, const std::string& domain,
               const std::string& id);
 int task_watch(Client& client, const Options& options, const std::string& domain,
                const std::string& id);
+
+/// The settings of this host (`name` empty: all; `changed_only`: those that a file sets). Exit 3 when a value is wrong.
+int config_show(Client& client, const Options& options, const std::string& name, bool changed_only);
+/// In a file of its own below mds.conf.d, from the next start of the services on.
+int config_set(Client& client, const Options& options, const std::string& name, const std::string& value);
+int config_unset(Client& client, const Options& options, const std::string& name);
 
 /// Becomes mds-setup with these words.
 int run_setup(Client& client, const std::vector<std::string>& words);

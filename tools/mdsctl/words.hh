@@ -81,6 +81,7 @@ void add_administrator_words(Words& words);
 void add_ha_words(Words& words);
 /// Sessions, tasks, audit trails, backups.
 void add_record_words(Words& words);
+void add_config_words(Words& words);
 /// For the classic registry tools; no verb of its own.
 void add_registry_words(Words& words);
 

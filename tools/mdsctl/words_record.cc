@@ -29,6 +29,8 @@ void session_words(Words& w) {
     verb("publish", "publishes what it holds", session_publish);
     verb("discard", "discards what it holds", session_discard);
     verb("disconnect", "ends its connection; what is not published stays", session_disconnect);
+    verb("hand-over", "on a server that is no longer the Active: gives what it holds to the one that is",
+         session_hand_over);
     auto& to = w.keep<std::string>();
     CLI::App* over = where(w.leaf(session, "take-over", "gives a session to another administrator", [&](Client& c) {
         return session_take_over(c, o, {w.in_domain, w.id}, to);

@@ -121,7 +121,7 @@ def test_F_T1_every_role_on_every_face_at_80x24(machine, role, face):
     shown = screen.shown()
     for text in ("Setting up tokyo-mds-01.acme.example as", "✓ System database and Global Domain", "Ready in"):
         assert text in shown, shown
-    assert ("sign in as anna" if role == "primary" else "Waiting for the Primary.") in shown
+    assert ("log in as anna" if role == "primary" else "Waiting for the Primary.") in shown
     assert SECRET.encode() not in screen.text, "secrets are never shown"
     check_request(machine, role)
     assert not (machine.state / "setup-draft.conf").exists()

@@ -51,8 +51,8 @@ def test_PS_1_a_primary_is_set_up_from_a_file(machine):
     assert ["start", "mds-core.service"] in order
     for text in ("Setting up london-mds-01.acme.example as Primary Multi-Domain Server",
                  "✓ System database and Global Domain", "3.1 s", "Ready in",
-                 "Console      https://london-mds-01.acme.example/",
-                 "Fingerprint  SHA-256  4F:9A:11:C0", "sign in as anna"):
+                 "API          https://london-mds-01.acme.example/web_api/",
+                 "Fingerprint  SHA-256  4F:9A:11:C0", "log in as anna"):
         assert text in done.stdout, done.stdout
     assert HASH not in done.stdout + done.stderr
     assert HASH not in (machine.state / "setup.json").read_text()
@@ -64,6 +64,7 @@ def test_PS_3_a_secondary_waits_for_the_primary(machine):
     done = machine.setup("--answers", machine.file("answers", secondary(machine)))
     assert done.returncode == 0, done.stderr
     assert "Waiting for the Primary." in done.stdout
+    assert "mdsctl server add tokyo --ip " in done.stdout, "a line to paste"
     assert "fingerprint starts with 4F:9A:11:C0." in done.stdout
     assert "orange-boat" not in done.stdout + done.stderr
     assert "orange-boat" not in (machine.state / "setup.json").read_text()

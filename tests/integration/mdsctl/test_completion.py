@@ -154,6 +154,8 @@ def test_C10_names_of_a_domain(control):
     control.says("show-tasks", {"tasks": [task()]})
     assert control.run("__complete", "words", "task", "show", "-D", "London", "").stdout.startswith("9f2c\t")
     assert control.ran()[-1][:2] == ("London", "show-tasks")
+    control.says("show-sessions", {"objects": [{"uid": "7c1e0000-0000-0000-0000-000000000001", "user-name": "anna", "changes": 3}]})
+    assert control.run("__complete", "words", "session", "show", "-D", "London", "7").stdout == "7c1e0000\tanna, 3 changes\n"
     domains = control.run("__complete", "words", "promote", "--domains", "London,To").stdout
     assert [line.split("\t")[0] for line in domains.splitlines()] == ["London,Tokyo"]
     assert [line.split("\t")[0] for line in control.run("__complete", "words", "env", "L").stdout.splitlines()] == [

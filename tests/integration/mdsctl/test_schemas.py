@@ -47,7 +47,7 @@ REPLIES = {
     "promote-mds": {"lost": "london-mds-01", "checks": [{"what": "x", "state": "good", "rf": "", "next": ""}], "domains": [],
                     "task-id": "9f2c"},
     "show-sessions": {"objects": [SESSION]}, "publish": {"task-id": "9f2c"}, "discard": {}, "disconnect": {},
-    "assign-session": {},
+    "assign-session": {}, "hand-over-session": {"number-of-changes": 3},
     "show-session-changes": {"uid": SESSION["uid"], "user-name": "anna", "name": "", "changes": [
         {"uid": "u", "type": "host", "name": "h", "change": "changed",
          "fields": [{"field": "comments", "before": "", "after": "new"}]}]},
@@ -81,11 +81,12 @@ WORDS = {
     "ha sync": "ha sync London --to tokyo-mds-01 -y --reason test", "promote": "promote -y --reason test",
     "session show": "session show 7c1", "session diff": "session diff 7c1", "session publish": "session publish 7c1",
     "session discard": "session discard 7c1 -y", "session disconnect": "session disconnect 7c1",
-    "session take-over": "session take-over 7c1 --to bert -y", "task show": "task show 9f2c", "task watch": "task watch 9f2c",
+    "session take-over": "session take-over 7c1 --to bert -y",
+    "session hand-over": "session hand-over 7c1", "task show": "task show 9f2c", "task watch": "task watch 9f2c",
 }
 # Only where their data is: on booted hosts (test_backup_domain.py, test_zw_backup.py, test_doctor.py, test_firstboot.py
-# in tests/system).
-ON_HOSTS = {"doctor", "trust join-string", "domain backup", "domain restore", "backup create", "backup list", "trust set-key --generate", "watch"}
+# in tests/system), or in test_config.py here.
+ON_HOSTS = {"config set", "config unset", "doctor", "trust join-string", "domain backup", "domain restore", "backup create", "backup list", "trust set-key --generate", "watch"}
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ def test_dry_run_prints_the_plan_and_changes_nothing(many):
                        "promote": "Run it:", "trust reset": "would be reset", "session publish 7c1": "would be published",
                        "session discard 7c1": "would be discarded", "session disconnect 7c1": "would stay",
                        "session take-over 7c1 --to bert": "would be given to bert",
+                       "session hand-over 7c1": "would be given to the Active server",
                        "ha sync London --to tokyo-mds-01": "nothing was changed"}.items():
         done = many.run("--dry-run", *verb.split())
         assert done.returncode == 0 and said in done.stdout, (verb, done)
@@ -218,7 +219,7 @@ def test_new_servers_get_the_first_name_that_is_free(many):
 
 def test_a_name_that_is_empty_in_a_script_is_no_session(many):
     many.says("show-sessions", {"objects": [SESSION]})
-    for verb in ("show", "diff", "publish", "discard", "disconnect", "take-over"):
+    for verb in ("show", "diff", "publish", "discard", "disconnect", "take-over", "hand-over"):
         for name in ("", "7c"):
             done = many.run("session", verb, name, "-D", "London", "-y", *(["--to", "bert"] if verb == "take-over" else []))
             assert done.returncode == 2 and "three at least" in done.stderr, done
@@ -241,6 +242,12 @@ def test_sessions_are_named_by_their_beginning(many):
     assert [line.split()[:4] for line in done.stdout.splitlines()[1:]] == [["7c1e0000", "London", "anna", "3"],
                                                                            ["7c1f0000", "London", "bert", "3"]]
     assert many.run("session", "show", "7c1", "-D", "London").returncode == 6
+    # Made in the same minute: as much of each is shown as tells it from the others.
+    many.says("show-sessions", {"objects": [SESSION, dict(other, uid="7c1e0000-0001-0000-0000-000000000002")]})
+    done = many.run("session", "list", "-D", "London")
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["7c1e0000-0000", "7c1e0000-0001"], done
+    assert many.run("session", "show", "7c1e0000-0001", "-D", "London").returncode == 0
+    many.says("show-sessions", {"objects": [SESSION, other]})
     assert many.run("session", "show", "fff", "-D", "London").returncode == 5
     done = many.run("session", "publish", "7C1E", "-D", "London")
     assert done.returncode == 0 and ("London", "publish", {"uid": SESSION["uid"]}) in many.ran(), done
@@ -274,10 +281,17 @@ def test_audit_list_asks_by_time_person_and_object_and_turns_pages(many):
 
 
 def test_audit_export_has_every_record_oldest_first(many):
-    many.says("show-logs", {"logs": [dict(RECORD, id=f"london-{n}", time=f"2026-11-30T12:00:{n:02}Z") for n in (9, 8, 7)]})
+    rows = [dict(RECORD, id=f"london-{n}", time=f"2026-11-30T12:00:{n:02}Z") for n in (7, 8, 9)]
+    many.says("show-logs", {"logs": rows})
     done = many.run("audit", "export")
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [r["id"] for r in rows] == ["london-7", "london-8", "london-9"] and "mdsctl audit verify" in done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["id"] for r in told] == ["london-7", "london-8", "london-9"] and "mdsctl audit verify" in done.stderr
+    [asked] = [body for _, command, body in many.ran() if command == "show-logs"]
+    assert asked["new-query"]["order"] == "ASC", "the server sorts: a trail may be larger than the memory"
+    # Several trails are merged by time.
+    done = many.run("audit", "export", "--all")
+    times = [json.loads(line)["time"] for line in done.stdout.splitlines()]
+    assert len(times) == 30 and times == sorted(times), "System Data, Global and eight Domains"
 
 
 def test_gateways_of_all_domains_and_the_stale_ones(many):

@@ -82,6 +82,28 @@ TEST_F(Logs, PagesFollowTheirQuery) {
     }
 }
 
+TEST_F(Logs, OldestFirstEndsWhereItBegan) {
+    std::string sid = login();
+    for (int i = 0; i < 24; ++i) good(sid, "discard");
+    std::vector<std::string> newest_first, oldest_first;
+    for (auto& [order, ids] : {std::pair("DESC", &newest_first), std::pair("ASC", &oldest_first)}) {
+        json::object page = logs(sid, std::string(R"(,"max-logs-per-request":7,"order":")") + order + "\"");
+        while (page.at("logs-count").to_number<size_t>() > 0) {
+            for (const json::value& v : page.at("logs").as_array()) {
+                ids->push_back(json::get_string(v.as_object(), "id"));
+            }
+            now += 1000;
+            if (ids == &oldest_first) good(sid, "discard");  // what happens meanwhile is not a part of it
+            page = good(sid, "show-logs", R"({"query-id":")" + json::get_string(page, "query-id") + "\"}");
+        }
+    }
+    std::reverse(newest_first.begin(), newest_first.end());
+    EXPECT_EQ(oldest_first.size(), 25u);
+    EXPECT_EQ(oldest_first, newest_first);
+    EXPECT_EQ(ask(sid, "show-logs", R"({"new-query":{"type":"audit","order":"up"}})").code(),
+              "generic_err_invalid_parameter");
+}
+
 TEST_F(Logs, FilterFrameAndTops) {
     std::string ops = login(), eve = login({{"user", "eve"}});
     good(eve, "discard");
