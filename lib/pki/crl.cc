@@ -126,6 +126,11 @@ int64_t Crl::next_update() const {
     return end ? ms_of(end) : this_update();
 }
 
+size_t Crl::entries() const {
+    int count = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(get()));
+    return count > 0 ? static_cast<size_t>(count) : 0;  // -1 when there is no list in it
+}
+
 bool Crl::is_from(const Certificate& authority) const {
     bool same = X509_NAME_cmp(X509_CRL_get_issuer(get()), X509_get_subject_name(authority.get())) ==
                     0 &&

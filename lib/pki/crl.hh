@@ -46,6 +46,8 @@ class Crl {
     std::string issuer() const;
     int64_t this_update() const;
     int64_t next_update() const;
+    /// How many certificates the list names.
+    size_t entries() const;
     /// Whether the list is signed by this authority.
     bool is_from(const Certificate& authority) const;
     /// Whether the list names this certificate; ask is_from() first.

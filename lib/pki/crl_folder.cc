@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "base/error.hh"
 #include "base/ids.hh"
@@ -94,6 +95,23 @@ void CrlFolder::keep(const std::vector<std::pair<std::string, std::string>>& lis
         put(path, der);
     }
     put(folder_ + "/version", std::to_string(version) + "\n");
+}
+
+std::vector<std::string> CrlFolder::names() const {
+    namespace fs = std::filesystem;
+    std::vector<std::string> out;
+    std::error_code error, none;
+    for (fs::directory_iterator folder(folder_, error), end; !error && folder != end; folder.increment(error)) {
+        if (!folder->is_directory(none)) continue;
+        std::error_code inner;
+        for (fs::directory_iterator it(folder->path(), inner); !inner && it != end; it.increment(inner)) {
+            if (it->path().extension() != ".crl") continue;
+            std::string name = folder->path().filename().string() + "/" + it->path().stem().string();
+            if (is_crl_name(name)) out.push_back(std::move(name));
+        }
+    }
+    std::sort(out.begin(), out.end());
+    return out;
 }
 
 std::optional<std::string> CrlFolder::read(std::string_view name) const {

@@ -26,6 +26,8 @@ class CrlFolder {
     /// Throws mds::Error(invalid_parameter) for a wrong name, something that is no list or one above
     /// k_max_crl_bytes; what came before it is kept, the version is not.
     void keep(const std::vector<std::pair<std::string, std::string>>& lists, uint64_t version) const;
+    /// Names of the lists that are here, in order.
+    std::vector<std::string> names() const;
     /// DER of the list with this name, not checked; nothing when there is none.
     std::optional<std::string> read(std::string_view name) const;
 

@@ -93,7 +93,7 @@ Tls::Tls(const Credentials& c) : context_(boost::asio::ssl::context::tlsv13) {
 PeerIdentity Tls::identity(const pki::Uri& uri, const pki::Certificate& certificate) {
     auto uid = Uid::parse(uri.uuid);
     if (!uid) refuse("the uuid in the certificate is malformed");
-    return {*uid, uri.name, certificate.serial(), "", ""};
+    return {*uid, uri.name, certificate.serial(), "", "", certificate.not_after()};
 }
 
 PeerIdentity Tls::check_gateway(SSL* connection, const pki::Certificate& shown) const {

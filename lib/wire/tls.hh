@@ -31,6 +31,8 @@ struct PeerIdentity {
     std::string serial;
     /// Of a gateway: the uid of its Domain, and the name in its certificate (sic-name).
     std::string domain, sic_name;
+    /// When the certificate ends, milliseconds since 1970.
+    int64_t not_after = 0;
     bool gateway() const { return !domain.empty(); }
 };
 

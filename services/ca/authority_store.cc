@@ -27,6 +27,7 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
         " uuid TEXT, kind TEXT, issued_ms INTEGER, not_after INTEGER);"
         "CREATE TABLE IF NOT EXISTS revoked(serial TEXT PRIMARY KEY, authority TEXT, at_ms INTEGER,"
         " reason TEXT);"
+        "CREATE INDEX IF NOT EXISTS issued_to ON issued(uuid, kind, issued_ms);"
         "CREATE TABLE IF NOT EXISTS barred(uuid TEXT PRIMARY KEY, at_ms INTEGER);"
         "CREATE TABLE IF NOT EXISTS counter(authority TEXT PRIMARY KEY, number INTEGER);"
         // administrators.cc: what was issued for which key, and the certificate itself, which its owner may

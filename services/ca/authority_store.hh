@@ -105,6 +105,15 @@ class AuthorityStore {
     /// What only another copy of the authority knew; returns how many revocations were new.
     size_t merge(std::string_view sealed);
     void retire();
+    // listing.cc
+    /// [{"name","kind","subject","serial","not-before","not-after","key" (it is opened here),"issued","counts":{"valid",
+    /// "renewed","revoked","expired"}}]; of one (`only`) with "certificate" (PEM) and "fingerprint".
+    json::array find_authorities(const std::string& only);
+    /// Conditions of `query`, each of which may be missing: "authority", "kind", "state", "uuid", "serial" (its
+    /// beginning), "text" (in subject or serial), "until" (ms: it ends by then; in that order), "offset", "limit".
+    /// {"certificates":[{"serial","authority","subject","uuid","kind","issued","not-before","not-after","state"
+    /// ("valid", "renewed", "revoked", "expired"),"revoked-at","reason","part"}],"total"}.
+    json::object find_certificates(const json::object& query);
     json::array list_authorities();
     json::array list_certificates(const std::string& authority);
 

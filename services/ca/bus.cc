@@ -242,6 +242,20 @@ std::string BusObject::ListCertificates(const std::string& authority) {
     return bus::guarded([&] { return json::text(store_.list_certificates(authority)); });
 }
 
+std::tuple<std::vector<uint8_t>, std::vector<sdbus::UnixFd>> BusObject::FindAuthorities(const std::string& name) {
+    return bus::guarded([&] {
+        bus::Blob blob = bus::pack(json::text(store_.find_authorities(name)));
+        return std::tuple(std::move(blob.bytes), std::move(blob.fds));
+    });
+}
+
+std::tuple<std::vector<uint8_t>, std::vector<sdbus::UnixFd>> BusObject::FindCertificates(const std::string& query) {
+    return bus::guarded([&] {
+        bus::Blob blob = bus::pack(json::text(store_.find_certificates(json::parse_object(query))));
+        return std::tuple(std::move(blob.bytes), std::move(blob.fds));
+    });
+}
+
 std::string BusObject::Deployment() { return store_.deployment_name(); }
 uint32_t BusObject::Authorities() { return static_cast<uint32_t>(store_.authorities()); }
 std::string BusObject::State() {

@@ -36,6 +36,8 @@ class BusObject final
     void Revoke(const std::string& serial, const std::string& reason) override;
     void RevokeServer(const std::string& uuid, const std::string& reason) override;
     std::string ListAuthorities() override;
+    std::tuple<std::vector<uint8_t>, std::vector<sdbus::UnixFd>> FindAuthorities(const std::string& name) override;
+    std::tuple<std::vector<uint8_t>, std::vector<sdbus::UnixFd>> FindCertificates(const std::string& query) override;
     std::string RevocationLists() override;
     void SetListServers(const std::vector<std::string>& urls) override;
     std::tuple<std::vector<uint8_t>, std::vector<sdbus::UnixFd>> ListsAfter(

@@ -17,7 +17,10 @@ std::string action_of(const std::string& domain, const std::string& command) {
         return "org.openmds.ha.manage";
     }
     if (!domain.empty()) return "org.openmds.object.edit";
-    if (command.find("-mds") != std::string::npos || command == "set-registry" || command == "reset-trust") return "org.openmds.server.manage";
+    if (command.find("-mds") != std::string::npos || command == "set-registry" || command.ends_with("-trust") ||
+        command == "revoke-certificate" || command == "renew-certificate") {
+        return "org.openmds.server.manage";
+    }
     if (command.find("-domain") != std::string::npos) return "org.openmds.domain.manage";
     return "org.openmds.object.edit";
 }

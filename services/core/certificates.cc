@@ -66,6 +66,9 @@ void Service::check_certificate() {
 
 void Service::renew_certificate() {
     renew_after_ = mono_ms() + k_again_ms;
+    // New keys would take the place of those that wait for their certificates.
+    if (renewing_) return;
+    renewing_ = true;
     std::string name = identity_->name, uid = identity_->uid.text();
     log::info(fmt::format("renewing the certificate of this server, which is valid from {} to {}",
                           rfc3339(json::get_int(certificate_, "not-before")),
@@ -80,6 +83,7 @@ void Service::renew_certificate() {
                 renewal_problem_ = why;
                 // Mostly the Primary was not there, or a connection was changed for another just then.
                 renew_after_ = mono_ms() + std::min(k_soon_ms << std::min(renewals_failed_++, 16), k_again_ms);
+                end_renewal(why);
             });
         };
         try {
@@ -131,7 +135,11 @@ void Service::install_certificates(const std::string& answer) {
         renewal_problem_.clear();
         renewals_failed_ = 0;
         renew_after_ = mono_ms() + k_soon_ms;
-        check_certificate();
+        bus::get_property<std::string>(*sync_, "org.openmds.Sync1", "Certificate", [this](const std::string* value) {
+            if (value) certificate_ = json::parse_object(*value);
+            end_renewal("");
+            check_certificate();
+        });
     });
 }
 

@@ -27,6 +27,7 @@ void Service::require_ha_right(mgmt::Call& call) {
 
 void Service::register_commands() {
     register_mds_commands();
+    register_authority_commands();
     register_promotion_commands();
     register_domain_commands();
     register_licence_commands();

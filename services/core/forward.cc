@@ -115,6 +115,8 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
             certify_administrator(message, then);
         } else if (op == "certify-gateway" || op == "settle-gateways") {
             gateway_message(mds, op, message, then);
+        } else if (op == "revoke-certificate" || op == "renew-certificate") {
+            trust_message(mds, op, message, then);
         } else if (op == "ha-action") {
             local_ha_action(json::get_string(message, "server"),
                             json::get_object(message, "request"), then);

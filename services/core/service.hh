@@ -217,6 +217,8 @@ class Service {
     void renew_certificate();
     /// Worker.
     void install_certificates(const std::string& answer);
+    /// The renewal has ended, with this problem or well: tells who waits for it.
+    void end_renewal(const std::string& problem);
     /// A member asks the Primary for certificates of its new keys.
     void sign_for(const Uid& mds, const json::object& message, Then then);
     void fetch_revocations();
@@ -230,6 +232,33 @@ class Service {
     /// Sends a member the lists when its heartbeat names older ones.
     void catch_up_revocations(const Uid& mds, const json::object& beat);
     void install_revocations(const std::string& lists);
+    // commands_authority.cc
+    void register_authority_commands();
+    void show_authorities(mgmt::Call& call, Then then);
+    void show_authority(mgmt::Call& call, Then then);
+    void show_certificates(mgmt::Call& call, Then then);
+    void show_revocation_lists(mgmt::Call& call, Then then);
+    /// Throws on a log server, which has no mds-ca.
+    void require_certificates() const;
+    /// What mds-ca calls the authority that people name; of every Domain's authority what people call it.
+    std::string authority_word(const std::string& name);
+    std::map<std::string, std::string> authority_names();
+    /// Worker: Ca1.FindCertificates.
+    static json::value ask_authority(const json::object& query);
+    /// A row of it as the management API has it.
+    static json::object shown_certificate(const json::object& row, const std::string& authority);
+    // commands_trust.cc
+    struct Revocation;
+    void register_trust_commands();
+    void revoke_certificate(mgmt::Call& call, Then then);
+    /// On the Primary: {"serial","reason","plan"}.
+    void revoke_here(const json::object& message, Then then);
+    void revoke_trust(mgmt::Call& call, Then then);
+    void renew_named(mgmt::Call& call, Then then);
+    /// New certificates for this server; answers when they are installed.
+    void renew_now(Then then);
+    /// From another server: "revoke-certificate", "renew-certificate".
+    void trust_message(const Uid& mds, const std::string& op, const json::object& message, Then then);
     // lists.cc
     /// On the Primary: has mds-ca name every server in what it issues, fetches the lists that it has signed
     /// since, keeps them here and sends them to everybody.
@@ -509,6 +538,9 @@ class Service {
     int64_t renew_after_ = 0, lists_after_ = 0, superseded_after_ = 0;
     int renewals_failed_ = 0;
     std::string renewal_problem_;
+    /// A renewal goes on; who waits for its end.
+    bool renewing_ = false;
+    std::vector<std::function<void(const std::string& problem)>> renewal_waits_;
     /// Ca1.Authority as last read; when a member was last sent the authority (mono ms).
     json::object authority_;
     bool primary_signs_ = false;

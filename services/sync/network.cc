@@ -8,6 +8,7 @@
 #include "base/ids.hh"
 #include "json/json.hh"
 #include "log/log.hh"
+#include "trial.hh"
 
 namespace mds::sync {
 namespace {
@@ -181,7 +182,8 @@ void Network::serve_gateway(const std::shared_ptr<Incoming>& incoming, const wir
 void Network::first_frame(const std::shared_ptr<Incoming>& incoming, const wire::Frame& frame) {
     if (frame.type != wire::Type::hello) throw Error(Code::invalid_syntax, "no hello");
     auto hello = json::parse_object(frame.payload);
-    if (json::get_int(hello, "protocol") != 1) {
+    int64_t protocol = json::get_int(hello, "protocol");
+    if (protocol != 1 && protocol != k_trial_protocol) {
         return incoming->link->refuse("this server speaks version 1 of the protocol", false);
     }
     auto peer = find(incoming->uid);
@@ -192,6 +194,7 @@ void Network::first_frame(const std::shared_ptr<Incoming>& incoming, const wire:
                      {{"MDS_PEER", incoming->uid}});
         return incoming->link->refuse("it does not list this server as a member", true);
     }
+    if (protocol == k_trial_protocol) return incoming->link->refuse("", false);
     incoming->peer = peer;
     peer->incoming(incoming->link, json::get_string(hello, "instance"));
 }
@@ -226,6 +229,12 @@ void Network::set_members(const std::vector<Member>& members) {
 
 void Network::send(const std::string& uid, wire::Message message) {
     if (auto peer = find(uid)) peer->send(std::move(message));
+}
+
+void Network::test(const std::string& uid, std::function<void(json::object)> then) {
+    auto peer = find(uid);
+    if (!peer) throw Error(Code::object_not_found, "no other server of the deployment has the uid " + uid);
+    try_peer(surroundings_, peer->member(), k_hello_ms, std::move(then));
 }
 
 void Network::tick() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "json/json.hh"
 #include "peer.hh"
 
 namespace mds::sync {
@@ -37,6 +38,8 @@ class Network {
     void set_members(const std::vector<Member>& members);
     /// Drops the message when `uid` is not connected.
     void send(const std::string& uid, wire::Message message);
+    /// Goes to another server and tells how far it came (trial.hh); throws when `uid` is none.
+    void test(const std::string& uid, std::function<void(json::object)> then);
     /// Heartbeats and deadlines; call several times a second.
     void tick();
     void stop();

@@ -238,6 +238,18 @@ std::vector<Service::PeerRow> Service::Peers() {
     return rows;
 }
 
+void Service::TestPeer(sdbus::Result<std::string>&& result, std::string uid) {
+    auto answer = std::make_shared<sdbus::Result<std::string>>(std::move(result));
+    try {
+        require_ours();
+        network_.test(canonical_uid(uid), [answer](const json::object& told) {
+            answer->returnResults(json::text(told));
+        });
+    } catch (const Error& e) {
+        answer->returnError(bus::to_bus_error(e));
+    }
+}
+
 void Service::load_trust() {
     std::shared_ptr<wire::Tls> tls;
     std::string why;

@@ -41,6 +41,7 @@ class Service : public sdbus::AdaptorInterfaces<org::openmds::Sync1_adaptor> {
     std::tuple<std::string, std::string, std::string> Authorities() override;
     void ReloadTrust() override;
     std::vector<PeerRow> Peers() override;
+    void TestPeer(sdbus::Result<std::string>&& result, std::string uid) override;
     std::string Self() override { return self_; }
     std::string Deployment() override { return deployment_; }
     std::string Certificate() override { return certificate_; }

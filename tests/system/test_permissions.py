@@ -37,7 +37,7 @@ RIGHTS = {"set-ha-state": "high-availability-operations", "make-server-active": 
           "assign-global-assignment": "manage-global-assignments",
           **dict.fromkeys(("add-mds", "set-mds", "delete-mds", "add-domain", "set-domain", "delete-domain",
                            "promote-mds", "promote-domain-server", "readmit-mds", "set-licence", "backup-domain",
-                           "restore-domain"), "mds-provisioning"),
+                           "restore-domain", "revoke-certificate", "revoke-trust", "renew-certificate"), "mds-provisioning"),
           **dict.fromkeys(("unlock-administrator", "add-api-key", "delete-api-key", "delete-administrator",
                            "add-administrator-certificate", "delete-administrator-certificate",
                            "show-administrator-certificate", "add-administrator-totp", "delete-administrator-totp",
@@ -47,7 +47,7 @@ ANYBODY = """auto-complete keepalive show-api-status show-api-versions show-comm
     show-last-published-session show-session show-sessions show-task show-tasks show-validations show-version
     show-changes show-logs show-object show-objects show-unused-objects where-used export equals set-session discard
     show-gateway-managers show-tag show-tags login-to-domain show-servers-and-processes show-licences
-    show-global-domain show-metrics""".split()
+    show-global-domain show-metrics show-authorities show-authority show-certificates show-revocation-lists""".split()
 # The same, in a session that may write.
 WRITERS = """publish submit-session switch-session take-over-session lock-object unlock-object add-objects-batch
     set-objects-batch delete-objects-batch""".split()

@@ -18,21 +18,6 @@ namespace {
 constexpr int64_t k_recovery_ms = 20'000;
 constexpr auto k_look_again = std::chrono::milliseconds(500);
 
-Rows rows_of(const doctor::Findings& findings) {
-    Rows rows("findings",
-              {"CHECK", "ABOUT", "VERDICT", "WHAT", Column("CAUSE", true), Column("NEXT", true)});
-    for (const doctor::Finding& f : findings) {
-        json::object whole = f.to_json();
-        whole["because"] = f.because < 0
-                               ? json::value(nullptr)
-                               : json::value(findings[static_cast<size_t>(f.because)].what);
-        rows.row(std::move(whole),
-                 {f.check, f.about.empty() ? "-" : f.about, doctor::verdict_word(f.verdict), f.what,
-                  f.cause.empty() ? "-" : f.cause, f.next.empty() ? "-" : f.next[0].text()});
-    }
-    return rows;
-}
-
 /// The causes that --fix leaves to people.
 std::set<std::string> left_to_people(const doctor::Findings& findings) {
     std::set<std::string> out;
@@ -50,6 +35,21 @@ bool only(const doctor::Findings& findings, const std::set<std::string>& known) 
 }
 
 }  // namespace
+
+Rows doctor::rows_of(const Findings& findings) {
+    Rows rows("findings",
+              {"CHECK", "ABOUT", "VERDICT", "WHAT", Column("CAUSE", true), Column("NEXT", true)});
+    for (const Finding& f : findings) {
+        json::object whole = f.to_json();
+        whole["because"] = f.because < 0
+                               ? json::value(nullptr)
+                               : json::value(findings[static_cast<size_t>(f.because)].what);
+        rows.row(std::move(whole),
+                 {f.check, f.about.empty() ? "-" : f.about, verdict_word(f.verdict), f.what,
+                  f.cause.empty() ? "-" : f.cause, f.next.empty() ? "-" : f.next[0].text()});
+    }
+    return rows;
+}
 
 int doctor_verb(Client& client, const Options& options, const DoctorOrder& order) {
     client.require_here("doctor");
@@ -75,7 +75,7 @@ int doctor_verb(Client& client, const Options& options, const DoctorOrder& order
     }
     if (!order.report.empty()) doctor::write_report(client, options, world, findings, order.report);
     if (!options.people() || options.form == Form::wide) {
-        rows_of(findings).print(options);
+        doctor::rows_of(findings).print(options);
     } else if (!options.quiet) {
         std::fputs(doctor::screen(options, world, findings).c_str(), stdout);
     }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client.hh"
+#include "rows.hh"
 
 // mdsctl doctor: looks at everything that can be wrong with this server, the path to the others and
 // the Domains, and says what is the cause of what. doctor_table.cc has a row for each check.
@@ -70,6 +71,10 @@ const std::vector<Check>& checks();
 /// Runs all checks at the same time and finds out what is the cause of what; the worst causes come
 /// first.
 Findings examine(const World& world);
+/// Only these, which stand in the order of depth.
+Findings examine(const World& world, const std::vector<Check>& checks);
+/// As lists are printed.
+Rows rows_of(const Findings& findings);
 /// Links findings to their causes.
 void explain(Findings& findings);
 bool all_well(const Findings& findings);

@@ -167,6 +167,7 @@ int main(int argc, char** argv) {
     add_plain_words(words);
     mds::ctl::add_domain_words(words);
     mds::ctl::add_server_words(words);
+    mds::ctl::add_authority_words(words);
     mds::ctl::add_administrator_words(words);
     mds::ctl::add_registry_words(words);
     mds::ctl::add_ha_words(words);

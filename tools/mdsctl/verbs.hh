@@ -133,6 +133,27 @@ int trust_connect(Client& client, const Options& options, const std::string& nam
 /// Where the trust of this server stands, as Sic1.State says.
 int trust_state(Client& client);
 
+/// New certificates for a server, or for all: a line each. Exit 10 when some failed.
+int trust_renew(Client& client, const Options& options, const std::string& server, bool all);
+/// From this host to a server: name, route, ports, handshake, clock. Exit 3 when something fails.
+int trust_test(Client& client, const Options& options, const std::string& server);
+/// On the Primary: revokes every certificate of a server.
+int trust_revoke(Client& client, const Options& options, const std::string& server);
+
+int ca_list(Client& client, const Options& options);
+int ca_show(Client& client, const Options& options, const std::string& name);
+struct CertificateQuery {
+    std::string authority, kind, status;
+    /// "60d": those that end within that time.
+    std::string expiring;
+};
+int ca_certificates(Client& client, const Options& options, const CertificateQuery& what);
+/// Seconds of "60d", "12h", "2w"; -1 when it is none.
+int64_t read_days(const std::string& text);
+int ca_revoke(Client& client, const Options& options, const std::string& serial);
+/// The revocation lists that this server gives out. Exit 3 when one has ended.
+int ca_crl(Client& client, const Options& options);
+
 int ha_status(Client& client, const Options& options, const std::string& domain);
 int ha_action(Client& client, const Options& options, const std::string& domain,
               const std::string& action, const std::string& target);

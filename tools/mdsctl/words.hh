@@ -78,6 +78,9 @@ class Words {
 void add_domain_words(Words& words);
 void add_server_words(Words& words);
 void add_administrator_words(Words& words);
+/// The authorities; and the verbs of trust that are about certificates.
+void add_authority_words(Words& words);
+void add_trust_change_words(Words& words, CLI::App* trust);
 void add_ha_words(Words& words);
 /// Sessions, tasks, audit trails, backups.
 void add_record_words(Words& words);

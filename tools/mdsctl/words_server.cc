@@ -61,7 +61,8 @@ void trust_words(Words& w) {
     reconnect->add_option("SERVER", w.name)->required();
     reconnect->add_option("--key-file", w.key_file, "file with the activation key; default: asked")
         ->type_name("FILE");
-    Words::examples(trust, "mdsctl trust status", "mdsctl trust set-key --generate",
+    add_trust_change_words(w, trust);
+    Words::examples(trust, "mdsctl trust status", "mdsctl trust test tokyo-mds-01",
                     "mdsctl trust connect tokyo-mds-01");
 }
 

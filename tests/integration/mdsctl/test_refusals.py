@@ -109,6 +109,11 @@ def test_C_T10_classic_names_are_there_and_refuse_wrong_usage(control):
                                     ("cpprod_util", ["CPPROD_SetValue", "SIC", "ICAState", "9", "3", "1"], 2, "TYPE"),
                                     ("ckp_regedit", ["-x"], 2, "ckp_regedit -d PATH NAME"), ("mdsstart", ["-q"], 2, "Usage: mdsstart"),
                                     ("mdsstop", ["-q"], 2, "Usage: mdsstop"), ("mdsstat", ["-q"], 2, "Usage: mdsstat"),
+                                    ("cpca_client", [], 2, "lscert [-dn TEXT]"), ("cpca_client", ["lscert", "-x"], 2, "Usage: cpca"),
+                                    ("cpca_client", ["lscert", "-stat", "Gone"], 2, "no value of -stat"),
+                                    ("cpca_client", ["revoke_cert", "-n", "tokyo"], 2, "CN=NAME"),
+                                    ("cpca_client", ["revoke_cert", "-n"], 2, "a value is missing"),
+                                    ("cp_conf", ["sic"], 2, "cp_conf sic init KEY|-"), ("cp_conf", ["sic", "init"], 2, "Usage: cp_conf"),
                                     ("mdsstat", ["-h"], 0, "FWM")):
         link = control.folder / name
         if not link.exists():

@@ -16,6 +16,13 @@ RECORD = {"id": "london-12", "time": "2026-11-30T12:06:41Z", "type": "Audit", "o
           "client_ip": "10.1.9.14", "application": "WEB_API", "operation": "Publish", "subject": "x", "status": "Success",
           "additional_info": "", "session_uid": "", "session_name": "", "domain": "System Data"}
 DONE = dict(task(), **{"status": "succeeded", "progress-description": "it is done"})
+AUTHORITY = {"name": "servers", "uid": "", "kind": "servers-ca", "subject": "O=1f,OU=servers,CN=acme Servers CA",
+             "serial-number": "0e" * 16, "valid-from": WHEN, "valid-to": WHEN, "status": "valid", "key-opened": True,
+             "issued": 4, "valid": 3, "renewed": 0, "revoked": 1, "expired": 0}
+CERTIFICATE = {"serial-number": "5c" * 16, "name": "tokyo-mds-01", "subject": "O=1f,OU=servers,CN=tokyo-mds-01",
+               "authority": "servers", "kind": "server", "status": "valid", "valid-from": WHEN,
+               "valid-to": {"posix": 4070908800000, "iso-8601": "2099-01-01T00:00+0000"}, "owner-uid": "u",
+               "revocation-list": "servers/0-1"}
 SERVER = {"name": "London-2", "mds-name": "tokyo-mds-01", "ipv4-address": "10.2.0.21"}
 REPLIES = {
     "show-domain": {"name": "London", "uid": "u", "domain-type": "domain", "servers": [
@@ -55,6 +62,16 @@ REPLIES = {
     "verify-audit": {"servers": [{"server": "london-mds-01", "witnesses": 2, "silent": [], "gone": [],
                                   "logs": [{"log": "system", "records": 12, "seen": 3, "findings": []}]}]},
     "reset-trust": {"server": "tokyo-mds-01"}, "promote-domain-server": {},
+    "show-authorities": {"authorities": [AUTHORITY], "signs-on": "london-mds-01", "state-here": "ready", "recovery-key": "set"},
+    "show-authority": {**AUTHORITY, "certificate": "PEM", "fingerprint": "ab"},
+    "show-certificates": {"certificates": [CERTIFICATE], "from": 1, "to": 1, "total": 1},
+    "revoke-certificate": {**CERTIFICATE, "already-revoked": False, "earlier": 1, "effect": "it is cut off"},
+    "show-revocation-lists": {"version": 3, "revocation-lists": [
+        {"name": "servers/0-1", "authority": "servers", "part": "0-1", "number": 7, "entries": 2, "status": "valid",
+         "valid-from": WHEN, "valid-to": WHEN, "urls": ["http://10.1.0.11:18264/servers/0-1.crl"]}]},
+    "renew-certificate": {"name": "tokyo-mds-01", "serial-number": "5c" * 16, "previous-serial-number": "0e" * 16,
+                          "valid-from": WHEN, "valid-to": WHEN},
+    "revoke-trust": {"name": "tokyo-mds-01", "certificates": 2, "active-domains": ["London"]},
 }
 # Words behind the verb of a schema, when the schema's own do not do.
 WORDS = {
@@ -71,6 +88,9 @@ WORDS = {
     "server delete --dry-run": "server delete tokyo-mds-01 --dry-run", "server uses": "server uses tokyo-mds-01",
     "server readmit": "server readmit tokyo-mds-01", "server add": "server add tokyo-mds-01 --key-file key",
     "trust reset": "trust reset -y --key-file key", "trust connect": "trust connect tokyo-mds-01 --key-file key",
+    "trust renew": "trust renew tokyo-mds-01", "trust revoke": "trust revoke tokyo-mds-01 -y --reason test",
+    "trust revoke --dry-run": "trust revoke tokyo-mds-01 --dry-run", "ca show": "ca show servers",
+    "ca revoke": "ca revoke 5c5c5c5c -y --reason test", "ca revoke --dry-run": "ca revoke 5c5c5c5c --dry-run",
     "administrator certificate": "administrator certificate anna", "administrator totp": "administrator totp anna",
     "administrator unlock": "administrator unlock anna", "administrator revoke": "administrator revoke anna -y",
     "ha status": "ha status London", "ha set-active": "ha set-active London tokyo-mds-01",
@@ -84,9 +104,10 @@ WORDS = {
     "session take-over": "session take-over 7c1 --to bert -y",
     "session hand-over": "session hand-over 7c1", "task show": "task show 9f2c", "task watch": "task watch 9f2c",
 }
-# Only where their data is: on booted hosts (test_backup_domain.py, test_zw_backup.py, test_doctor.py, test_firstboot.py
-# in tests/system), or in test_config.py here.
-ON_HOSTS = {"config set", "config unset", "doctor", "trust join-string", "domain backup", "domain restore", "backup create", "backup list", "trust set-key --generate", "watch"}
+# Only where their data is: on booted hosts (test_authority.py, test_backup_domain.py, test_zw_backup.py, test_doctor.py,
+# test_firstboot.py in tests/system), or in test_config.py here.
+ON_HOSTS = {"config set", "config unset", "doctor", "trust test", "trust join-string", "domain backup", "domain restore",
+            "backup create", "backup list", "trust set-key --generate", "watch"}
 
 
 @pytest.fixture

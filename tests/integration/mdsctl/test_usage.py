@@ -95,19 +95,24 @@ def test_exit_9_when_a_loss_is_not_confirmed(control):
     control.says("show-mds", {"name": "tokyo-mds-01"})
     control.says("domain-ha-action", {"target": "x", "mds-name": "y", "costs": True, "warnings": ["all is lost"]})
     control.says("reset-trust", {"server": "london-mds-01"})
+    control.says("revoke-trust", {"name": "tokyo-mds-01", "certificates": 2, "active-domains": []})
+    control.says("revoke-certificate", {"serial-number": "5c5c5c5c", "name": "x", "effect": "it ends"})
     for verb in ("domain delete London", "server delete tokyo-mds-01", "ha force-active London tokyo-mds-01",
                  "ha sync London --to tokyo-mds-01", "ha set-active London tokyo-mds-01", "trust reset",
-                 "administrator revoke anna", "administrator totp anna --off", "administrator totp anna --new"):
+                 "trust revoke tokyo-mds-01", "ca revoke 5c5c5c5c", "administrator revoke anna", "administrator totp anna --off", "administrator totp anna --new"):
         done = control.run(*verb.split())
         assert done.returncode == 9 and "--yes" in done.stderr.splitlines()[-1], (verb, done)
 
 
 @pytest.mark.parametrize("verb", ["domain delete London", "server delete tokyo-mds-01", "promote",
-                                  "ha force-active London tokyo-mds-01", "ha sync London --to tokyo-mds-01"])
+                                  "ha force-active London tokyo-mds-01", "ha sync London --to tokyo-mds-01",
+                                  "ca revoke 5c5c5c5c", "trust revoke tokyo-mds-01"])
 def test_W_10_what_loses_data_needs_a_reason_when_nobody_is_asked(control, verb):
     control.says("show-mds", {"name": "tokyo-mds-01"})
     control.says("domain-ha-action", {"target": "x", "mds-name": "y", "costs": True, "warnings": ["all is lost"]})
     control.says("promote-mds", {"lost": "london-mds-01", "checks": []})
+    control.says("revoke-trust", {"name": "tokyo-mds-01", "certificates": 2, "active-domains": []})
+    control.says("revoke-certificate", {"serial-number": "5c5c5c5c", "name": "x", "effect": "it ends"})
     done = control.run(*verb.split(), "-y")
     assert done.returncode == 2 and "--reason TEXT" in done.stderr.splitlines()[-1], done
     assert all(body.get("plan") or command.startswith("show-") for _, command, body in control.ran()), control.ran()

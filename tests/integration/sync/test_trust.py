@@ -72,6 +72,51 @@ def test_another_server_at_the_address_is_refused(site):
     two.uid = real
 
 
+def tried(host, other):
+    """What Sync1.TestPeer tells."""
+    return json.loads(str(host.sync.TestPeer(other.uid)))
+
+
+def test_a_trial_goes_as_far_as_a_connection_would_and_leaves_those_alone(site):
+    one, two = site.connected_pair()
+    since = [one.peer(two)[1], two.peer(one)[1]]
+    for host, other in ((one, two), (two, one)):
+        told = tried(host, other)
+        assert (told["step"], told["error"], told["trust"]) == ("done", "", False), told
+        assert told["name"] == other.name and told["port"] == other.port and told["address"] == other.address
+        assert told["serial"] == json.loads(other.get("Certificate"))["serial"]
+        assert told["not-after"] == json.loads(other.get("Certificate"))["not-after"]
+        assert 0 <= told["connect-ms"] < 1000 and 0 <= told["handshake-ms"] < 3000
+    # The connections are those of before, and carry messages.
+    assert [one.peer(two)[1], two.peer(one)[1]] == since
+    here, there = Owner(one, "system"), Owner(two, "system")
+    there.send(one, 1, b"after a trial")
+    pump(lambda: here.received, what="a message")
+    with pytest.raises(dbus.DBusException, match="no other server"):
+        one.sync.TestPeer(one.uid)
+    with pytest.raises(dbus.DBusException, match="not a uid"):
+        one.sync.TestPeer("tokyo")
+
+
+def test_a_trial_says_what_is_in_the_way(site):
+    one, two = site.connected_pair()
+    two.set_members()
+    told = tried(one, two)
+    assert (told["step"], told["trust"]) == ("hello", True) and "does not list this server" in told["error"], told
+    two.set_members(one)
+    # Of another deployment, then nobody there, then no credentials here.
+    site.ca("beef").issue(two.trust, "tokyo", two.uid)
+    two.sync.ReloadTrust()
+    told = tried(one, two)
+    assert (told["step"], told["trust"]) == ("handshake", True) and "certificate" in told["error"], told
+    two.daemon.kill()
+    told = tried(one, two)
+    assert (told["step"], told["trust"], told["error"]) == ("connect", False, "Connection refused"), told
+    (one.trust / "deployment.json").unlink()
+    one.sync.ReloadTrust()
+    assert tried(one, two)["error"] in ("Connection refused", "this server waits for trust")
+
+
 def test_a_removed_member_is_disconnected_at_once(site):
     one, two = site.connected_pair()
     here, there = Owner(one, "system"), Owner(two, "system")

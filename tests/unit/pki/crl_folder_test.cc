@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/error.hh"
 #include "deployment.hh"
@@ -75,6 +76,22 @@ TEST_F(Folder, EverybodyMayReadIt) {
     EXPECT_EQ(s.st_mode & 0777, 0644u);
     ASSERT_EQ(stat((path_ + "/servers").c_str(), &s), 0);
     EXPECT_EQ(s.st_mode & 0777, 0755u);
+}
+
+TEST_F(Folder, NamesWhatIsThereAndNothingElse) {
+    CrlFolder folder(path_);
+    EXPECT_TRUE(CrlFolder(path_ + "/nowhere").names().empty());
+    EXPECT_TRUE(folder.names().empty());
+    folder.keep({{"servers/0-2", list(1, d_.servers)}, {"servers/0-1", list(1, d_.servers)}, {"root/0-1", list(1, d_.root)}}, 3);
+    for (const char* other : {"/servers/0-1.crl.part", "/servers/readme", "/servers/x.crl", "/0-1.crl"}) {
+        std::ofstream(path_ + other) << "x";
+    }
+    EXPECT_EQ(folder.names(), (std::vector<std::string>{"root/0-1", "servers/0-1", "servers/0-2"}));
+}
+
+TEST_F(Folder, AListKnowsHowManyItNames) {
+    EXPECT_EQ(Crl::make(d_.servers, 1, {}, d_.now).entries(), 0u);
+    EXPECT_EQ(Crl::make(d_.servers, 2, {{d_.server().serial(), d_.now, "superseded"}, {"0abc", d_.now, "superseded"}}, d_.now).entries(), 2u);
 }
 
 TEST_F(Folder, RefusesWhatIsNoList) {
