@@ -7,25 +7,27 @@
 #include <vector>
 
 #include "base/error.hh"
+#include "api.hh"
 #include "backup.hh"
+#include "control/host.hh"
 #include "mdsconfig.hh"
+#include "mdsstat.hh"
+#include "processes.hh"
 #include "registry.hh"
-#include "units.hh"
 
 namespace {
 
-using mds::classic::Units;
-
 int start(const std::vector<std::string>& arguments) {
-    // -s (Domain Servers one after the other) is accepted: the service manager orders them anyway.
+    bool only_mds = false;
     for (const std::string& word : arguments) {
+        // -s (Domain Servers one after the other) is accepted: the service manager orders them anyway.
         if (word != "-m" && word != "-s") {
             std::fprintf(stderr, "Usage: mdsstart [-m] [-s]\n");
             return 2;
         }
+        only_mds = only_mds || word == "-m";
     }
-    Units units;
-    units.start("mds.target");
+    mds::control::start_host(only_mds);
     std::puts("OpenMDS is started.");
     return 0;
 }
@@ -37,13 +39,15 @@ int stop(const std::vector<std::string>& arguments) {
             return 2;
         }
     }
-    Units units;
-    for (const char* unit : {"mds.target", "mds-api.service", "mds-core.service", "mds-sync.service",
-                             "mds-ca.service"}) {
-        units.stop(unit);
-    }
+    mds::control::stop_host();
     std::puts("OpenMDS is stopped.");
     return 0;
+}
+
+/// Those that only look.
+bool for_everybody(const std::string& name, const std::vector<std::string>& arguments) {
+    return name == "mdsstat" || name == "cpwd_admin" ||
+           (name == "api" && (arguments.empty() || arguments[0] == "status" || arguments[0] == "fingerprint"));
 }
 
 }  // namespace
@@ -52,7 +56,7 @@ int main(int argc, char** argv) {
     std::string name = argv[0];
     name = name.substr(name.rfind('/') + 1);
     std::vector<std::string> arguments(argv + 1, argv + argc);
-    if (geteuid() != 0 && name != "mdsstat") {
+    if (geteuid() != 0 && !for_everybody(name, arguments)) {
         std::fprintf(stderr, "%s: only root may do this\n", name.c_str());
         return 4;
     }
@@ -68,6 +72,10 @@ int main(int argc, char** argv) {
             stop({});
             return start({});
         }
+        if (name == "mdsstart_customer") return mds::classic::mdsstart_customer(arguments);
+        if (name == "mdsstop_customer") return mds::classic::mdsstop_customer(arguments);
+        if (name == "cpwd_admin") return mds::classic::cpwd_admin(arguments);
+        if (name == "api") return mds::classic::api(arguments);
         if (name == "mds_backup") return mds::classic::mds_backup(arguments);
         if (name == "mds_restore") return mds::classic::mds_restore(arguments);
         if (name == "promote_util") return mds::classic::promote_util(arguments);
@@ -75,12 +83,14 @@ int main(int argc, char** argv) {
         if (name == "ckp_regedit") return mds::classic::ckp_regedit(arguments);
     } catch (const mds::Error& e) {
         std::fprintf(stderr, "Error: %s\n", e.message().c_str());
+        if (!e.next().empty()) std::fprintf(stderr, "Next:  %s\n", e.next().c_str());
         return exit_code(e.code());
     } catch (const std::exception& e) {
         std::fprintf(stderr, "Error: %s\n", e.what());
         return 1;
     }
-    std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstat promote_util cpprod_util "
-                         "ckp_regedit mdsconfig mds_backup mds_restore\n", name.c_str());
+    std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstart_customer mdsstop_customer mdsstat "
+                         "cpwd_admin api promote_util cpprod_util ckp_regedit mdsconfig mds_backup mds_restore\n",
+                 name.c_str());
     return 2;
 }
