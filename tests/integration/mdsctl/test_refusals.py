@@ -109,7 +109,10 @@ def test_C_T10_classic_names_are_there_and_refuse_wrong_usage(control):
                                     ("cpprod_util", ["CPPROD_SetValue", "SIC", "ICAState", "9", "3", "1"], 2, "TYPE"),
                                     ("ckp_regedit", ["-x"], 2, "ckp_regedit -d PATH NAME"), ("mdsstart", ["-q"], 2, "Usage: mdsstart"),
                                     ("mdsstop", ["-q"], 2, "Usage: mdsstop"), ("mdsstat", ["-q"], 2, "Usage: mdsstat"),
-                                    ("mdsstat", ["-h"], 0, "FWM")):
+                                    ("mdsstat", ["-h"], 0, "FWM"), ("mdsstart_customer", [], 2, "Usage: mdsstart_customer"),
+                                    ("mdsstop_customer", ["-x", "a"], 2, "Usage: mdsstop_customer"), ("mdsstop_customer", ["a"], 8, "mds-setup"),
+                                    ("cpwd_admin", [], 2, "Usage: cpwd_admin list"),
+                                    ("api", ["x"], 2, "Usage: api status|start|stop|restart|fingerprint")):
         link = control.folder / name
         if not link.exists():
             shutil.copy(classic, link)

@@ -55,6 +55,10 @@ REPLIES = {
     "verify-audit": {"servers": [{"server": "london-mds-01", "witnesses": 2, "silent": [], "gone": [],
                                   "logs": [{"log": "system", "records": 12, "seen": 3, "findings": []}]}]},
     "reset-trust": {"server": "tokyo-mds-01"}, "promote-domain-server": {},
+    **{f"{verb}-domain-server": {"domain": "London", "server": "London-2", "multi-domain-server": "tokyo-mds-01",
+                                 "active": False, "running": True, "instead": "", "changed": True,
+                                 "state": "stopped" if verb == "stop" else "running", "text": f"{verb}: done"}
+       for verb in ("start", "stop", "restart")},
 }
 # Words behind the verb of a schema, when the schema's own do not do.
 WORDS = {
@@ -66,6 +70,9 @@ WORDS = {
     "ds create --dry-run": "ds create London nyc-mds-01 --dry-run", "ds delete": "ds delete London tokyo-mds-01 -y",
     "ds delete --dry-run": "ds delete London tokyo-mds-01 --dry-run", "ds mirror": "ds mirror --to nyc-mds-01 --domains London=10.3.1.1",
     "ds promote": "ds promote London",
+    **{f"ds {verb}{plan}": f"ds {verb} London tokyo-mds-01{plan}" for verb in ("start", "stop", "restart")
+       for plan in ("", " --dry-run")},
+    "ha sync --server": "ha sync --server tokyo-mds-01 -y --reason test",
     "licence attach": "licence attach London tokyo-mds-01 ha", "licence detach": "licence detach London tokyo-mds-01",
     "server show": "server show tokyo-mds-01", "server delete": "server delete tokyo-mds-01 -y --reason test",
     "server delete --dry-run": "server delete tokyo-mds-01 --dry-run", "server uses": "server uses tokyo-mds-01",
@@ -83,9 +90,11 @@ WORDS = {
     "session discard": "session discard 7c1 -y", "session disconnect": "session disconnect 7c1",
     "session take-over": "session take-over 7c1 --to bert -y", "task show": "task show 9f2c", "task watch": "task watch 9f2c",
 }
-# Only where their data is: on booted hosts (test_backup_domain.py, test_zw_backup.py, test_doctor.py, test_firstboot.py
-# in tests/system).
-ON_HOSTS = {"doctor", "trust join-string", "domain backup", "domain restore", "backup create", "backup list", "trust set-key --generate", "watch"}
+# Only where their data is: on booted hosts (test_backup_domain.py, test_zw_backup.py, test_doctor.py, test_firstboot.py,
+# test_processes.py in tests/system), or with a collision (test_verbs.py).
+ON_HOSTS = {"server start", "server stop", "server restart", "ha collision show", "ha collision keep",
+            "ha collision keep --dry-run",
+            "doctor", "trust join-string", "domain backup", "domain restore", "backup create", "backup list", "trust set-key --generate", "watch"}
 
 
 @pytest.fixture
