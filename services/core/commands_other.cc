@@ -31,6 +31,7 @@ void Service::register_commands() {
     register_promotion_commands();
     register_domain_commands();
     register_licence_commands();
+    register_process_commands();
     register_other_commands();
     register_list_commands();
     register_assignment_commands();

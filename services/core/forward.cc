@@ -104,7 +104,7 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
     try {
         if (op == "run") {
             run_in_domain(json::get_string(message, "domain"), json::get_string(message, "command"),
-                          json::get_string(message, "body"), then);
+                          json::get_string(message, "body"), then, false);
         } else if (op == "renew") {
             sign_for(mds, message, then);
         } else if (op == "certify-administrator") {
@@ -120,6 +120,8 @@ void Service::answer_request(const Uid& mds, const json::object& message) {
         } else if (op == "ha-action") {
             local_ha_action(json::get_string(message, "server"),
                             json::get_object(message, "request"), then);
+        } else if (op == "control-domain-server") {
+            control_here(json::get_object(message, "order"), then);
         } else if (op == "assign-global") {
             take_global_assignment(message, then);
         } else if (op == "code-used") {
@@ -178,7 +180,7 @@ void Service::execute_in_domain(const std::string& server, const std::string& si
 }
 
 void Service::run_in_domain(const std::string& domain, const std::string& command, std::string body,
-                            Then then) {
+                            Then then, bool may_pass_on) {
     auto row = find_domain(domain);
     if (!row) throw Error(Code::object_not_found, "Requested object [" + domain + "] not found");
     std::string server;
@@ -187,13 +189,17 @@ void Service::run_in_domain(const std::string& domain, const std::string& comman
             server = json::get_string(s.as_object(), "name");
         }
     }
+    // One that is stopped answers nothing; the others know the Domain as well.
+    if (!server.empty() && grid_->stopped(identity_->uid, row->uid, server)) server.clear();
     if (server.empty()) {
-        for (const json::value& s : row->servers) {
+        for (const json::value& s : may_pass_on ? row->servers : json::array{}) {
             auto mds = Uid::parse(json::get_string(s.as_object(), "mds"));
-            if (!mds || grid_->silent(*mds)) continue;
+            if (!mds || *mds == identity_->uid || grid_->silent(*mds)) continue;
+            if (grid_->stopped(*mds, row->uid, json::get_string(s.as_object(), "name"))) continue;
             return request(*mds, {{"op", "run"}, {"domain", row->uid.text()}, {"command", command},
                                   {"body", body}}, std::move(then));
         }
+        if (auto stopped = stopped_problem(*row, {}, false)) throw *stopped;
         throw Error(Code::unreachable, "no server of Domain " + row->name + " answers");
     }
     auto it = local_sessions_.find(server);
@@ -308,6 +314,12 @@ void Service::ha_action(const json::object& body, Then then) {
         bool here = !server_on(identity_->uid).empty();
         where = !named.is_nil() ? named : here ? identity_->uid : active;
     }
+    // Not "it does not answer": it would, if somebody started it.
+    if (where.is_nil()) {
+        if (auto stopped = stopped_problem(*row, {}, true)) throw *stopped;
+    } else if (auto stopped = stopped_problem(*row, where, false)) {
+        throw *stopped;
+    }
     if (where.is_nil()) {
         throw Error(Code::ha_invalid, "Domain " + row->name + " has no Active server that answers")
             .refusal("RF-21", "mdsctl ha status " + shell_word(row->name));
@@ -319,7 +331,14 @@ void Service::ha_action(const json::object& body, Then then) {
         {"confirmed", json::get_bool(body, "confirmed")},
         {"target", action == "full-sync" && !named.is_nil() ? named.text() : std::string()}};
     std::string server = server_on(where);
-    Then remember = [this, where, server, then](mgmt::Reply reply) {
+    Then remember = [this, where, server, row = *row, then](mgmt::Reply reply) {
+        if (reply.status != 200) {
+            const json::object told = json::parse_object(reply.body);
+            bool lost = json::get_string(json::get_object(told, "refusal"), "id") == "RF-21";
+            if (auto stopped = lost ? stopped_problem(row, {}, true) : std::nullopt) {
+                return then(mgmt::error_reply(*stopped));
+            }
+        }
         std::string task = reply.status == 200
                                ? json::get_string(json::parse_object(reply.body), "task-id")
                                : std::string();

@@ -11,6 +11,7 @@
 #include "base/shell.hh"
 #include "base/text.hh"
 #include "service.hh"
+#include "stopped.hh"
 
 namespace mds::core {
 namespace {
@@ -54,6 +55,40 @@ void add_domain_problems(const std::vector<std::string>& names, const std::strin
     for (const std::string& name : names) add("Domain " + name, "", name);
 }
 
+/// A Domain Server that an administrator has stopped.
+struct StoppedServer {
+    std::string domain, server, on;
+    json::object mark;
+
+    std::string start() const { return "mdsctl ds start " + shell_word(domain) + " " + shell_word(on); }
+};
+
+void add_stopped_problems(const std::vector<StoppedServer>& stopped, json::array& out) {
+    if (stopped.size() > k_most_lines) {
+        std::vector<std::string> names;
+        for (const StoppedServer& s : stopped) {
+            if (names.size() < k_most_named) names.push_back(s.server + " on " + s.on);
+        }
+        size_t more = stopped.size() - names.size();
+        std::string what = fmt::format("{} Domain Servers are stopped by administrators", stopped.size());
+        out.push_back(json::object{{"kind", "stopped"},
+                                   {"what", std::move(what)},
+                                   {"why", join(names, ", ") + (more ? fmt::format(" and {} more", more) : "")},
+                                   {"since", 0},
+                                   {"next", json::array{stopped.front().start(), "mdsctl ds list"}}});
+        return;
+    }
+    for (const StoppedServer& s : stopped) {
+        bool active = json::get_string(s.mark, "role") == "active";
+        out.push_back(json::object{
+            {"kind", "stopped"},
+            {"what", fmt::format("{} of Domain {} on {} is {}", s.server, s.domain, s.on, stopped_text(s.mark))},
+            {"why", active ? "it was the Active server: nobody can change the Domain until it runs again" : ""},
+            {"since", json::get_int(s.mark, "since")},
+            {"next", json::array{s.start()}}});
+    }
+}
+
 }  // namespace
 
 void Grid::local(const std::string& server, json::value status) {
@@ -86,6 +121,7 @@ bool Grid::heard(const Uid& mds, json::object beat) {
     remote.version = json::get_string(beat, "version", "?");
     remote.certificate_until = json::get_int(json::get_object(beat, "certificate"), "not-after");
     remote.renewal_problem = json::get_string(beat, "renewal-problem");
+    remote.stopped = json::get_object(beat, "stopped");
     remote.revision = static_cast<uint64_t>(json::get_int(beat, "revision"));
     if (json::get_bool(beat, "whole")) remote.cells.clear();
     for (const json::value& gone : json::get_array(beat, "gone")) {
@@ -122,6 +158,8 @@ json::object Grid::beat(bool whole) {
         }
     }
     const Identity& me = *service_.identity();
+    json::object stopped;
+    for (const auto& [server, why] : service_.stopped().all()) stopped[server] = why;
     json::object authority = service_.authority();
     if (!whole) authority.erase("sealing");  // it never changes
     return {{"uid", me.uid.text()},
@@ -137,7 +175,8 @@ json::object Grid::beat(bool whole) {
             {"revision", service_.system().position().rev},
             {"whole", whole},
             {"domain-servers", std::move(servers)},
-            {"gone", std::move(gone)}};
+            {"gone", std::move(gone)},
+            {"stopped", std::move(stopped)}};
 }
 
 void Grid::told() { changed_.clear(); }
@@ -254,6 +293,15 @@ Uid Grid::active_mds(const Uid& domain) const {
         if (!silent(mds) && domain_active(mds)) return mds;
     }
     return {};
+}
+
+const json::object* Grid::stopped(const Uid& mds, const Uid& domain, const std::string& server) const {
+    if (cell(mds, domain)) return nullptr;
+    if (mds == service_.identity()->uid) return service_.stopped().find(server);
+    auto it = remote_.find(mds);
+    if (it == remote_.end() || silent(mds)) return nullptr;
+    const json::value* why = json::find(it->second.stopped, server);
+    return why ? why->if_object() : nullptr;
 }
 
 json::object Grid::json() {
@@ -409,10 +457,12 @@ json::object Grid::json() {
             {"next", json::array{"df -h /var/lib/mds"}}});
     }
     std::map<std::string, std::vector<std::string>> not_well;
+    std::vector<StoppedServer> stopped_servers;
     for (const Service::DomainRow& d : rows) {
         json::array cells;
         std::string worst = d.servers.size() > 1 ? "synchronized" : "single", problem;
         size_t actives = 0;
+        bool active_stopped = false;
         Uid active = active_mds(d.uid);
         const json::object* seen = active.is_nil() ? nullptr : cell(active, d.uid);
         for (const json::value& v : d.servers) {
@@ -427,6 +477,7 @@ json::object Grid::json() {
             std::string reason;
             if (heard && status) state = json::get_string(*status, "role");
             if (heard && !status) state = "stopped";
+            const json::object* by_hand = stopped(*mds, d.uid, json::get_string(s, "name"));
             if (state == "active") ++actives;
             if (log && state != "stopped") state = "log server";
             // What the Active says about a peer is the truth about the pair; without an Active,
@@ -444,7 +495,14 @@ json::object Grid::json() {
             } else if (heard && state != "stopped") {
                 sync = "no-active";
             }
-            if (sync != "synchronized" && d.servers.size() > 1) {
+            if (by_hand) {
+                // Somebody wanted it: that is what is told, not what follows from it.
+                reason = stopped_text(*by_hand);
+                if (worst == "synchronized" || worst == "single") worst = "stopped";
+                active_stopped = active_stopped || json::get_string(*by_hand, "role") == "active";
+                stopped_servers.push_back(
+                    {d.name, json::get_string(s, "name"), json::get_string(s, "mds-name"), *by_hand});
+            } else if (sync != "synchronized" && d.servers.size() > 1) {
                 if (worst != "unreachable") worst = sync;
                 if (!in_time && problem != "unreachable") problem = sync;
             }
@@ -459,6 +517,12 @@ json::object Grid::json() {
                              {"ha-state", state},
                              {"sync-status", sync}};
             if (sync != "synchronized" && !in_time && !reason.empty()) row["reason"] = reason;
+            if (by_hand) {
+                row["stopped"] = json::object{{"by", json::get_string(*by_hand, "by")},
+                                              {"since", json::get_int(*by_hand, "since")},
+                                              {"reason", json::get_string(*by_hand, "reason")}};
+                row["next"] = stopped_servers.back().start();
+            }
             if (heard && status) {
                 if (std::string damage = json::get_string(*status, "damage"); !damage.empty()) row["damage"] = damage;
                 row["revision"] = json::get_int(*status, "revision");
@@ -477,7 +541,10 @@ json::object Grid::json() {
                                                      shell_word(json::get_string(s, "mds-name")))}}});
             }
         }
-        if (actives == 0) worst = problem = "no-active";
+        if (actives == 0) {
+            worst = "no-active";
+            problem = active_stopped ? "" : worst;
+        }
         if (actives > 1) worst = problem = "collision";
         if (!problem.empty()) {
             std::string why = problem == "no-active"   ? "no server is Active"
@@ -492,6 +559,7 @@ json::object Grid::json() {
                                        {"cells", std::move(cells)}});
     }
     for (const auto& [why, names] : not_well) add_domain_problems(names, why, problems);
+    add_stopped_problems(stopped_servers, problems);
     auto running = service_.system().workspace().tasks("in progress");
     auto failed = service_.system().workspace().tasks("failed");
     return {{"deployment", me.deployment_name},

@@ -33,7 +33,7 @@ class Grid {
     /// What this server tells the others every second: itself, and its Domain Servers whose status
     /// has changed since the last beat; `whole`: all of them, for a server that may have missed some.
     /// {"uid","name","role","version","clock","started","revision","whole","domain-servers":[Status],
-    /// "gone":[<Domain uid>]}
+    /// "gone":[<Domain uid>],"stopped":{<server>: who has stopped it}}
     json::object beat(bool whole);
     /// The changes were told to everybody.
     void told();
@@ -68,6 +68,10 @@ class Grid {
     /// The MDS on which the Domain is Active, nil when nobody is known to be.
     Uid active_mds(const Uid& domain) const;
 
+    /// Who has stopped a Domain Server (StoppedServers); null when nobody has, when it runs all the same, or while
+    /// its host is not heard.
+    const json::object* stopped(const Uid& mds, const Uid& domain, const std::string& server) const;
+
     json::object json();
 
   private:
@@ -77,6 +81,8 @@ class Grid {
     };
     struct Remote : Host {
         std::string version = "?", renewal_problem;
+        /// As in beat().
+        json::object stopped;
         int64_t certificate_until = 0;
         uint64_t revision = 0;
         int64_t heard_mono = 0, heard_wall = 0;

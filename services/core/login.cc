@@ -338,6 +338,7 @@ void Service::open_session_here(const DomainRow& row, const json::object& reques
         hosts.push_back(json::get_string(s.as_object(), "mds-name"));
         if (json::get_string(s.as_object(), "mds") != identity_->uid.text()) continue;
         std::string server = json::get_string(s.as_object(), "name");
+        if (auto stopped = stopped_problem(row, identity_->uid, false)) return then(mgmt::error_reply(*stopped));
         call_domain(server, "OpenSession", json::text(request),
                     [then, server](std::optional<Error> error, std::string reply) {
                         if (error && error->code() == Code::unreachable) {

@@ -175,8 +175,9 @@ void Service::reconcile() {
             if (changed) replace_file(path, text);
             if (!fs::is_symlink(link)) fs::create_symlink("../domains/" + domain.uid.text(), link);
             bool placed = placed_.insert(server).second;
-            if (placed) {
-                domain_proxy(server);
+            if (placed) domain_proxy(server);
+            // What an administrator has stopped stays stopped when this process starts again.
+            if (placed && !stopped_.find(server)) {
                 units_->start(server, [server](const std::string& error) {
                     if (!error.empty()) {
                         log::event(log::message::domain_server_not_started,
@@ -201,6 +202,7 @@ void Service::reconcile() {
         placed_.erase(server);
         grid_->local(server, nullptr);
         domain_proxies_.erase(server);
+        stopped_.clear(server);
         units_->stop(server, [folder, link, server](const std::string& error) {
             if (!error.empty()) log::warning("stopping " + server + ": " + error);
             std::error_code failed;

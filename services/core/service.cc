@@ -29,7 +29,8 @@ std::unique_ptr<sdbus::IProxy> proxy_to(bus::Connection& connection, const char*
 Service::Service(app::Daemon& daemon)
     : lists_folder_(std::filesystem::path(daemon.state_folder()).parent_path().string() + "/crl"),
       daemon_(daemon), identity_(Identity::load(daemon.state_folder())),
-      grid_(std::make_unique<Grid>(*this)), login_guard_(daemon.config()), started_ms_(mono_ms()) {
+      grid_(std::make_unique<Grid>(*this)), stopped_(root() + "/stopped"), login_guard_(daemon.config()),
+      started_ms_(mono_ms()) {
     std::filesystem::create_directories(daemon.state_folder());
     lists_version_ = lists_folder_.version();
     units_ = UnitControl::make(daemon.bus(), root() + "/servers");
@@ -68,6 +69,8 @@ Service::Service(app::Daemon& daemon)
                 if (now.empty()) {
                     grid_->local(server, nullptr);
                 } else {
+                    // Started by systemctl, too: nobody wants it stopped any more.
+                    if (stopped_.find(server)) stopped_.clear(server);
                     // server.json may have changed after the server had read it and before it could
                     // be told.
                     refresh(server);

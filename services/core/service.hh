@@ -17,6 +17,7 @@
 #include "pki/crl_folder.hh"
 #include "pki/signature.hh"
 #include "server/server.hh"
+#include "stopped.hh"
 #include "units.hh"
 
 namespace mds::core {
@@ -55,6 +56,8 @@ class Service {
     server::Server& system();
     bool has_system() const { return system_ != nullptr; }
     Grid& grid() { return *grid_; }
+    /// Domain Servers of this host that an administrator has stopped.
+    StoppedServers& stopped() { return stopped_; }
     std::string state() const;
 
     struct DomainRow {
@@ -71,6 +74,9 @@ class Service {
 
     // login.cc
     using Then = std::function<void(mgmt::Reply)>;
+    // processes.cc
+    /// start-, stop-, restart-domain-server: has it done by the mds-core of the host where it runs.
+    void control_domain_server(const std::string& verb, mgmt::Call& call, Then then);
     // gateways.cc (Internal.Trust1)
     void enrol_gateway(const json::object& asked, Then then);
     void certify_gateway(json::object message, Then then);
@@ -109,8 +115,9 @@ class Service {
 
     // forward.cc
     /// Runs a command in a Domain as the local superuser, here or on the server that has it.
-    void run_in_domain(const std::string& domain, const std::string& command, std::string body,
-                       Then then);
+    /// `may_pass_on`: it does not come from another server, which thinks that the Domain has one here.
+    void run_in_domain(const std::string& domain, const std::string& command, std::string body, Then then,
+                       bool may_pass_on = true);
     void ha_action(const json::object& request, Then then);
     void task_elsewhere(const std::string& id, Then then);
     bool knows_task(const std::string& id) const { return tasks_elsewhere_.count(id) > 0; }
@@ -339,6 +346,19 @@ class Service {
     json::object global_published();
     /// Workspace::global_state() of a Domain; empty when it has no global policy.
     json::object global_held(const Uid& domain);
+
+    // processes.cc
+    void register_process_commands();
+    struct ServerPlace;
+    /// A server of a Domain by its Multi-Domain Server, or by its own name or address; throws when there is none, or
+    /// more than one.
+    ServerPlace place_of(const std::string& domain, const std::string& word, const std::string& verb);
+    /// A Domain Server of this host: {"verb","server","user","reason"}.
+    void control_here(const json::object& order, Then then);
+    void controlled(const std::string& verb, const DomainRow& row, const std::string& server, Then then);
+    /// Why servers of a Domain do not answer: somebody has stopped them; nothing when nobody has. `mds`: only the one
+    /// there, nil: all. `only_active`: those that were Active.
+    std::optional<Error> stopped_problem(const DomainRow& row, const Uid& mds, bool only_active);
 
     // domain_servers.cc
     /// What the Active of a Domain says of the object of one of its servers (mgmt::server_objects_state).
@@ -611,6 +631,7 @@ class Service {
     std::unique_ptr<Grid> grid_;
     Alarms alarms_{*this};
     std::unique_ptr<UnitControl> units_;
+    StoppedServers stopped_;
     std::unique_ptr<BusObject> bus_;
     std::unique_ptr<sdbus::IProxy> sync_, sic_, ca_;
     sdbus::Slot status_match_, names_match_;

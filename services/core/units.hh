@@ -16,6 +16,9 @@ class UnitControl {
     virtual void start(const std::string& server, std::function<void(std::string)> then) = 0;
     virtual void stop(const std::string& server, std::function<void(std::string)> then) = 0;
 
+    /// "start", "stop", "restart"; `then` is called when it is done, unlike above: with an error text or "".
+    virtual void run(const std::string& verb, const std::string& server, std::function<void(std::string)> then) = 0;
+
     /// Starts mds-backup.service; `then` gets an error text when that cannot be.
     virtual void start_backup(std::function<void(std::string)> then) = 0;
 

@@ -9,26 +9,28 @@
 #include <vector>
 
 #include "base/error.hh"
+#include "api.hh"
 #include "backup.hh"
+#include "control/host.hh"
 #include "cpca_client.hh"
 #include "mdsconfig.hh"
+#include "mdsstat.hh"
+#include "processes.hh"
 #include "registry.hh"
-#include "units.hh"
 
 namespace {
 
-using mds::classic::Units;
-
 int start(const std::vector<std::string>& arguments) {
-    // -s (Domain Servers one after the other) is accepted: the service manager orders them anyway.
+    bool only_mds = false;
     for (const std::string& word : arguments) {
+        // -s (Domain Servers one after the other) is accepted: the service manager orders them anyway.
         if (word != "-m" && word != "-s") {
             std::fprintf(stderr, "Usage: mdsstart [-m] [-s]\n");
             return 2;
         }
+        only_mds = only_mds || word == "-m";
     }
-    Units units;
-    units.start("mds.target");
+    mds::control::start_host(only_mds);
     std::puts("OpenMDS is started.");
     return 0;
 }
@@ -40,13 +42,15 @@ int stop(const std::vector<std::string>& arguments) {
             return 2;
         }
     }
-    Units units;
-    for (const char* unit : {"mds.target", "mds-api.service", "mds-core.service", "mds-sync.service",
-                             "mds-ca.service"}) {
-        units.stop(unit);
-    }
+    mds::control::stop_host();
     std::puts("OpenMDS is stopped.");
     return 0;
+}
+
+/// Those that only look.
+bool for_everybody(const std::string& name, const std::vector<std::string>& arguments) {
+    return name == "mdsstat" || name == "cpwd_admin" ||
+           (name == "api" && (arguments.empty() || arguments[0] == "status" || arguments[0] == "fingerprint"));
 }
 
 }  // namespace
@@ -57,7 +61,7 @@ int main(int argc, char** argv) {
     std::vector<std::string> arguments(argv + 1, argv + argc);
     // A key that was typed there is not to be read in the list of processes longer than it takes to get here.
     if (name == "cp_conf" && argc > 3) std::fill_n(argv[3], std::strlen(argv[3]), '*');
-    if (geteuid() != 0 && name != "mdsstat") {
+    if (geteuid() != 0 && !for_everybody(name, arguments)) {
         std::fprintf(stderr, "%s: only root may do this\n", name.c_str());
         return 4;
     }
@@ -73,6 +77,10 @@ int main(int argc, char** argv) {
             stop({});
             return start({});
         }
+        if (name == "mdsstart_customer") return mds::classic::mdsstart_customer(arguments);
+        if (name == "mdsstop_customer") return mds::classic::mdsstop_customer(arguments);
+        if (name == "cpwd_admin") return mds::classic::cpwd_admin(arguments);
+        if (name == "api") return mds::classic::api(arguments);
         if (name == "mds_backup") return mds::classic::mds_backup(arguments);
         if (name == "mds_restore") return mds::classic::mds_restore(arguments);
         if (name == "promote_util") return mds::classic::promote_util(arguments);
@@ -89,7 +97,9 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "Error: %s\n", e.what());
         return 1;
     }
-    std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstat promote_util cpprod_util "
-                         "ckp_regedit mdsconfig mds_backup mds_restore cpca_client cp_conf\n", name.c_str());
+    std::fprintf(stderr, "called as %s; known names: mdsstart mdsstop mdsstart_customer mdsstop_customer mdsstat "
+                         "cpwd_admin api promote_util cpprod_util ckp_regedit mdsconfig mds_backup mds_restore cpca_client "
+                         "cp_conf\n",
+                 name.c_str());
     return 2;
 }

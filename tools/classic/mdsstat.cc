@@ -1,17 +1,23 @@
 // mdsstat: the classic table of the Multi-Domain Server and its Domain Servers.
+#include "mdsstat.hh"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 
 #include "base/error.hh"
+#include "base/printable.hh"
 #include "base/text.hh"
 #include "json/json.hh"
-#include "units.hh"
+#include "control/host.hh"
+#include "control/units.hh"
 
 namespace mds::classic {
 namespace {
+
+using control::Units;
+using control::UnitState;
 
 struct Row {
     std::string type, name, address;
@@ -54,33 +60,23 @@ int mdsstat(const std::vector<std::string>& arguments) {
             only = word;
         }
     }
-    namespace fs = std::filesystem;
     Units units;
     UnitState sync = units.state("mds-sync.service"), api = units.state("mds-api.service"),
               ca = units.state("mds-ca.service");
     std::vector<Row> rows;
-    std::string address = "-", role;
-    try {
-        json::object me = json::parse_object(read_file("/var/lib/mds/system/identity.json"));
-        address = json::get_string(me, "address", "-");
-        role = json::get_string(me, "role");
-    } catch (const Error&) {
+    json::object me = control::identity();
+    if (me.empty()) {
         std::fprintf(stderr, "This server is not set up. Next: mds-setup\n");
         return 8;
     }
+    std::string address = json::get_string(me, "address", "-"), role = json::get_string(me, "role");
     if (role == "log-server") ca = {"N/R", 0};
     rows.push_back({role == "log-server" ? "MLM" : "MDS", "-", address,
                     {units.state("mds-core.service"), sync, api, ca}});
-    if (!only_mds && fs::is_directory("/var/lib/mds/servers")) {
-        for (const auto& entry : fs::directory_iterator("/var/lib/mds/servers")) {
-            std::string name = entry.path().filename();
-            json::object config = json::parse_object(read_file(entry.path() / "server.json"));
-            const json::object& server = json::get_object(config, "server");
-            bool log = json::get_string(server, "type") == "log server";
-            Row row{log ? "CLM" : "DMS", name, json::get_string(server, "address"),
-                    {units.state("mds-domain@" + name + ".service"), sync, api, ca}};
-            if (row.address.empty()) row.address = address;
-            rows.push_back(std::move(row));
+    if (!only_mds) {
+        for (const control::DomainServer& one : control::domain_servers()) {
+            rows.push_back({one.log_server ? "CLM" : "DMS", one.name, one.address.empty() ? address : one.address,
+                            {units.state(one.unit()), sync, api, ca}});
         }
     }
     std::sort(rows.begin() + 1, rows.end(),
@@ -113,6 +109,14 @@ int mdsstat(const std::vector<std::string>& arguments) {
                                     up, rows.size() - up);
     fmt::print("{}{:>{}}\n", total, "|", header.size() - total.size());
     fmt::print("{}\nTip: mdsstat -h explains the states\n", line);
+    for (const Row& r : rows) {
+        // Why it is down, when somebody wanted that.
+        json::object mark = r.cells[0].word == "down" ? control::stopped_by(r.name) : json::object{};
+        if (mark.empty()) continue;
+        std::string reason = json::get_string(mark, "reason");
+        fmt::print("\n{}: {}{}\n  Next: mdsstart_customer {}\n", printable(r.name), control::stopped_text(mark),
+                   reason.empty() ? "" : "\n  " + printable(reason, 76), r.name);
+    }
     return up == rows.size() ? 0 : 3;
 }
 

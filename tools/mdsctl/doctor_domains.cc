@@ -8,6 +8,7 @@
 #include "base/text.hh"
 #include "doctor_checks.hh"
 #include "draw.hh"
+#include "rows.hh"
 
 namespace mds::ctl::doctor {
 namespace {
@@ -20,6 +21,8 @@ struct Cell {
     std::string text(const char* key) const { return json::get_string(*row, key); }
     bool log_server() const { return text("type") == "log server"; }
     bool stopped() const { return text("ha-state") == "stopped"; }
+    /// Who wanted that; empty when nobody did.
+    json::object by_hand() const { return json::get_object(*row, "stopped"); }
     /// "London-2 on tokyo"
     std::string place() const { return text("server") + " on " + text("mds-name"); }
 };
@@ -74,7 +77,11 @@ Finding wrong_cell(const World& world, const Domain& domain, const Cell& cell) {
     std::string cause = reason.empty() ? place + " is " + sync : reason;
     Verdict verdict = Verdict::bad;
     std::vector<Next> next{status};
-    if (cell.stopped()) {
+    if (const json::object by_hand = cell.by_hand(); !by_hand.empty()) {
+        verdict = Verdict::warning;
+        cause = place + " was " + stopped_text(by_hand);
+        next = {{cell.text("next"), ""}};
+    } else if (cell.stopped()) {
         cause = "the Domain Server " + place + " is stopped, while its host runs";
         next = {{"systemctl start " + unit, on(world, cell)}, status};
     } else if (sync == "unreachable") {
@@ -116,6 +123,14 @@ Finding no_active(const World& world, const Domain& domain) {
                   "Domain {} has no Active server, and {} {} not answer: nothing can be published",
                   domain.name, join(silent, ", "), silent.size() == 1 ? "does" : "do");
     std::vector<Next> next{{"mdsctl ha status " + domain.word, ""}};
+    for (const Cell& c : domain.cells) {
+        const json::object by_hand = c.by_hand();
+        if (c.log_server() || by_hand.empty()) continue;
+        // Before anything is forced: it may be the Active.
+        cause = fmt::format("Domain {} has no Active server: {} was {}", domain.name, c.place(), stopped_text(by_hand));
+        next.insert(next.begin(), {c.text("next"), ""});
+        best = nullptr;
+    }
     if (best) {
         std::string to = domain.word + " " + shell_word(best->text("mds-name"));
         next.insert(

@@ -4,8 +4,10 @@
 #include "base/clock.hh"
 #include "base/text.hh"
 #include "bus/domain_name.hh"
+#include "control/host.hh"
 #include "doctor_checks.hh"
 #include "draw.hh"
+#include "rows.hh"
 
 namespace mds::ctl::doctor {
 namespace {
@@ -184,8 +186,21 @@ Findings look_at_domain_services(const World& world) {
     Findings out;
     std::vector<World::DomainServer> all = world.domain_servers();
     for (const World::DomainServer& server : all) {
+        std::string unit = "mds-domain@" + server.name + ".service";
+        const Unit* known = world.unit(unit);
+        if (auto by_hand = control::stopped_by(server.name); !by_hand.empty() && (!known || !known->runs())) {
+            // Somebody wanted it: nothing to repair.
+            Finding stopped = found(Verdict::warning, server.name, unit + " is stopped",
+                                    fmt::format("{} was {}", server.name, stopped_text(by_hand)),
+                                    {{"mdsctl ds start " + shell_word(json::get_string(by_hand, "domain")) + " " +
+                                          shell_word(json::get_string(by_hand, "on")),
+                                      ""}});
+            stopped.breaks = {"unit:" + unit, "server:" + server.name};
+            out.push_back(std::move(stopped));
+            continue;
+        }
         auto f = look_at_unit(
-            world, "mds-domain@" + server.name + ".service", bus::domain_name(server.name),
+            world, unit, bus::domain_name(server.name),
             server.domain.empty() ? "its Domain has one server less"
                                   : "Domain " + server.domain + " has one server less");
         if (!f) continue;

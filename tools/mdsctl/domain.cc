@@ -11,6 +11,27 @@
 namespace mds::ctl {
 namespace {
 
+/// Of the Domain Servers that are stopped by hand, so many are told one by one.
+constexpr size_t k_most_stopped = 3;
+
+/// Who has stopped which Domain Server, below the table.
+void print_stopped(const Options& options, const json::array& domains) {
+    size_t told = 0;
+    for (const json::value& v : domains) {
+        for (const json::value& c : json::get_array(v.as_object(), "cells")) {
+            const json::object& cell = c.as_object();
+            if (!json::find(cell, "stopped") || ++told > k_most_stopped) continue;
+            std::string place = json::get_string(cell, "server") + " on " + json::get_string(cell, "mds-name");
+            std::string text = place + ": " + stopped_text(json::get_object(cell, "stopped"));
+            std::printf("%s\n  Next:  %s\n", wrapped(options, symbol(options, "stopped") + " ", safe(text)).c_str(),
+                        safe(json::get_string(cell, "next")).c_str());
+        }
+    }
+    if (told > k_most_stopped) {
+        std::printf("%zu more are stopped\n  Next:  mdsctl ds list\n", told - k_most_stopped);
+    }
+}
+
 Cell grid_cell(const Options& options, const json::object& cell) {
     std::string state = json::get_string(cell, "ha-state");
     if (state.empty()) return {symbol(options, "empty"), ""};
@@ -19,6 +40,7 @@ Cell grid_cell(const Options& options, const json::object& cell) {
                        : state == "standby"    ? "Standby"
                        : state == "log server" ? "Log"
                                                : state;
+    if (json::find(cell, "stopped")) return {state_text(options, "stopped", "Stopped"), "stopped"};
     // A server that is not well shows that, not its last role's symbol (P2).
     bool well = sync.empty() || sync == "synchronized";
     return {state_text(options, well ? state : sync, safe(word)), well ? word : word + ", " + sync};
@@ -83,6 +105,7 @@ int domain_list(Client& client, const Options& options, bool problems_only) {
     }
     if (table.print(options) && !options.quiet) {
         std::printf("%zu Domain%s, %zu synchronized\n", rows.size(), rows.size() == 1 ? "" : "s", good);
+        print_stopped(options, rows);
     }
     return 0;
 }

@@ -1,6 +1,8 @@
 // mdsctl ha status, mdsctl env.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/text.hh"
 #include "rows.hh"
 #include "verbs.hh"
@@ -42,6 +44,33 @@ std::string change_line(const json::object& status, const json::object& change, 
                        since_text(json::get_int(json::get_object(change, "time"), "posix")), how);
 }
 
+/// A Domain Server cannot know why its peer does not answer; mds-core knows which ones somebody has stopped.
+void name_stopped(Client& client, json::object& status) {
+    json::value* servers = status.if_contains("servers");
+    auto unreachable = [](const json::value& v) {
+        return json::get_string(v.as_object(), "sync-status") == "unreachable";
+    };
+    if (!servers || std::none_of(servers->as_array().begin(), servers->as_array().end(), unreachable)) return;
+    const json::object grid = client.grid();
+    for (const json::value& v : json::get_array(grid, "domains")) {
+        const json::object& d = v.as_object();
+        if (json::get_string(d, "name") != json::get_string(status, "name")) continue;
+        for (const json::value& c : json::get_array(d, "cells")) {
+            const json::object& cell = c.as_object();
+            const json::object& stopped = json::get_object(cell, "stopped");
+            if (stopped.empty()) continue;
+            for (json::value& p : servers->as_array()) {
+                json::object& peer = p.as_object();
+                if (json::get_string(peer, "multi-domain-server") != json::get_string(cell, "mds-name")) continue;
+                peer["stopped"] = stopped;
+                peer["ha-state"] = "stopped";
+                peer["reason"] = stopped_text(stopped);
+                peer["next"] = json::get_string(cell, "next");
+            }
+        }
+    }
+}
+
 }  // namespace
 
 int ha_status(Client& client, const Options& options, const std::string& domain) {
@@ -55,6 +84,7 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
         }
         return domain_list(client, options, false);
     }
+    name_stopped(client, s);
     bool good = json::get_bool(s, "successfully-synced");
     if (options.json) {
         s["schema"] = 1;

@@ -60,6 +60,7 @@ bool look(Client& client, const Options& options, const std::string& action, std
             if (options.dry_run) {
                 c.state = "planned";
                 c.outcome = c.from.empty() ? c.to + " becomes Active" : c.from + " -> " + c.to;
+                if (!c.planned.empty()) c.outcome = c.planned;
             }
             if (!json::get_bool(plan, "costs")) continue;
             costs = true;
@@ -187,10 +188,10 @@ int only_order(Client& client, const Options& options, const std::string& action
 }  // namespace
 
 int carry_out(Client& client, const Options& options, const std::string& action, std::vector<Change> changes,
-              const std::string& words, const std::string& end) {
-    bool costs = look(client, options, action, changes), loses = action == "force-active";
+              const std::string& words, const std::string& end, const std::string& question) {
+    bool costs = look(client, options, action, changes), loses = action == "force-active" || action == "full-sync";
     bool go = options.dry_run || !(costs || loses) ||
-              (loses ? confirm_loss(options, "Go on?", words) : confirm(options, "Go on?"));
+              (loses ? confirm_loss(options, question, words) : confirm(options, question));
     if (!go) {
         throw Error(Code::unconfirmed, "not confirmed, nothing was changed")
             .refusal("", "mdsctl " + words + " --yes" + (loses ? " --reason TEXT" : ""));

@@ -84,6 +84,12 @@ void add_fields(Rows& rows, const std::string& prefix, const json::value& value)
 
 }  // namespace
 
+std::string stopped_text(const json::object& stopped) {
+    std::string reason = json::get_string(stopped, "reason");
+    return fmt::format("stopped by {} {} ago{}", json::get_string(stopped, "by", "?"),
+                       since_text(json::get_int(stopped, "since")), reason.empty() ? "" : ": " + reason);
+}
+
 Cell state_cell(const Options& options, const std::string& state, const std::string& word) {
     return {state_text(options, state, safe(word)), word};
 }

@@ -21,6 +21,8 @@ struct Cell {
         : shown(std::move(for_people)), plain(std::move(for_programs)) {}
 };
 
+/// What the grid says of a Domain Server that somebody has stopped: "stopped by anna 2 min ago: new disk".
+std::string stopped_text(const json::object& stopped);
 /// Symbol and word of a state; the word alone for programs.
 Cell state_cell(const Options& options, const std::string& state, const std::string& word);
 /// "2 min" for people, RFC 3339 for programs; "-" for 0.

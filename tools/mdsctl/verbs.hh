@@ -58,6 +58,13 @@ int ds_create(Client& client, const Options& options, const std::string& domain,
 int ds_delete(Client& client, const Options& options, const std::string& domain,
               const std::string& server);
 
+/// Starts, stops, restarts (`verb`) the process of a Domain Server on whichever host; `server` empty: `domain` is its
+/// own name. Asks before an Active server is stopped.
+int ds_process(Client& client, const Options& options, const std::string& verb, const std::string& domain,
+               const std::string& server);
+/// The same for all services of this host, without mds-core: what mdsstart and mdsstop do. `name`: empty, or this host.
+int server_process(Client& client, const Options& options, const std::string& verb, const std::string& name);
+
 /// Creates the Standbys that are missing on a server, in all Domains or in these (DOMAIN=ADDRESS);
 /// a line a Domain. One without an address fails. Exit 10 when some failed.
 int ds_mirror(Client& client, const Options& options, const std::string& server,
@@ -169,6 +176,14 @@ struct ManyChanges {
 };
 /// A line a Domain. Exit 10 when some failed; with --dry-run 3 when some would.
 int ha_change_all(Client& client, const Options& options, const ManyChanges& many);
+/// A full copy for every Standby on a server, a line a Domain. Exit 10 when some failed.
+int ha_sync_server(Client& client, const Options& options, const std::string& server);
+/// Every Domain's database is read anew: on `server`, or where ha verify DOMAIN would. Exit 10 when some failed.
+int ha_verify_all(Client& client, const Options& options, const std::string& server);
+/// What each Active server of a Domain has that the others lack. Exit 3 when there is more than one.
+int ha_collision_show(Client& client, const Options& options, const std::string& domain);
+/// All Active servers of a Domain but the one on `side` become Standby.
+int ha_collision_keep(Client& client, const Options& options, const std::string& domain, const std::string& side);
 /// Moves Actives to servers that have fewer, in order.
 int ha_balance(Client& client, const Options& options, bool only_plan);
 

@@ -87,12 +87,22 @@ void ds_words(Words& w) {
                             [&](Client& c) { return ds_delete(c, o, w.name, w.target); });
     drop->add_option("DOMAIN", w.name)->required();
     drop->add_option("SERVER", w.target)->required();
+    auto process = [&](const char* word, const char* text) {
+        CLI::App* verb = w.leaf(ds, word, text, [&w, word](Client& c) {
+            return ds_process(c, w.options, word, w.name, w.target);
+        });
+        verb->add_option("DOMAIN", w.name, "the Domain; or the Domain Server's own name, alone")->required();
+        verb->add_option("SERVER", w.target, "the Multi-Domain Server it is on");
+    };
+    process("start", "starts the process of a Domain Server, on whichever host it is");
+    process("stop", "stops it; it stays stopped until it is started, or its host boots");
+    process("restart", "stops and starts it");
     w.leaf(ds, "promote", "the Active server here becomes Primary when the Primary one is lost",
            [&](Client& c) { return ds_promote(c, o, w.name); })
         ->add_option("DOMAIN", w.name)
         ->required();
     Words::examples(ds, "mdsctl ds list -o csv",
-                    "mdsctl ds create London nyc-mds-01 --ip 10.3.0.21",
+                    "mdsctl ds restart London nyc-mds-01",
                     "mdsctl ds mirror --to nyc-mds-01 --domains London=10.3.0.21,Tokyo=10.3.0.22");
 }
 

@@ -29,6 +29,13 @@ void server_words(Words& w) {
            [&](Client& c) { return server_uses(c, o, w.name); })
         ->add_option("SERVER", w.name, "a Multi-Domain Server, or a Domain Server")
         ->required();
+    auto process = [&](const char* word, const char* text) {
+        w.leaf(server, word, text, [&w, word](Client& c) { return server_process(c, w.options, word, w.name); })
+            ->add_option("SERVER", w.name, "this host, which is the default");
+    };
+    process("start", "starts everything on this host, stopped Domain Servers as well; as mdsstart");
+    process("stop", "stops everything on this host; as mdsstop");
+    process("restart", "stops and starts everything on this host");
     w.leaf(server, "readmit", "takes a server that was replaced by a promotion back as Secondary",
            [&](Client& c) { return server_readmit(c, o, w.name); })
         ->add_option("SERVER", w.name)

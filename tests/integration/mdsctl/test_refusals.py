@@ -114,7 +114,10 @@ def test_C_T10_classic_names_are_there_and_refuse_wrong_usage(control):
                                     ("cpca_client", ["revoke_cert", "-n", "tokyo"], 2, "CN=NAME"),
                                     ("cpca_client", ["revoke_cert", "-n"], 2, "a value is missing"),
                                     ("cp_conf", ["sic"], 2, "cp_conf sic init KEY|-"), ("cp_conf", ["sic", "init"], 2, "Usage: cp_conf"),
-                                    ("mdsstat", ["-h"], 0, "FWM")):
+                                    ("mdsstat", ["-h"], 0, "FWM"), ("mdsstart_customer", [], 2, "Usage: mdsstart_customer"),
+                                    ("mdsstop_customer", ["-x", "a"], 2, "Usage: mdsstop_customer"), ("mdsstop_customer", ["a"], 8, "mds-setup"),
+                                    ("cpwd_admin", [], 2, "Usage: cpwd_admin list"),
+                                    ("api", ["x"], 2, "Usage: api status|start|stop|restart|fingerprint")):
         link = control.folder / name
         if not link.exists():
             shutil.copy(classic, link)

@@ -72,6 +72,10 @@ REPLIES = {
     "renew-certificate": {"name": "tokyo-mds-01", "serial-number": "5c" * 16, "previous-serial-number": "0e" * 16,
                           "valid-from": WHEN, "valid-to": WHEN},
     "revoke-trust": {"name": "tokyo-mds-01", "certificates": 2, "active-domains": ["London"]},
+    **{f"{verb}-domain-server": {"domain": "London", "server": "London-2", "multi-domain-server": "tokyo-mds-01",
+                                 "active": False, "running": True, "instead": "", "changed": True,
+                                 "state": "stopped" if verb == "stop" else "running", "text": f"{verb}: done"}
+       for verb in ("start", "stop", "restart")},
 }
 # Words behind the verb of a schema, when the schema's own do not do.
 WORDS = {
@@ -83,6 +87,9 @@ WORDS = {
     "ds create --dry-run": "ds create London nyc-mds-01 --dry-run", "ds delete": "ds delete London tokyo-mds-01 -y",
     "ds delete --dry-run": "ds delete London tokyo-mds-01 --dry-run", "ds mirror": "ds mirror --to nyc-mds-01 --domains London=10.3.1.1",
     "ds promote": "ds promote London",
+    **{f"ds {verb}{plan}": f"ds {verb} London tokyo-mds-01{plan}" for verb in ("start", "stop", "restart")
+       for plan in ("", " --dry-run")},
+    "ha sync --server": "ha sync --server tokyo-mds-01 -y --reason test",
     "licence attach": "licence attach London tokyo-mds-01 ha", "licence detach": "licence detach London tokyo-mds-01",
     "server show": "server show tokyo-mds-01", "server delete": "server delete tokyo-mds-01 -y --reason test",
     "server delete --dry-run": "server delete tokyo-mds-01 --dry-run", "server uses": "server uses tokyo-mds-01",
@@ -105,8 +112,9 @@ WORDS = {
     "session hand-over": "session hand-over 7c1", "task show": "task show 9f2c", "task watch": "task watch 9f2c",
 }
 # Only where their data is: on booted hosts (test_authority.py, test_backup_domain.py, test_zw_backup.py, test_doctor.py,
-# test_firstboot.py in tests/system), or in test_config.py here.
-ON_HOSTS = {"config set", "config unset", "doctor", "trust test", "trust join-string", "domain backup", "domain restore",
+# test_firstboot.py, test_processes.py in tests/system), in test_config.py here, or with a collision (test_verbs.py).
+ON_HOSTS = {"config set", "config unset", "server start", "server stop", "server restart", "ha collision show", "ha collision keep",
+            "ha collision keep --dry-run", "doctor", "trust test", "trust join-string", "domain backup", "domain restore",
             "backup create", "backup list", "trust set-key --generate", "watch"}
 
 

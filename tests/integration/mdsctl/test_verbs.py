@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+import schemas
 from fake_core import grid, task
 from test_schemas import RECORD, REPLIES, SESSION
 
@@ -327,3 +328,72 @@ def test_steps_of_a_task_stand_before_its_end_when_both_go_to_one_file(many):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=True)
     lines = done.stdout.splitlines()
     assert lines[0].strip() == "first synchronization" and lines[-1].startswith("It is as secret"), lines
+
+
+def test_a_domain_server_is_named_by_its_domain_and_host_or_by_its_own_name(many):
+    for words, body in ((["London", "tokyo-mds-01"], {"domain": "London", "server": "tokyo-mds-01"}),
+                        (["London-2"], {"server": "London-2"})):
+        done = many.run("ds", "restart", *words)
+        assert done.returncode == 0 and "restart: done" in done.stdout, done
+        assert acts(many, "restart-domain-server")[-1] == body
+    done = many.run("ds", "stop", "London-2")
+    assert done.stdout.splitlines()[-1] == "Next:  mdsctl ds start London tokyo-mds-01", done
+
+
+def test_an_active_domain_server_is_not_stopped_without_an_answer(many):
+    told = dict(REPLIES["stop-domain-server"], active=True, instead="mdsctl ha set-active London nyc-mds-01")
+    many.says("stop-domain-server", told)
+    done = many.run("ds", "stop", "London", "tokyo-mds-01")
+    assert done.returncode == 9 and acts(many, "stop-domain-server") == [], done
+    assert "Next:  mdsctl ha set-active London nyc-mds-01" in done.stderr and "nobody can change" in done.stderr, done
+    done = many.run("ds", "stop", "London", "tokyo-mds-01", "--dry-run")
+    assert done.returncode == 0 and "Nothing was changed." in done.stdout and acts(many, "stop-domain-server") == []
+    assert many.run("-y", "ds", "stop", "London", "tokyo-mds-01").returncode == 0
+    assert acts(many, "stop-domain-server") == [{"domain": "London", "server": "tokyo-mds-01", "confirmed": True}]
+    # Over the management API nobody stops the host that is asked.
+    many.says("stop-domain-server", dict(told, active=False))
+    assert many.run("ds", "stop", "London", "tokyo-mds-01").returncode == 0
+
+
+def test_sync_of_a_server_and_verification_of_all_tell_each_domain(many):
+    done = many.run("-y", "ha", "sync", "--server", "tokyo-mds-01")
+    assert done.returncode == 2 and "--reason" in done.stderr and acts(many, "domain-ha-action") == [], done
+    done = many.run("-y", "--reason", "test", "ha", "sync", "--server", "10.2.0.11")
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == \
+        "9 Domains synchronized to tokyo-mds-01, 0 failed, 0 left as they were", done
+    orders = acts(many, "domain-ha-action")
+    assert len(orders) == 9 and {(o["action"], o["target"]) for o in orders} == {("full-sync", "tokyo-mds-01")}
+    done = many.run("-y", "--reason", "test", "ha", "sync", "--server", "london-mds-01")
+    assert done.returncode == 0 and done.stdout == "No Domain has a Standby on london-mds-01.\n", done
+    done = many.run("ha", "verify", "--all")
+    assert done.returncode == 0 and done.stdout.splitlines()[-1].startswith("9 Domains verified, 0 failed"), done
+    assert {o["target"] for o in acts(many, "domain-ha-action")[9:]} == {""}
+
+
+def test_sides_of_a_collision_and_which_of_three_stays(many):
+    for one in many.data["grid"]["domains"][1]["cells"]:
+        one["ha-state"] = "active"
+    many.says("domain-ha-action", dict(REPLIES["domain-ha-action"], warnings=["revision 8 of 12:00 by anna is taken back"],
+                                       costs=True, revisions=[{"revision": 8, "time": "2026-11-30T12:00:00Z", "author": "anna",
+                                                               "session": "billing", "changes": 3}]))
+    done = many.run("ha", "collision", "show", "d0", env={"COLUMNS": "80"})
+    assert done.returncode == 3 and done.stdout.count("anna") == 3, done
+    assert "mdsctl ha collision keep D0 --side tokyo-mds-01" in done.stdout and acts(many, "domain-ha-action") == []
+    told = schemas.check("ha collision show", many.run("--json", "ha", "collision", "show", "D0").stdout)
+    assert [s["multi-domain-server"] for s in told] == ["london-mds-01", "tokyo-mds-01", "nyc-mds-01"]
+    assert many.run("ha", "collision", "keep", "D0", "--side", "tokyo-mds-01").returncode == 9
+    told = schemas.check("ha collision keep", many.run("--json", "-y", "ha", "collision", "keep", "D0", "--side", "tokyo-mds-01").stdout)
+    assert told["given-up"] == ["london-mds-01", "nyc-mds-01"], told
+    assert [(o["action"], o["target"]) for o in acts(many, "domain-ha-action")] == \
+        [("set-standby", "london-mds-01"), ("set-standby", "nyc-mds-01")]
+    done = many.run("-y", "ha", "collision", "keep", "D1", "--side", "tokyo-mds-01")
+    assert done.returncode == 1 and "has no collision" in done.stderr, done
+    done = many.run("ha", "collision", "show", "System Data")
+    assert done.returncode == 1 and 'set-standby "System Data"' in done.stderr, done
+
+
+def test_services_of_another_host_are_not_started_from_here(many):
+    (many.folder / "state/system").mkdir()
+    (many.folder / "state/system/identity.json").write_text(json.dumps({"name": "london-mds-01", "address": "10.1.0.11"}))
+    done = many.run("server", "stop", "tokyo-mds-01")
+    assert done.returncode == 2 and "Next:  on tokyo-mds-01: mdsctl server stop" in done.stderr, done
