@@ -184,15 +184,11 @@ def page_verbs():
         if not line.startswith("*"):
             continue
         for entry in line.split(", *"):
-            words = re.sub(r"\\?\[.*", "", "*" + entry.lstrip("*")).split()
-            bold = [w.strip("*") for w in re.sub(r"(_[^_]*_|--\S*)", "", " ".join(words)).split() if "*" in w]
-            verbs = [w.replace("*", "").split("|") for w in bold]
-            if not verbs:
-                continue
-            if len(verbs) == 1 or verbs[0] == ["completion"]:
-                found.add(" ".join(verbs[0]))
-            else:
-                found.update(f"{verbs[0][0]} {verb}" for verb in verbs[1] if verb)
+            entry = re.sub(r"\\?\[.*|_[^_]*_", "", "*" + entry.lstrip("*"))
+            noun, *verbs = (bold for bold in re.findall(r"\*([^*]+)\*", entry) if not bold.startswith("-"))
+            # "*backup verify*" is one verb, as is "*ha collision show*"; the words of completion are shells.
+            noun = noun.split(" --")[0]
+            found.update([noun] if not verbs or noun == "completion" else [f"{noun} {verb}" for verb in verbs])
     return found
 
 

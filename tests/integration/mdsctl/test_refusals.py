@@ -81,7 +81,8 @@ def test_C_T5_every_next_of_the_sources_is_a_verb_of_the_parser(control):
                 continue
             seen += 1
             leaf = noun in verbs
-            assert leaf or not verb or f"{noun} {verb}" in verbs, (path, text)
+            # Or a noun of its own below the noun: "ha collision show".
+            assert leaf or not verb or any(f"{v} ".startswith(f"{noun} {verb} ") for v in verbs), (path, text)
     assert seen > 80
 
 
