@@ -43,6 +43,15 @@ std::string serial_in(const mgmt::Call& call) {
     return serial;
 }
 
+mgmt::View server_in(mgmt::Call& call) {
+    try {
+        return call.object("mds");
+    } catch (const Error& e) {
+        if (e.code() != Code::object_not_found) throw;
+        throw Error(e.code(), e.message()).refusal("", "mdsctl server list");
+    }
+}
+
 std::string day(int64_t ms) {
     return rfc3339(ms).substr(0, 10);
 }
@@ -219,7 +228,7 @@ void Service::revoke_trust(mgmt::Call& call, Then then) {
     const bool plan = call.only_or_plan({"uid", "name", "revocation-reason"});
     require_primary("Revoking the trust of a server");
     std::string reason = reason_in(call);
-    mgmt::View view = call.object("mds");
+    mgmt::View view = server_in(call);
     if (view.uid == identity_->uid) {
         throw Error(Code::ha_invalid,
                     view.name +
@@ -291,7 +300,7 @@ void Service::renew_named(mgmt::Call& call, Then then) {
     call.only({"uid", "name"});
     if (call.read_only())
         throw Error(Code::no_permissions, "this session is read-only; nothing was changed");
-    mgmt::View view = call.object("mds");
+    mgmt::View view = server_in(call);
     if (view.uid == identity_->uid) return renew_now(std::move(then));
     request(view.uid, {{"op", "renew-certificate"}}, std::move(then), k_renewal_ms);
 }

@@ -314,6 +314,10 @@ void Service::ha_action(const json::object& body, Then then) {
         bool here = !server_on(identity_->uid).empty();
         where = !named.is_nil() ? named : here ? identity_->uid : active;
     }
+    // Whoever becomes Active asks the one that is, which does not run.
+    if (action == "set-active" && active.is_nil()) {
+        if (auto stopped = stopped_problem(*row, {}, true)) throw *stopped;
+    }
     // Not "it does not answer": it would, if somebody started it.
     if (where.is_nil()) {
         if (auto stopped = stopped_problem(*row, {}, true)) throw *stopped;

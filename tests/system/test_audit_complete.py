@@ -11,7 +11,7 @@ from test_ex1 import host
 
 # Commands of our own tools that show-commands does not tell.
 INTERNAL = ["domain-ha-action", "reset-trust", "set-registry", "set-licence", "backup-mds", "readmit-mds",
-            "promote-domain-server"]
+            "promote-domain-server", "start-domain-server", "stop-domain-server", "restart-domain-server"]
 LOOKS = re.compile(r"^(show-|verify-revert|verify-audit|where-used|test-sic-status|get-interfaces|auto-complete|equals|"
                    r"export-global-policy|keepalive|login$)")
 # What changes only the session of who asks, until he publishes.

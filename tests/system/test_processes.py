@@ -301,9 +301,11 @@ def test_C_T10_cpwd_admin_lists_every_process_with_its_starts(ex1):
 
 def test_C_T10_api_status_asks_the_server_and_its_switch_works(ex1):
     tokyo = ex1["tokyo"]
-    text = narrow(tokyo.out("api status"))
+    text = tokyo.out("api status")
+    # This line is what scripts look for, as it always was; all others fit a terminal.
     assert text.splitlines()[-1] == \
         "API readiness test SUCCESSFUL. The server is up and ready to receive connections.", text
+    narrow("\n".join(text.splitlines()[:-1]))
     assert re.search(r"^API +Started +\d+ ", text, re.M) and re.search(r"^HTTPS Port: +443$", text, re.M), text
     assert "Overall API Status: Started" in text and re.search(r"Automatic Start: +Enabled", text), text
     der = ssl.PEM_cert_to_DER_cert(tokyo.out("cat /var/lib/mds/api/server.pem"))

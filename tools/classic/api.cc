@@ -77,11 +77,12 @@ int status(control::Units& units) {
     bool at_boot = access("/etc/systemd/system/multi-user.target.wants/mds.target", F_OK) == 0;
     fmt::print("{:<28}{}\n\nProcesses:\n\n", "Automatic Start:", at_boot ? "Enabled" : "Disabled");
     fmt::print("{:<8}  {:<8}  {:<8}  {}\n{}\n", "Name", "State", "PID", "More Information", line);
-    bool all = true;
+    // The answer over the port may be a moment old.
+    std::string down;
     for (const Process& p : k_processes) {
         control::UnitState state = units.state(p.unit);
         bool up = state.word == "up";
-        all = all && up;
+        if (!up && down.empty()) down = fmt::format("{} does not run", p.unit);
         fmt::print("{:<8}  {:<8}  {:<8}  {}\n", p.name,
                    up                     ? "Started"
                    : state.word == "down" ? "Stopped"
@@ -91,8 +92,8 @@ int status(control::Units& units) {
     auto found = face();
     fmt::print("\nPort Details:\n{}\n{:<28}{}\n\n", line,
                "HTTPS Port:", found ? std::to_string(found->port) : "-");
-    fmt::print("{}\nOverall API Status: {}\n{}\n\n", line, all ? "Started" : "Stopped", line);
-    std::string why = found ? not_ready(*found) : std::string("mds-api does not run");
+    fmt::print("{}\nOverall API Status: {}\n{}\n\n", line, down.empty() ? "Started" : "Stopped", line);
+    std::string why = !down.empty() ? down : found ? not_ready(*found) : std::string("mds-api does not answer on the bus");
     if (why.empty()) {
         std::puts(
             "API readiness test SUCCESSFUL. The server is up and ready to receive connections.");

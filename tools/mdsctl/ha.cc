@@ -85,6 +85,11 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
         return domain_list(client, options, false);
     }
     name_stopped(client, s);
+    if (json::value* servers = s.if_contains("servers")) {
+        for (json::value& p : servers->as_array()) {
+            if (!p.as_object().contains("ha-state")) p.as_object()["ha-state"] = "log server";
+        }
+    }
     bool good = json::get_bool(s, "successfully-synced");
     if (options.json) {
         s["schema"] = 1;
@@ -99,7 +104,7 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
                    json::get_int(s, "revision"), "-"});
     for (const json::value& v : json::get_array(s, "servers")) {
         const json::object& p = v.as_object();
-        std::string state = json::get_string(p, "ha-state", "log server");
+        std::string state = json::get_string(p, "ha-state");
         std::string sync = json::get_string(p, "sync-status");
         std::string sync_text = sync;
         if (const json::value* percent = json::find(p, "percent")) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/clock.hh"
+#include "base/text.hh"
 #include "ha_plan.hh"
 #include "interrupt.hh"
 #include "rows.hh"
@@ -193,7 +194,8 @@ int carry_out(Client& client, const Options& options, const std::string& action,
     bool go = options.dry_run || !(costs || loses) ||
               (loses ? confirm_loss(options, question, words) : confirm(options, question));
     if (!go) {
-        throw Error(Code::unconfirmed, "not confirmed, nothing was changed")
+        std::string what = question.substr(0, question.rfind("Go on?"));
+        throw Error(Code::unconfirmed, "not confirmed, nothing was changed" + (what.empty() ? "" : ": " + trim(what)))
             .refusal("", "mdsctl " + words + " --yes" + (loses ? " --reason TEXT" : ""));
     }
     size_t width = 0;
