@@ -202,3 +202,30 @@ def test_T_11_a_standby_that_became_active_takes_over_issuing(ex1, machine, lond
     ex1.ctl("london", "-y ha set-active London london")
     ex1.wait_role("london", "London", "active")
     ex1.wait_synchronized("london", "London")
+
+
+def test_a_gateway_gets_trust_and_policy_by_mdsctl(ex1, machine, london):
+    london.send("add-simple-gateway", {"name": machine.name, "ip-address": ADDRESS})
+    london.publish()
+    done = ex1.ctl("london", f"gateway show {machine.name} -D London", check=False)
+    assert f"{machine.name}, Domain London" in done.stdout and ADDRESS in done.stdout, done
+    ex1["london"].write_file("/root/key-of-gateway", KEY + "\n", 0o600)
+    machine.wait_for_trust(KEY)
+    done = ex1.ctl("london", f"gateway trust {machine.name} -D London --key-file /root/key-of-gateway")
+    assert "trust established" in done.stdout, done
+    assert f"Next:  mdsctl gateway install-policy {machine.name} -D London" in done.stdout, done
+    assert "valid until" in machine.trusted()
+    done = ex1.ctl("london", f"gateway install-policy {machine.name} -D London")
+    assert f"Standard is installed on {machine.name}" in done.stdout, done
+    machine.run("fetch")
+    shown = ex1.ctl_json("london", f"gateway show {machine.name} -D London")
+    assert shown["sic-state"] == "trust established" and shown["manager"], shown
+    done = ex1.ctl("london", "gateway install-policy nobody -D London", check=False)
+    assert done.returncode != 0 and "nobody" in done.stderr, done
+    london.call("add-package", name="Second", access=True)
+    london.publish()
+    done = ex1.ctl("london", f"gateway install-policy {machine.name} -D London", check=False)
+    assert done.returncode == 2 and "2 policy packages: Second, Standard" in done.stderr, done
+    ex1.ctl("london", f"gateway install-policy {machine.name} -D London --package Standard")
+    london.call("delete-package", name="Second")
+    london.publish()

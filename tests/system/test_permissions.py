@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from api import Api
+from api import Api, ApiError
 from deployment import ADDRESSES, PASSWORD
 
 PASSWORD_26 = "correct-horse-battery-26"
@@ -189,3 +189,62 @@ def test_T_26_nobody_has_a_session_where_he_has_no_profile(people, name):
         status, reply = api.raw("login", json.dumps(body).encode())
         assert status in (400, 403) and "sid" not in reply, (name, domain, reply)
     api.close()
+
+
+def test_administrators_are_made_changed_and_deleted_by_mdsctl(ex1):
+    london, password = ex1["london"], "Correct-Horse-9-Battery"
+    london.write_file("/root/password", password + "\n", 0o600)
+    names = [p["name"] for p in ex1.ctl_json("london", "administrator profile list")]
+    assert {"Multi-Domain Super User", "Read Only All", "Read Write All"} <= set(names)
+    shown = ex1.ctl("london", "administrator profile show 'Read Only All'").stdout
+    assert "read only all" in shown, shown
+    done = ex1.ctl("london", "administrator create clara --password-file /root/password --permissions "
+                             "'London=Read Only All' --email clara@acme.example --expires 2031-12-31")
+    assert "administrator clara is created" in done.stdout, done
+    again = ex1.ctl("london", "administrator create clara --password-file /root/password", check=False)
+    assert again.returncode == 6 and "clara" in again.stderr, again
+    try:
+        shown = ex1.ctl("london", "administrator show clara").stdout
+        for text in ("London: Read Only All", "clara@acme.example", "2031-12-31"):
+            assert text in shown, shown
+        api = ex1.api("tokyo", "London", user="clara", password=password)
+        api.call("show-hosts")
+        with pytest.raises(ApiError):
+            api.call("add-host", name="of-clara", ip_address="192.0.2.171")
+        api.close()
+        ex1.ctl("london", "administrator edit clara --permissions 'London=Read Write All' --comments 'on duty'")
+        api = ex1.api("london", "London", user="clara", password=password)
+        api.call("add-host", name="of-clara", ip_address="192.0.2.171", ignore_warnings=True)
+        api.call("discard")
+        api.close()
+        done = ex1.ctl("london", "administrator edit clara --permissions London", check=False)
+        assert done.returncode == 2 and "DOMAIN=PROFILE" in done.stderr, done
+        done = ex1.ctl("london", "administrator edit clara", check=False)
+        assert done.returncode == 2 and "say what is to change" in done.stderr, done
+        done = ex1.ctl("london", "administrator delete clara </dev/null", check=False)
+        assert done.returncode == 9 and "mdsctl administrator delete clara --yes" in done.stderr, done
+    finally:
+        ex1.ctl("london", "-y administrator delete clara")
+    assert ex1.ctl("london", "administrator show clara", check=False).returncode == 5
+    with pytest.raises(ApiError):
+        ex1.api("london", user="clara", password=password)
+
+
+def test_a_program_gets_a_key_by_mdsctl_and_loses_it(ex1):
+    london = ex1["london"]
+    done = ex1.ctl("london", "administrator create robot --api-key --profile 'Domain Super User'")
+    assert "Next:  mdsctl administrator keys robot --new" in done.stdout, done
+    try:
+        key = ex1.ctl("london", "administrator keys robot --new").stdout.strip()
+        visitor = ex1.visitor("london")
+        visitor.sid = visitor.send("login", {"api-key": key, "domain": "London"})["sid"]
+        visitor.call("show-hosts")
+        visitor.call("logout")
+        london.write_file("/root/key-of-robot", key + "\n", 0o600)
+        ex1.ctl("london", "administrator keys robot --revoke /root/key-of-robot")
+        with pytest.raises(ApiError):
+            visitor.send("login", {"api-key": key, "domain": "London"})
+        done = ex1.ctl("london", "administrator keys robot", check=False)
+        assert done.returncode == 2 and "keys robot --new" in done.stderr, done
+    finally:
+        ex1.ctl("london", "-y administrator delete robot")

@@ -48,18 +48,6 @@ Error unconfirmed(const std::string& verb) {
 
 }  // namespace
 
-int administrator_list(Client& client, const Options& options) {
-    json::object reply = client.run("", "show-administrators", {{"limit", 500}, {"details-level", "full"}});
-    Rows table("administrators", {"ADMINISTRATOR", "AUTHENTICATION", "PROFILE", Column("UID", true)});
-    for (const json::value& v : json::get_array(reply, "objects")) {
-        const json::object& a = v.as_object();
-        table.row(a, {json::get_string(a, "name"), json::get_string(a, "authentication-method", "-"),
-                      json::get_string(a, "multi-domain-profile", "-"), json::get_string(a, "uid")});
-    }
-    table.print(options);
-    return 0;
-}
-
 int administrator_unlock(Client& client, const Options& options, const std::string& name) {
     client.run("", "unlock-administrator", {{"name", name}});
     print_done(options, name + " may log in again");

@@ -1,6 +1,7 @@
 // mdsctl domain gateways, mdsctl gateway: from which management server each gateway has its policy (RD-8).
 #include <fmt/core.h>
 
+#include "base/text.hh"
 #include "rows.hh"
 #include "scope.hh"
 #include "verbs.hh"
@@ -77,6 +78,81 @@ int gateway_list(Client& client, const Options& options, const std::string& doma
     }
     table.print(options);
     return unknown ? 10 : stale && stale_only ? 3 : 0;
+}
+
+int gateway_show(Client& client, const Options& options, const std::string& domain, const std::string& name) {
+    json::object gateway = client.run(domain, "show-simple-gateway", {{"name", name}});
+    const json::object managers = client.run(domain, "show-gateway-managers", {});
+    for (const json::value& v : json::get_array(managers, "gateways")) {
+        const json::object& g = v.as_object();
+        if (json::get_string(g, "uid") != json::get_string(gateway, "uid")) continue;
+        for (const char* field : {"manager", "management-servers", "problem", "next"}) {
+            if (const json::value* told = json::find(g, field)) gateway[field] = *told;
+        }
+    }
+    if (!options.people()) {
+        print_object(options, gateway);
+        return 0;
+    }
+    auto line = [&](const char* what, const std::string& text) {
+        if (!text.empty()) std::printf("%s\n", wrapped(options, fmt::format("{:<9} ", what), safe(text)).c_str());
+    };
+    line("Gateway", json::get_string(gateway, "name") + ", Domain " + domain);
+    line("Address", json::get_string(gateway, "ipv4-address", json::get_string(gateway, "ipv6-address")));
+    line("Trust", json::get_string(gateway, "sic-state"));
+    line("Version", json::get_string(gateway, "version"));
+    const json::object& policy = json::get_object(gateway, "policy");
+    line("Policy", json::get_string(policy, "access-policy-name"));
+    const json::object& manager = json::get_object(gateway, "manager");
+    line("Manager", manager.empty() ? "none" : json::get_string(manager, "name"));
+    std::string problem = json::get_string(gateway, "problem");
+    if (problem.empty()) return 0;
+    std::printf("\n%s\n    Next: %s\n", wrapped(options, symbol(options, "problem") + " ", safe(problem)).c_str(),
+                safe(json::get_string(gateway, "next")).c_str());
+    return 3;
+}
+
+int gateway_trust(Client& client, const Options& options, const std::string& domain, const std::string& name,
+                  const std::string& key_file) {
+    client.require_change();
+    std::string key = read_secret(key_file, "Activation key");
+    client.run(domain, "set-simple-gateway", {{"name", name}, {"one-time-password", key}});
+    print_done(options, name + " of Domain " + domain + ": trust established", {{"domain", domain}, {"name", name}});
+    if (options.people() && !options.quiet) {
+        std::printf("Next:  mdsctl gateway install-policy %s %s\n", shell_word(safe(name)).c_str(),
+                    domain_option(safe(domain)).c_str());
+    }
+    return 0;
+}
+
+int gateway_install(Client& client, const Options& options, const InstallOrder& order) {
+    client.require_change();
+    std::string package = order.package;
+    if (package.empty()) {
+        const json::object reply = client.run(order.domain, "show-packages", {{"limit", 500}});
+        std::vector<std::string> names;
+        for (const json::value& v : json::get_array(reply, "packages")) {
+            names.push_back(json::get_string(v.as_object(), "name"));
+        }
+        if (names.size() != 1) {
+            throw Error(Code::missing_parameters,
+                        fmt::format("Domain {} has {} policy packages{}; say which: --package", order.domain, names.size(),
+                                    names.empty() ? "" : ": " + join(names, ", ")))
+                .refusal("", "mgmt_cli show packages -d " + shell_word(order.domain));
+        }
+        package = names.front();
+    }
+    json::array targets;
+    for (const std::string& gateway : order.gateways) targets.push_back(json::value(gateway));
+    const json::object reply =
+        client.run(order.domain, "install-policy", {{"policy-package", package}, {"targets", std::move(targets)}});
+    std::string id = json::get_string(reply, "task-id");
+    follow(client, options, order.domain, id);
+    if (options.wait) {
+        print_done(options, package + " is installed on " + join(order.gateways, ", "),
+                   {{"domain", order.domain}, {"task-id", id}});
+    }
+    return 0;
 }
 
 }  // namespace mds::ctl

@@ -73,6 +73,18 @@ int ds_mirror(Client& client, const Options& options, const std::string& server,
 /// The gateways of a Domain, or of all; `stale_only`: only those that no management server answers, exit 3 then.
 int gateway_list(Client& client, const Options& options, const std::string& domain, bool stale_only);
 
+/// A gateway of a Domain: its object, its trust, and from where it has its policy.
+int gateway_show(Client& client, const Options& options, const std::string& domain, const std::string& name);
+/// Establishes trust with a gateway, with the activation key that was set there.
+int gateway_trust(Client& client, const Options& options, const std::string& domain, const std::string& name,
+                  const std::string& key_file);
+struct InstallOrder {
+    std::string domain, package;
+    std::vector<std::string> gateways;
+};
+/// Installs the policy of a package (empty: the only one) on gateways; follows the task.
+int gateway_install(Client& client, const Options& options, const InstallOrder& order);
+
 /// Everything that refers to a server: a Multi-Domain Server with its Domain Servers, or one Domain Server
 /// by its name (PR-5, RD-6).
 int server_uses(Client& client, const Options& options, const std::string& name);
@@ -80,6 +92,27 @@ int server_uses(Client& client, const Options& options, const std::string& name)
 std::string read_secret(const std::string& file, const char* prompt);
 
 int administrator_list(Client& client, const Options& options);
+int administrator_show(Client& client, const Options& options, const std::string& name);
+struct AdministratorOrder {
+    std::string name, new_name, profile, email, phone, expires, comments, password_file;
+    /// DOMAIN=PROFILE each.
+    std::vector<std::string> permissions;
+    bool must_change = false, api_key = false, set_password = false;
+};
+int administrator_create(Client& client, const Options& options, const AdministratorOrder& order);
+int administrator_edit(Client& client, const Options& options, const AdministratorOrder& order);
+int administrator_delete(Client& client, const Options& options, const std::string& name);
+struct KeysOrder {
+    std::string name;
+    bool fresh = false;
+    /// File with the key that is to end.
+    std::string revoke_file;
+};
+/// A key with which a program logs in: made and shown once, or ended.
+int administrator_keys(Client& client, const Options& options, const KeysOrder& order);
+/// What administrators may: profiles of the deployment and of Domains.
+int profile_list(Client& client, const Options& options);
+int profile_show(Client& client, const Options& options, const std::string& name);
 int administrator_unlock(Client& client, const Options& options, const std::string& name);
 struct CertificateOrder {
     std::string name;

@@ -3,13 +3,72 @@
 
 namespace mds::ctl {
 
+namespace {
+
+/// What create and edit have in common.
+CLI::App* with_fields(CLI::App* verb, AdministratorOrder& order) {
+    verb->add_option("ADMINISTRATOR", order.name)->required();
+    verb->add_option("--profile", order.profile, "rights in the deployment; see profile list")->type_name("PROFILE");
+    verb->add_option("--permissions", order.permissions, "rights in a Domain; may be given more than once")
+        ->type_name("DOMAIN=PROFILE");
+    verb->add_option("--email", order.email);
+    verb->add_option("--phone", order.phone);
+    verb->add_option("--expires", order.expires, "the last day, like 2027-12-31")->type_name("DATE");
+    verb->add_option("--comments", order.comments);
+    verb->add_flag("--must-change", order.must_change, "the password is changed at the next login");
+    return verb;
+}
+
+void change_words(Words& w, CLI::App* administrator) {
+    Options& o = w.options;
+    w.leaf(administrator, "show", "one administrator", [&](Client& c) { return administrator_show(c, o, w.name); })
+        ->add_option("ADMINISTRATOR", w.name)
+        ->required();
+    auto& order = w.keep<AdministratorOrder>();
+    CLI::App* create = with_fields(w.leaf(administrator, "create", "a new administrator; the password is asked",
+                                          [&](Client& c) { return administrator_create(c, o, order); }),
+                                   order);
+    auto* file = create->add_option("--password-file", order.password_file, "file with the password; default: asked")
+                     ->type_name("FILE");
+    create->add_flag("--api-key", order.api_key, "logs in with API keys only")->excludes(file);
+    CLI::App* edit = with_fields(w.leaf(administrator, "edit", "changes an administrator",
+                                        [&](Client& c) { return administrator_edit(c, o, order); }),
+                                 order);
+    edit->add_option("--new-name", order.new_name)->type_name("NAME");
+    edit->add_flag("--password", order.set_password, "a new password, which is asked");
+    edit->add_option("--password-file", order.password_file, "file with the new password")->type_name("FILE");
+    w.leaf(administrator, "delete", "deletes an administrator",
+           [&](Client& c) { return administrator_delete(c, o, w.name); })
+        ->add_option("ADMINISTRATOR", w.name)
+        ->required();
+    auto& keys = w.keep<KeysOrder>();
+    CLI::App* key = w.leaf(administrator, "keys", "makes a key with which a program logs in, or ends one",
+                           [&](Client& c) { return administrator_keys(c, o, keys); });
+    key->add_option("ADMINISTRATOR", keys.name)->required();
+    auto* fresh = key->add_flag("--new", keys.fresh, "a new key, shown once");
+    key->add_option("--revoke", keys.revoke_file, "file with the key that is to end; - reads a line")
+        ->type_name("FILE")
+        ->excludes(fresh);
+    CLI::App* profile = administrator->add_subcommand("profile", "what administrators may");
+    profile->require_subcommand(1);
+    w.leaf(profile, "list", "all profiles", [&](Client& c) { return profile_list(c, o); });
+    w.leaf(profile, "show", "one profile", [&](Client& c) { return profile_show(c, o, w.name); })
+        ->add_option("PROFILE", w.name)
+        ->required();
+    Words::examples(profile, "mdsctl administrator profile list", "mdsctl administrator profile show 'Super User'",
+                    "mdsctl administrator edit anna --profile 'Super User'");
+}
+
+}  // namespace
+
 void add_administrator_words(Words& w) {
     Options& o = w.options;
     auto& certificate = w.keep<CertificateOrder>();
     auto& codes = w.keep<CodesOrder>();
-    CLI::App* administrator = w.noun("administrator", "administrators: lock, certificates, one-time codes");
+    CLI::App* administrator = w.noun("administrator", "administrators: rights, keys, certificates, codes");
     administrator->alias("administrators")->alias("admin")->alias("admins");
     w.lists(administrator, "all administrators", [&](Client& c) { return administrator_list(c, o); });
+    change_words(w, administrator);
     w.leaf(administrator, "unlock", "lets an administrator log in again who failed too often",
            [&](Client& c) { return administrator_unlock(c, o, w.name); })
         ->add_option("ADMINISTRATOR", w.name)

@@ -138,7 +138,29 @@ void gateway_words(Words& w) {
                     [&](Client& c) { return gateway_list(c, o, w.in_domain, false); }));
     domains(w.leaf(gateway, "stale", "those whose management servers all do not answer; exit 3 when there are",
                    [&](Client& c) { return gateway_list(c, o, w.in_domain, true); }));
-    Words::examples(gateway, "mdsctl gateway list", "mdsctl gateway list -D London -o csv", "mdsctl gateway stale");
+    auto of_domain = [&](CLI::App* verb) {
+        verb->add_option("-D,--domain", w.in_domain, "the Domain of the gateway")->required()->type_name("DOMAIN");
+        return verb;
+    };
+    of_domain(w.leaf(gateway, "show", "one gateway, its trust, and from where it has its policy",
+                     [&](Client& c) { return gateway_show(c, o, w.in_domain, w.name); }))
+        ->add_option("GATEWAY", w.name)
+        ->required();
+    CLI::App* trust = of_domain(w.leaf(gateway, "trust", "establishes trust with a gateway",
+                                       [&](Client& c) { return gateway_trust(c, o, w.in_domain, w.name, w.key_file); }));
+    trust->add_option("GATEWAY", w.name)->required();
+    trust->add_option("--key-file", w.key_file, "file with the activation key that was set there; default: asked")
+        ->type_name("FILE");
+    auto& install = w.keep<InstallOrder>();
+    CLI::App* policy = of_domain(w.leaf(gateway, "install-policy", "installs the published policy on gateways",
+                                        [&](Client& c) {
+                                            install.domain = w.in_domain;
+                                            return gateway_install(c, o, install);
+                                        }));
+    policy->add_option("GATEWAYS", install.gateways)->required();
+    policy->add_option("--package", install.package, "policy package; default: the only one")->type_name("PACKAGE");
+    Words::examples(gateway, "mdsctl gateway list -D London -o csv", "mdsctl gateway trust gw-1 -D London --key-file key",
+                    "mdsctl gateway install-policy gw-1 gw-2 -D London");
 }
 
 }  // namespace

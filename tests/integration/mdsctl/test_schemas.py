@@ -24,6 +24,7 @@ CERTIFICATE = {"serial-number": "5c" * 16, "name": "tokyo-mds-01", "subject": "O
                "valid-to": {"posix": 4070908800000, "iso-8601": "2099-01-01T00:00+0000"}, "owner-uid": "u",
                "revocation-list": "servers/0-1"}
 SERVER = {"name": "London-2", "mds-name": "tokyo-mds-01", "ipv4-address": "10.2.0.21"}
+PROFILE = {"name": "Auditor", "uid": "p", "type": "md-permissions-profile", "permission-level": "manager"}
 REPLIES = {
     "show-domain": {"name": "London", "uid": "u", "domain-type": "domain", "servers": [
         {"name": "London-1", "multi-domain-server": "london-mds-01", "type": "management server", "active": True},
@@ -61,6 +62,13 @@ REPLIES = {
     "show-logs": {"logs": [RECORD], "logs-count": 1, "query-id": "00"},
     "verify-audit": {"servers": [{"server": "london-mds-01", "witnesses": 2, "silent": [], "gone": [],
                                   "logs": [{"log": "system", "records": 12, "seen": 3, "findings": []}]}]},
+    "show-administrator": {"name": "anna", "uid": "u", "type": "administrator", "authentication-method": "api key"},
+    "add-administrator": {}, "set-administrator": {}, "delete-administrator": {}, "delete-api-key": {},
+    "add-api-key": {"api-key": "k"}, "show-md-permissions-profile": PROFILE, "set-simple-gateway": {},
+    "show-md-permissions-profiles": {"objects": [PROFILE]}, "show-domain-permissions-profiles": {"objects": [PROFILE]},
+    "show-simple-gateway": {"name": "gw", "uid": "g", "type": "simple-gateway", "ipv4-address": "192.0.2.1",
+                            "sic-state": "communicating"},
+    "show-packages": {"packages": [{"name": "Standard"}]}, "install-policy": {"task-id": "9f2c"},
     "reset-trust": {"server": "tokyo-mds-01"}, "promote-domain-server": {},
     "show-authorities": {"authorities": [AUTHORITY], "signs-on": "london-mds-01", "state-here": "ready", "recovery-key": "set"},
     "show-authority": {**AUTHORITY, "certificate": "PEM", "fingerprint": "ab"},
@@ -99,6 +107,13 @@ WORDS = {
     "trust revoke --dry-run": "trust revoke tokyo-mds-01 --dry-run", "ca show": "ca show servers",
     "ca revoke": "ca revoke 5c5c5c5c -y --reason test", "ca revoke --dry-run": "ca revoke 5c5c5c5c --dry-run",
     "administrator certificate": "administrator certificate anna", "administrator totp": "administrator totp anna",
+    "administrator show": "administrator show anna", "administrator delete": "administrator delete anna -y",
+    "administrator create": "administrator create anna --password-file key",
+    "administrator edit": "administrator edit anna --email anna@acme.example",
+    "administrator keys": "administrator keys anna --revoke key", "administrator keys --new": "administrator keys anna --new",
+    "administrator profile show": "administrator profile show Auditor",
+    "gateway show": "gateway show gw -D London", "gateway trust": "gateway trust gw -D London --key-file key",
+    "gateway install-policy": "gateway install-policy gw -D London",
     "administrator unlock": "administrator unlock anna", "administrator revoke": "administrator revoke anna -y",
     "ha status": "ha status London", "ha set-active": "ha set-active London tokyo-mds-01",
     "ha set-active --dry-run": "ha set-active London tokyo-mds-01 --dry-run",
