@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+import schemas
 
 from deployment import DOMAINS
 from rig import wait_until
@@ -341,8 +342,22 @@ def test_CA_11_the_loser_of_a_collision_is_listed_and_saved_before_it_yields(ex1
     done = ex1.ctl("london", "ha set-standby London london </dev/null", check=False)
     assert done.returncode == 9, done.stderr
     assert "by admin, 'only here'" in done.stderr and "taken back" in done.stderr, done.stderr
-    done = ex1.ctl("london", "--yes ha set-standby London london")
-    path = re.search(r"listed in\s+(\S+)", done.stderr).group(1)
+    # Both sides in one view, from either.
+    done = ex1.ctl("tokyo", "ha collision show London", check=False)
+    assert done.returncode == 3 and "London: 2 servers are Active" in done.stdout, done
+    for text in ("London-1 on london", "London-2 on tokyo", "only here", "1 publish that the others lack",
+                 "mdsctl ha collision keep London --side tokyo"):
+        assert text in done.stdout, done.stdout
+    rows = schemas.check("ha collision show", ex1.ctl("london", "--json ha collision show London", check=False).stdout)
+    assert {r["multi-domain-server"]: len(r["only-here"]) for r in rows} == {"london": 1, "tokyo": 1}, rows
+    done = ex1.ctl("tokyo", "ha collision keep London --side paris", check=False)
+    assert done.returncode == 5 and "its sides are" in done.stderr, done
+    done = ex1.ctl("tokyo", "ha collision keep London --side tokyo </dev/null", check=False)
+    assert done.returncode == 9 and ex1.ha("london", "London")["state"] == "collision", done
+    schemas.check("ha collision keep --dry-run", ex1.ctl("tokyo", "--json --dry-run ha collision keep London --side tokyo").stdout)
+    done = ex1.ctl("tokyo", "--yes ha collision keep London --side tokyo")
+    assert "London: tokyo is Active, 1 of its other servers becomes Standby" in done.stdout, done
+    path = re.search(r"what only london has is listed\s+there\s+in\s+(\S+)", done.stderr).group(1)
     listing = json.loads(ex1["london"].out(f"cat {path}"))
     assert [(r["author"], r["session"]) for r in listing["revisions"]] == [("admin", "only here")]
     ex1.wait_role("london", "London", "standby")
