@@ -246,7 +246,7 @@ def test_T_24_P10_a_primary_is_set_up_in_a_browser_and_the_page_is_gone(host, br
     browser.send("answer")
     page = browser.send("apply")
     assert "Setting up london as Primary Multi-Domain Server" in page.text and "This server is set up" in page.text, page.text
-    assert re.search(r"Ready in [\d.]+ s\.", page.text) and "Console https://london/" in page.text
+    assert re.search(r"Ready in [\d.]+ s\.", page.text) and "API https://london/web_api/" in page.text
     assert "log in as anna" in page.text
     # Who waited at the console hears of it; the port is another program's, with the certificate that was told.
     host.tty1.wait_text("This server was set up on a browser at 10.77.0.1.")
