@@ -733,8 +733,9 @@ void Replica::step_down_if_needed(PeerState& p) {
 bool Replica::stays_alone(const PeerState& active, const Comparison& c) {
     // The disk of who was Active went back in time, and only this log server still has what it published: it is
     // not believed by the Active, and nobody else follows it. What is here is parked, not lost.
-    bool parted = self_.log_server && active.last.role == Role::active && c.relation == Relation::diverged;
-    std::vector<store::Term> mine = db_.terms();
+    if (!self_.log_server) return false;
+    bool parted = active.last.role == Role::active && c.relation == Relation::diverged;
+    const std::vector<store::Term> mine = parted ? db_.terms() : std::vector<store::Term>{};
     for (size_t i = 0; i < mine.size() && parted; ++i) {
         parted = has_term(active.last.history.terms, mine[i].id) || denied(mine, i);
     }

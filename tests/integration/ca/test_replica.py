@@ -5,17 +5,10 @@ import sys
 import uuid
 
 import dbus
-import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
-from ca_host import Host, refused, two_hosts  # noqa: E402
+from ca_host import Host, refused  # noqa: E402
 from private_bus import PrivateBus  # noqa: E402
-
-
-@pytest.fixture(name="hosts")
-def two_of_them(tmp_path):
-    with two_hosts(tmp_path) as hosts:
-        yield hosts
 
 
 def test_a_replica_knows_everything_and_signs_nothing(hosts):
