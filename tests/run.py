@@ -43,6 +43,14 @@ def tail(text, lines=40):
     return "\n".join(text.rstrip().split("\n")[-lines:])
 
 
+def brief(text, lines):
+    """Beginning and end of a failure, so that several fit on a page; whole it is in the reports."""
+    found = [line[:200] for line in text.rstrip().split("\n")]
+    if len(found) <= lines:
+        return found
+    return found[:lines - lines // 3] + ["[...]"] + found[-(lines // 3):]
+
+
 def parse_gtest(path, program, returncode, output):
     """Result of one GoogleTest program: its JSON report, and its end when it died on the way."""
     result = Result()
@@ -325,7 +333,7 @@ def main():
 
     for name, text in total.failures:
         print(f"\nFAILED {name}")
-        print("\n".join("    " + line for line in text.rstrip().split("\n")))
+        print("\n".join("    " + line for line in brief(text, max(9, 60 // len(total.failures)))))
     if total.failures:
         print()
     print(f"{total.passed} passed, {total.failed} failed", flush=True)

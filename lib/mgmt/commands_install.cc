@@ -4,6 +4,7 @@
 #include "base/text.hh"
 #include "mgmt/flat_policy.hh"
 #include "mgmt/gateways.hh"
+#include "mgmt/policy_changes.hh"
 #include "mgmt/ranges.hh"
 #include "mgmt/servers.hh"
 #include "mgmt/verify.hh"
@@ -256,11 +257,56 @@ json::object install_policy(WorkspaceImpl& impl, Call& call) {
     return {{"task-id", task.text()}};
 }
 
+/// So many changes are told for each gateway; more are a number.
+constexpr size_t k_most_changes = 500;
+
+json::object show_policy_changes(WorkspaceImpl& impl, Call& call) {
+    call.only({"policy-package", "targets"});
+    json::array gateways;
+    std::string name;
+    impl.self.inspect([&](Call& published) {
+        const View package = published_package(call, published);
+        require_layers(package);
+        name = package.name;
+        const Verification found = verify_access(published, package);
+        for (const View& target : installation_targets(call, published, package)) {
+            std::string why = !found.errors.empty() ? reason_of(found) : has_trust(target) ? "" : gateway_problem(target);
+            json::object row{{"name", target.name}, {"uid", target.uid.text()}, {"rules", found.rules}};
+            if (!why.empty()) row["problem"] = why;
+            json::object before;
+            if (auto kept = published.get(installed_uid(target.uid))) {
+                before = json::parse_object(json::get_string(kept->document, "policy"));
+                row["installed"] = json::object{{"policy-package", json::get_string(before, "package")},
+                                                {"revision", json::get_int(before, "revision")},
+                                                {"time", model::date(json::get_int(before, "installed-ms"))},
+                                                {"by", json::get_string(before, "installed-by")}};
+            }
+            json::array changes;
+            size_t count = 0;
+            for (json::value& v : policy_changes(before, flat_policy(published, package, target))) {
+                const model::Type* type = impl.catalog().find(json::get_string(v.as_object(), "type"));
+                if (type && !call.may(type->area, false)) continue;
+                if (++count <= k_most_changes) changes.push_back(std::move(v));
+            }
+            row["number-of-changes"] = count;
+            row["changes"] = std::move(changes);
+            gateways.push_back(std::move(row));
+        }
+    });
+    return {{"policy-package", name}, {"revision", impl.db.position().rev}, {"gateways", std::move(gateways)}};
+}
+
 }  // namespace
 
 void WorkspaceImpl::register_install_commands() {
     add_simple("verify-policy", verify_policy, "Looks for rules that can never match, as a task");
     add_simple("install-policy", install_policy, "Installs a published policy, as a task", true);
+    CommandFlags flags;
+    flags.internal = true;
+    flags.anywhere = true;
+    flags.description = "What an installation would change on gateways";
+    self.add_command("show-policy-changes", [this](Call& call) { return show_policy_changes(*this, call); }, flags);
+    needs("show-policy-changes", "", "access-rule");
     needs("verify-policy", "", "access-rule");
     needs("install-policy", "install-policy");
 }

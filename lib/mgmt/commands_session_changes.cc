@@ -1,4 +1,5 @@
 // show-session-changes: what a session holds that is not published, field by field; for `mdsctl session diff`.
+#include "mgmt/differences.hh"
 #include "mgmt/workspace_impl.hh"
 #include "store/refs.hh"
 
@@ -6,60 +7,19 @@ namespace mds::mgmt {
 namespace {
 
 /// References as names, which people can read: of the session's own objects, of published and of predefined ones.
-class Names {
-  public:
-    Names(Call& call, const Overlay& changes) : call_(call), changes_(changes) {}
-
-    json::value shown(const json::value& value) {
-        if (value.is_string()) {
-            auto uid = store::parse_reference(value.get_string());
-            return uid ? json::value(name(*uid)) : value;
-        }
-        if (value.is_array()) {
-            json::array out;
-            for (const json::value& v : value.get_array()) out.push_back(shown(v));
-            return out;
-        }
-        if (value.is_object()) {
-            json::object out;
-            for (const auto& [key, v] : value.get_object()) out[key] = shown(v);
-            return out;
-        }
-        return value;
-    }
-
-  private:
-    std::string name(const Uid& uid) {
-        const Entry* entry = changes_.find(uid);
+Naming names_of(Call& call, const Overlay& changes) {
+    return [&call, &changes](const std::string& text) -> std::optional<std::string> {
+        auto uid = store::parse_reference(text);
+        if (!uid) return std::nullopt;
+        const Entry* entry = changes.find(*uid);
         if (entry) return entry->removed ? entry->base_name : entry->name;
-        auto view = call_.get(uid);
-        return view ? view->name : uid.text();
-    }
-
-    Call& call_;
-    const Overlay& changes_;
-};
+        auto view = call.get(*uid);
+        return view ? view->name : uid->text();
+    };
+}
 
 json::object document_of(const std::string& text) {
     return text.empty() ? json::object{} : json::parse_object(text);
-}
-
-/// Every field that is not as it was; null where it was not, or is not any more.
-json::array differences(Names& names, const json::object& before, const json::object& after) {
-    json::array out;
-    auto add = [&](std::string_view field, const json::value* was, const json::value* is) {
-        out.push_back(json::object{{"field", field},
-                                   {"before", was ? names.shown(*was) : json::value(nullptr)},
-                                   {"after", is ? names.shown(*is) : json::value(nullptr)}});
-    };
-    for (const auto& [key, is] : after) {
-        const json::value* was = json::find(before, key);
-        if (!was || *was != is) add(key, was, &is);
-    }
-    for (const auto& [key, was] : before) {
-        if (!after.contains(key)) add(key, &was, nullptr);
-    }
-    return out;
 }
 
 json::object show_session_changes(WorkspaceImpl& impl, Call& call) {
@@ -72,7 +32,7 @@ json::object show_session_changes(WorkspaceImpl& impl, Call& call) {
     json::array changes;
     if (session->changes > 0) {
         const Overlay& held = impl.overlay(*session);
-        Names names(call, held);
+        const Naming names = names_of(call, held);
         for (const auto& [object, entry] : held.entries()) {
             auto published = impl.db.get(object);
             // One that was recovered was made from what was published then.

@@ -1,13 +1,12 @@
 #include "stopped.hh"
 
-#include <fmt/core.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
 
-#include "base/clock.hh"
 #include "base/error.hh"
+#include "base/stopped_text.hh"
 #include "base/text.hh"
 #include "log/log.hh"
 
@@ -69,10 +68,8 @@ void StoppedServers::clear(const std::string& server) {
 }
 
 std::string stopped_text(const json::object& mark) {
-    std::string reason = json::get_string(mark, "reason");
-    return fmt::format("stopped by {} {} ago{}", json::get_string(mark, "by", "?"),
-                       age_text(wall_ms() - json::get_int(mark, "since")),
-                       reason.empty() ? "" : ": " + reason);
+    return mds::stopped_text(json::get_string(mark, "by"), json::get_int(mark, "since"),
+                             json::get_string(mark, "reason"));
 }
 
 }  // namespace mds::core

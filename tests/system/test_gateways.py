@@ -9,11 +9,14 @@ import time
 
 import pytest
 
+import schemas
 from deployment import ADDRESSES
 from documents import commands_of
 from gateway import ADDRESS, KEY, Machine
 from rig import wait_until
 from test_crl import openssl, same_everywhere, text_of
+from test_processes import screen, squeezed
+
 
 @pytest.fixture(name="machine")
 def gateway_machine(ex1):
@@ -215,9 +218,31 @@ def test_a_gateway_gets_trust_and_policy_by_mdsctl(ex1, machine, london):
     assert "trust established" in done.stdout, done
     assert f"Next:  mdsctl gateway install-policy {machine.name} -D London" in done.stdout, done
     assert "valid until" in machine.trusted()
+    preview = f"gateway install-policy {machine.name} -D London --preview"
+    assert f"{machine.name}: nothing is installed yet; Standard of revision " in ex1.ctl("tokyo", preview).stdout
     done = ex1.ctl("london", f"gateway install-policy {machine.name} -D London")
     assert f"Standard is installed on {machine.name}" in done.stdout, done
     machine.run("fetch")
+    # What has changed since is told before it goes there, on a Standby too.
+    assert "would change nothing" in squeezed(ex1.ctl("london", preview).stdout)
+    london.call("add-host", **{"name": "mail-1", "ip-address": "192.0.2.25"})
+    london.call("add-access-rule", layer="Network", position=1, name="mail", destination="mail-1", service="smtp", action="Accept")
+    london.publish()
+    ex1.wait_synchronized("london", "London")
+    for host in ("london", "tokyo"):
+        code, text = screen(ex1, host, preview)
+        assert code == 0 and "Standard of revision" in squeezed(text) and "would make 1 change" in squeezed(text), text
+        assert text.split("\n\n", 1)[1].rstrip().splitlines() == [
+            "  + access-rule        Network 1: mail", "      source             Any", "      destination        mail-1",
+            "      service            smtp", "      action             Accept"], text
+    told = schemas.check("gateway install-policy --preview", ex1.ctl("london", f"--json {preview}").stdout)
+    assert [c["change"] for c in told[0]["changes"]] == ["added"], told
+    ex1.ctl("london", f"gateway install-policy {machine.name} -D London")
+    assert "would change nothing" in squeezed(ex1.ctl("london", preview).stdout)
+    london.call("delete-access-rule", layer="Network", name="mail")
+    london.call("delete-host", name="mail-1")
+    london.publish()
+    assert "  - access-rule        Network 1: mail" in ex1.ctl("london", preview).stdout
     shown = ex1.ctl_json("london", f"gateway show {machine.name} -D London")
     assert shown["sic-state"] == "trust established" and shown["manager"], shown
     done = ex1.ctl("london", "gateway install-policy nobody -D London", check=False)

@@ -230,6 +230,45 @@ def test_administrators_are_made_changed_and_deleted_by_mdsctl(ex1):
         ex1.api("london", user="clara", password=password)
 
 
+def test_a_profile_is_made_changed_and_deleted_by_mdsctl(ex1):
+    london, password = ex1["london"], "Correct-Horse-9-Battery"
+    london.write_file("/root/password", password + "\n", 0o600)
+    done = ex1.ctl("london", "administrator profile create Writers --set access-control.show-policy=true "
+                             "--set access-control.access-control-objects-and-settings=read")
+    assert "profile Writers is created" in done.stdout, done
+    assert ex1.ctl("london", "administrator profile create Writers", check=False).returncode == 6
+    ex1.ctl("london", "administrator create clara --password-file /root/password --permissions London=Writers")
+
+    def adds():
+        api = ex1.api("london", "London", user="clara", password=password)
+        status, body = api.raw("add-host", json.dumps({"name": "of-clara", "ip-address": "192.0.2.171"}).encode())
+        api.raw("discard")
+        api.close()
+        return status, body
+    try:
+        assert adds()[0] == 403
+        done = ex1.ctl("london", "administrator profile edit Writers --comments 'on duty' "
+                                 "--set access-control.access-control-objects-and-settings=write")
+        assert "profile Writers is changed" in done.stdout, done
+        assert adds()[0] == 200, adds()
+        # The rest of the map is as it was.
+        shown = ex1.ctl_json("london", "administrator profile show Writers")
+        assert shown["access-control"]["show-policy"] is True and shown["comments"] == "on duty", shown
+        for words, code, text in (("edit Writers", 2, "say what is to change"),
+                                  ("edit Writers --set access-control", 2, "is not FIELD=VALUE"),
+                                  ("edit Writers --set access-control.no-such=true", 2, "no-such"),
+                                  ("edit Nobody --set permission-type=customized", 5, "no profile Nobody"),
+                                  ("edit 'Read Only All' --comments x", 4, "read-only"),
+                                  ("delete Writers </dev/null", 9, "delete Writers --yes"),
+                                  ("delete Writers -y", 1, "clara")):
+            done = ex1.ctl("london", f"administrator profile {words}", check=False)
+            assert done.returncode == code and text in done.stderr, (words, done)
+    finally:
+        ex1.ctl("london", "-y administrator delete clara")
+        ex1.ctl("london", "-y administrator profile delete Writers")
+    assert ex1.ctl("london", "administrator profile show Writers", check=False).returncode == 5
+
+
 def test_a_program_gets_a_key_by_mdsctl_and_loses_it(ex1):
     london = ex1["london"]
     done = ex1.ctl("london", "administrator create robot --api-key --profile 'Domain Super User'")

@@ -92,7 +92,8 @@ def test_a_standby_is_stopped_from_another_server_and_everybody_says_by_whom(ex1
     assert not active(ex1, "tokyo", UNIT)
     done = ex1["tokyo"].sh("mdsstat", check=False)
     assert done.returncode == 3 and re.search(r"^\| DMS +\| London-2 .*\| down ", done.stdout, re.M), done.stdout
-    assert "London-2: stopped by root since 20" in done.stdout and "Next: mdsstart_customer London-2" in done.stdout
+    assert re.search(r"^London-2: stopped by root \d+ (s|min) ago$", done.stdout, re.MULTILINE), done.stdout
+    assert "Next: mdsstart_customer London-2" in done.stdout
     narrow(done.stdout.split("+\nTip")[1])
     # A publish goes on, and the server catches up when it is back.
     api = ex1.api("london", "London")

@@ -6,6 +6,7 @@
 #include "base/clock.hh"
 #include "base/environment.hh"
 #include "base/error.hh"
+#include "base/stopped_text.hh"
 #include "base/text.hh"
 #include "control/units.hh"
 
@@ -66,8 +67,7 @@ json::object stopped_by(const std::string& server) {
 }
 
 std::string stopped_text(const json::object& mark) {
-    return "stopped by " + json::get_string(mark, "by", "?") + " since " +
-           rfc3339(json::get_int(mark, "since"));
+    return mds::stopped_text(json::get_string(mark, "by"), json::get_int(mark, "since"), "");
 }
 
 void start_host(bool only_mds) {

@@ -29,7 +29,7 @@ std::optional<DomainServer> find_domain_server(const std::string& word);
 /// Who has stopped a Domain Server here: {"by","since" (wall ms),"reason","domain","on"}; empty
 /// when nobody has.
 json::object stopped_by(const std::string& server);
-/// "stopped by anna since 2026-11-30T12:06:41Z"
+/// "stopped by anna 5 min ago"; where there is room for the reason is the caller's.
 std::string stopped_text(const json::object& mark);
 
 /// Starts everything, Domain Servers that somebody has stopped as well; `only_mds`: leaves those as

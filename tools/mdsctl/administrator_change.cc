@@ -1,4 +1,4 @@
-// mdsctl administrator show, create, edit, delete, keys, profile: who may do what.
+// mdsctl administrator show, create, edit, delete, keys: who may do what.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -8,8 +8,6 @@
 
 namespace mds::ctl {
 namespace {
-
-constexpr const char k_md_profile[] = "md-permissions-profile", k_domain_profile[] = "domain-permissions-profile";
 
 /// A new password: of a file, or typed twice.
 std::string new_password(const std::string& file, const std::string& verb) {
@@ -184,34 +182,6 @@ int administrator_keys(Client& client, const Options& options, const KeysOrder& 
     std::printf("%s\n", safe(json::get_string(reply, "api-key")).c_str());
     if (!options.quiet) std::fprintf(stderr, "It is not shown again.\n");
     return 0;
-}
-
-int profile_list(Client& client, const Options& options) {
-    Rows table("profiles", {"PROFILE", "OF", "LEVEL", Column("COMMENTS", true), Column("UID", true)});
-    for (const char* kind : {k_md_profile, k_domain_profile}) {
-        const bool md = kind == k_md_profile;
-        json::object reply = client.run("", std::string("show-") + kind + "s", {{"limit", 500}, {"details-level", "full"}});
-        for (const json::value& v : json::get_array(reply, "objects")) {
-            json::object p = v.as_object();
-            std::string level = json::get_string(p, md ? "permission-level" : "permission-type", "-");
-            table.row(p, {json::get_string(p, "name"), md ? "the deployment" : "Domains", level,
-                          json::get_string(p, "comments"), json::get_string(p, "uid")});
-        }
-    }
-    table.print(options);
-    return 0;
-}
-
-int profile_show(Client& client, const Options& options, const std::string& name) {
-    for (const char* kind : {k_md_profile, k_domain_profile}) {
-        try {
-            print_object(options, client.run("", std::string("show-") + kind, {{"name", name}}));
-            return 0;
-        } catch (const Error& e) {
-            if (e.code() != Code::object_not_found) throw;
-        }
-    }
-    throw Error(Code::object_not_found, "no profile " + name).refusal("", "mdsctl administrator profile list");
 }
 
 }  // namespace mds::ctl

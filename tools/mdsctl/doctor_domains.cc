@@ -55,6 +55,14 @@ std::string on(const World& world, const Cell& cell) {
     return mds == world.name ? "" : mds;
 }
 
+/// The Active on another server, whose word the state of its peers is; none: they are judged from here.
+const Cell* told_by(const World& world, const Domain& domain) {
+    for (const Cell& c : domain.cells) {
+        if (c.text("ha-state") == "active") return c.text("mds-name") == world.name ? nullptr : &c;
+    }
+    return nullptr;
+}
+
 /// What the work of one server of a Domain needs.
 std::vector<std::string> needs_of(const World& world, const Domain& domain, const Cell& cell) {
     std::vector<std::string> needs{"peer:" + cell.text("mds-name"),
@@ -84,6 +92,11 @@ Finding wrong_cell(const World& world, const Domain& domain, const Cell& cell) {
     } else if (cell.stopped()) {
         cause = "the Domain Server " + place + " is stopped, while its host runs";
         next = {{"systemctl start " + unit, on(world, cell)}, status};
+    } else if (const Cell* by = told_by(world, domain); by && sync == "unreachable") {
+        std::string there = by->text("mds-name");
+        cause = fmt::format("{} does not hear the Domain Server {}: the network between {} and {}, or it hangs or is "
+                            "starting", by->place(), place, there, cell.text("mds-name"));
+        next = {{"mdsctl doctor " + mds, there}, {"systemctl restart " + unit, on(world, cell)}, status};
     } else if (sync == "unreachable") {
         cause = "the Domain Server " + place +
                 " does not answer, while its host does: it hangs or is starting";
@@ -101,6 +114,8 @@ Finding wrong_cell(const World& world, const Domain& domain, const Cell& cell) {
     }
     Finding f = found(verdict, domain.name, what, cause, next);
     f.needs = needs_of(world, domain, cell);
+    // Who tells it may be cut off itself: a while it is heard still and hears nobody.
+    if (const Cell* by = told_by(world, domain)) f.needs.push_back("peer:" + by->text("mds-name"));
     return f;
 }
 

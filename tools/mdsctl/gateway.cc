@@ -1,7 +1,10 @@
-// mdsctl domain gateways, mdsctl gateway: from which management server each gateway has its policy (RD-8).
+// mdsctl domain gateways, mdsctl gateway: from which management server each gateway has its policy (RD-8), and which.
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "base/text.hh"
+#include "changes.hh"
 #include "rows.hh"
 #include "scope.hh"
 #include "verbs.hh"
@@ -125,27 +128,90 @@ int gateway_trust(Client& client, const Options& options, const std::string& dom
     return 0;
 }
 
-int gateway_install(Client& client, const Options& options, const InstallOrder& order) {
-    client.require_change();
-    std::string package = order.package;
-    if (package.empty()) {
-        const json::object reply = client.run(order.domain, "show-packages", {{"limit", 500}});
-        std::vector<std::string> names;
-        for (const json::value& v : json::get_array(reply, "packages")) {
-            names.push_back(json::get_string(v.as_object(), "name"));
-        }
-        if (names.size() != 1) {
-            throw Error(Code::missing_parameters,
-                        fmt::format("Domain {} has {} policy packages{}; say which: --package", order.domain, names.size(),
-                                    names.empty() ? "" : ": " + join(names, ", ")))
-                .refusal("", "mgmt_cli show packages -d " + shell_word(order.domain));
-        }
-        package = names.front();
+namespace {
+
+/// The package that is asked for, else the only one of the Domain.
+std::string package_of(Client& client, const InstallOrder& order) {
+    if (!order.package.empty()) return order.package;
+    const json::object reply = client.run(order.domain, "show-packages", {{"limit", 500}});
+    std::vector<std::string> names;
+    for (const json::value& v : json::get_array(reply, "packages")) {
+        names.push_back(json::get_string(v.as_object(), "name"));
     }
+    if (names.size() == 1) return names.front();
+    throw Error(Code::missing_parameters,
+                fmt::format("Domain {} has {} policy packages{}; say which: --package", order.domain, names.size(),
+                            names.empty() ? "" : ": " + join(names, ", ")))
+        .refusal("", "mgmt_cli show packages -d " + shell_word(order.domain));
+}
+
+/// "Network 3: allow dns" of a rule, the name of anything else.
+std::string title_of(const json::object& change) {
+    std::string number = json::get_string(change, "rule-number"), name = json::get_string(change, "name");
+    if (number.empty()) return name;
+    std::string layer = json::get_string(change, "layer");
+    return (layer.empty() ? "" : layer + " ") + number + (name.empty() ? "" : ": " + name);
+}
+
+/// What a gateway has now: "Standard of revision 12, installed 5 h ago by anna".
+std::string installed_text(const json::object& gateway) {
+    const json::object& installed = json::get_object(gateway, "installed");
+    if (installed.empty()) return "nothing is installed yet";
+    return fmt::format("{} of revision {}, installed {} ago by {}", json::get_string(installed, "policy-package"),
+                       json::get_int(installed, "revision"),
+                       since_text(json::get_int(json::get_object(installed, "time"), "posix")),
+                       json::get_string(installed, "by", "?"));
+}
+
+int preview(Client& client, const Options& options, const std::string& domain, const json::object& order) {
+    const json::object reply = client.run(domain, "show-policy-changes", order);
+    const json::array& gateways = json::get_array(reply, "gateways");
+    bool fails = false;
+    for (const json::value& v : gateways) fails = fails || !json::get_string(v.as_object(), "problem").empty();
+    if (!options.people()) {
+        Rows table("gateways", {"GATEWAY", "INSTALLED", "REVISION", "CHANGES", "PROBLEM"});
+        for (const json::value& v : gateways) {
+            const json::object& g = v.as_object();
+            table.row(g, {json::get_string(g, "name"),
+                          json::get_string(json::get_object(g, "installed"), "policy-package", "-"),
+                          json::get_int(json::get_object(g, "installed"), "revision"),
+                          json::get_int(g, "number-of-changes"), json::get_string(g, "problem")});
+        }
+        table.print(options);
+        return fails ? 3 : 0;
+    }
+    bool first = true;
+    for (const json::value& v : gateways) {
+        const json::object& g = v.as_object();
+        int64_t count = json::get_int(g, "number-of-changes");
+        std::printf("%s%s\n", std::exchange(first, false) ? "" : "\n",
+                    wrapped(options, "",
+                            safe(fmt::format("{}: {}; {} of revision {} would {}", json::get_string(g, "name"),
+                                             installed_text(g), json::get_string(reply, "policy-package"),
+                                             json::get_int(reply, "revision"),
+                                             count == 0   ? std::string("change nothing")
+                                             : count == 1 ? std::string("make 1 change")
+                                                          : fmt::format("make {} changes", count))))
+                        .c_str());
+        if (std::string problem = json::get_string(g, "problem"); !problem.empty()) {
+            std::printf("%s\n", wrapped(options, symbol(options, "problem") + " ", safe("it would fail: " + problem)).c_str());
+        }
+        const json::array& changes = json::get_array(g, "changes");
+        for (const json::value& c : changes) print_change(options, c.as_object(), title_of(c.as_object()));
+        if (auto more = count - static_cast<int64_t>(changes.size()); more > 0) std::printf("\n  and %ld more\n", static_cast<long>(more));
+    }
+    return fails ? 3 : 0;
+}
+
+}  // namespace
+
+int gateway_install(Client& client, const Options& options, const InstallOrder& order) {
+    const std::string package = package_of(client, order);
     json::array targets;
     for (const std::string& gateway : order.gateways) targets.push_back(json::value(gateway));
-    const json::object reply =
-        client.run(order.domain, "install-policy", {{"policy-package", package}, {"targets", std::move(targets)}});
+    const json::object body{{"policy-package", package}, {"targets", std::move(targets)}};
+    if (order.preview || options.dry_run) return preview(client, options, order.domain, body);
+    const json::object reply = client.run(order.domain, "install-policy", body);
     std::string id = json::get_string(reply, "task-id");
     follow(client, options, order.domain, id);
     if (options.wait) {

@@ -7,6 +7,7 @@
 
 #include "base/clock.hh"
 #include "base/printable.hh"
+#include "base/stopped_text.hh"
 
 namespace mds::ctl {
 namespace {
@@ -85,9 +86,8 @@ void add_fields(Rows& rows, const std::string& prefix, const json::value& value)
 }  // namespace
 
 std::string stopped_text(const json::object& stopped) {
-    std::string reason = json::get_string(stopped, "reason");
-    return fmt::format("stopped by {} {} ago{}", json::get_string(stopped, "by", "?"),
-                       since_text(json::get_int(stopped, "since")), reason.empty() ? "" : ": " + reason);
+    return mds::stopped_text(json::get_string(stopped, "by"), json::get_int(stopped, "since"),
+                             json::get_string(stopped, "reason"));
 }
 
 Cell state_cell(const Options& options, const std::string& state, const std::string& word) {

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "base/text.hh"
+#include "changes.hh"
 #include "rows.hh"
 #include "scope.hh"
 #include "verbs.hh"
@@ -110,37 +111,6 @@ int session_show(Client& client, const Options& options, const SessionName& sess
     return 0;
 }
 
-namespace {
-
-/// A value as one line for people.
-std::string value_text(const json::value& v) {
-    if (v.is_null()) return "-";
-    if (v.is_string()) return v.get_string().empty() ? "\"\"" : std::string(v.get_string());
-    if (!v.is_array()) return json::text(v);
-    std::string out;
-    for (const json::value& one : v.get_array()) out += (out.empty() ? "" : ", ") + value_text(one);
-    return out.empty() ? "none" : out;
-}
-
-/// "  ~ comments   old -> new" of each field of a changed object; what an added one has, in one line.
-void print_fields(const Options& options, const json::object& change) {
-    bool changed = json::get_string(change, "change") == "changed";
-    const char* arrow = options.ascii ? " -> " : " → ";
-    for (const json::value& v : json::get_array(change, "fields")) {
-        const json::object& f = v.as_object();
-        std::string field = json::get_string(f, "field");
-        const json::value &before = f.at("before"), &after = f.at("after");
-        bool nothing = after.is_null() || after == json::value("") || after == json::value(false) ||
-                       (after.is_array() && after.get_array().empty());
-        // What a new object has by default says nothing.
-        if (!changed && (nothing || field == "name")) continue;
-        std::string text = changed ? value_text(before) + arrow + value_text(after) : value_text(after);
-        std::printf("%s\n", wrapped(options, fmt::format("      {:<18} ", safe(field)), safe(text)).c_str());
-    }
-}
-
-}  // namespace
-
 int session_diff(Client& client, const Options& options, const SessionName& session) {
     json::object s = find_session(client, session);
     const json::object told =
@@ -164,11 +134,7 @@ int session_diff(Client& client, const Options& options, const SessionName& sess
                 json::get_bool(s, "connected") ? "" : ", not connected");
     for (const json::value& v : changes) {
         const json::object& c = v.as_object();
-        std::string change = json::get_string(c, "change");
-        const char* mark = change == "added" ? "+" : change == "removed" ? "-" : "~";
-        std::printf("\n  %s %-18s %s\n", mark, safe(json::get_string(c, "type")).c_str(),
-                    safe(json::get_string(c, "name")).c_str());
-        if (change != "removed") print_fields(options, c);
+        print_change(options, c, json::get_string(c, "name"));
     }
     return 0;
 }

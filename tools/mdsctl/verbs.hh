@@ -81,8 +81,11 @@ int gateway_trust(Client& client, const Options& options, const std::string& dom
 struct InstallOrder {
     std::string domain, package;
     std::vector<std::string> gateways;
+    /// Shows what would change, and installs nothing.
+    bool preview = false;
 };
-/// Installs the policy of a package (empty: the only one) on gateways; follows the task.
+/// Installs the policy of a package (empty: the only one) on gateways; follows the task. A preview, or a dry run,
+/// gives 3 when the installation would fail.
 int gateway_install(Client& client, const Options& options, const InstallOrder& order);
 
 /// Everything that refers to a server: a Multi-Domain Server with its Domain Servers, or one Domain Server
@@ -113,6 +116,15 @@ int administrator_keys(Client& client, const Options& options, const KeysOrder& 
 /// What administrators may: profiles of the deployment and of Domains.
 int profile_list(Client& client, const Options& options);
 int profile_show(Client& client, const Options& options, const std::string& name);
+struct ProfileOrder {
+    /// `of`: "domains" or "deployment".
+    std::string name, new_name, comments, of = "domains";
+    /// FIELD=VALUE each.
+    std::vector<std::string> fields;
+};
+int profile_create(Client& client, const Options& options, const ProfileOrder& order);
+int profile_edit(Client& client, const Options& options, const ProfileOrder& order);
+int profile_delete(Client& client, const Options& options, const std::string& name);
 int administrator_unlock(Client& client, const Options& options, const std::string& name);
 struct CertificateOrder {
     std::string name;

@@ -49,14 +49,43 @@ void change_words(Words& w, CLI::App* administrator) {
     key->add_option("--revoke", keys.revoke_file, "file with the key that is to end; - reads a line")
         ->type_name("FILE")
         ->excludes(fresh);
+}
+
+/// What create and edit of a profile have in common.
+CLI::App* with_fields(CLI::App* verb, ProfileOrder& order) {
+    verb->add_option("PROFILE", order.name)->required();
+    verb->add_option("--set", order.fields, "a right, as profile show names it; may be given more than once")
+        ->type_name("FIELD=VALUE");
+    verb->add_option("--comments", order.comments);
+    return verb;
+}
+
+void profile_words(Words& w, CLI::App* administrator) {
+    Options& o = w.options;
     CLI::App* profile = administrator->add_subcommand("profile", "what administrators may");
     profile->require_subcommand(1);
     w.leaf(profile, "list", "all profiles", [&](Client& c) { return profile_list(c, o); });
     w.leaf(profile, "show", "one profile", [&](Client& c) { return profile_show(c, o, w.name); })
         ->add_option("PROFILE", w.name)
         ->required();
-    Words::examples(profile, "mdsctl administrator profile list", "mdsctl administrator profile show 'Super User'",
-                    "mdsctl administrator edit anna --profile 'Super User'");
+    auto& order = w.keep<ProfileOrder>();
+    with_fields(w.leaf(profile, "create", "a new profile; it allows what it says",
+                       [&](Client& c) { return profile_create(c, o, order); }),
+                order)
+        ->add_option("--of", order.of, "rights in Domains (default), or in the deployment")
+        ->check(CLI::IsMember({"domains", "deployment"}));
+    with_fields(w.leaf(profile, "edit", "changes a profile, for all administrators who have it",
+                       [&](Client& c) { return profile_edit(c, o, order); }),
+                order)
+        ->add_option("--new-name", order.new_name)
+        ->type_name("NAME");
+    w.leaf(profile, "delete", "deletes a profile that nobody has",
+           [&](Client& c) { return profile_delete(c, o, w.name); })
+        ->add_option("PROFILE", w.name)
+        ->required();
+    Words::examples(profile, "mdsctl administrator profile show 'Super User'",
+                    "mdsctl administrator profile create Installers --set access-control.install-policy=true",
+                    "mdsctl administrator edit anna --permissions London=Installers");
 }
 
 }  // namespace
@@ -69,6 +98,7 @@ void add_administrator_words(Words& w) {
     administrator->alias("administrators")->alias("admin")->alias("admins");
     w.lists(administrator, "all administrators", [&](Client& c) { return administrator_list(c, o); });
     change_words(w, administrator);
+    profile_words(w, administrator);
     w.leaf(administrator, "unlock", "lets an administrator log in again who failed too often",
            [&](Client& c) { return administrator_unlock(c, o, w.name); })
         ->add_option("ADMINISTRATOR", w.name)

@@ -159,8 +159,9 @@ void gateway_words(Words& w) {
                                         }));
     policy->add_option("GATEWAYS", install.gateways)->required();
     policy->add_option("--package", install.package, "policy package; default: the only one")->type_name("PACKAGE");
+    policy->add_flag("--preview", install.preview, "shows what would change on them, and installs nothing");
     Words::examples(gateway, "mdsctl gateway list -D London -o csv", "mdsctl gateway trust gw-1 -D London --key-file key",
-                    "mdsctl gateway install-policy gw-1 gw-2 -D London");
+                    "mdsctl gateway install-policy gw-1 gw-2 -D London --preview");
 }
 
 }  // namespace

@@ -162,6 +162,30 @@ TEST_F(Gateways, APolicyGoesToThePackagesGatewaysOnly) {
     EXPECT_EQ(ask(sid, "install-policy", R"({"policy-package":"Edge"})").status, 403);
 }
 
+TEST_F(Gateways, WhatAnInstallationWouldChangeIsToldWithWhatIsAgainstIt) {
+    good(sid, "add-access-rule", R"({"layer":"Edge Network","position":1,"name":"web","destination":"web","service":"http",
+                                     "action":"Accept"})");
+    const std::string body = R"({"policy-package":"Edge"})";
+    auto first = [&] { return good(sid, "show-policy-changes", body).at("gateways").as_array().at(0).as_object(); };
+    EXPECT_EQ(first().at("number-of-changes"), 1) << "the cleanup rule; what is not published is not installed";
+    publish(sid);
+    EXPECT_EQ(good(sid, "show-policy-changes", body).at("revision"), db->position().rev);
+    EXPECT_EQ(first().at("number-of-changes"), 2);
+    EXPECT_EQ(first().at("name"), "gw1");
+    EXPECT_FALSE(first().contains("installed"));
+    EXPECT_NE(json::get_string(first(), "problem").find("Trust with 'gw1' is not established"), std::string::npos);
+    const json::object rule = first().at("changes").as_array().at(0).as_object();
+    EXPECT_EQ(rule.at("change"), "added");
+    EXPECT_NE(json::text(rule).find(R"({"field":"destination","before":null,"after":["web"]})"), std::string::npos) << json::text(rule);
+    EXPECT_EQ(ask(sid, "show-policy-changes", R"({"policy-package":"Nope"})").status, 404);
+    EXPECT_EQ(ask(sid, "show-policy-changes", R"({"policy-package":"Edge","targets":["gw2"]})").status, 400);
+    // It looks, on every server; it makes no task.
+    size_t before = workspace->tasks("all").size();
+    standby = true;
+    EXPECT_EQ(first().at("number-of-changes"), 2);
+    EXPECT_EQ(workspace->tasks("all").size(), before);
+}
+
 TEST_F(Gateways, OnlyTheNewestRevisionIsInstalled) {
     std::string newest = json::get_string(good(sid, "show-last-published-session"), "uid");
     std::string body = R"({"policy-package":"Edge","revision":")";
