@@ -249,6 +249,22 @@ def test_what_is_wrong_with_a_domain(patient, change, check, words, command):
     assert command in [n["command"] for n in found["next"]], found
 
 
+def test_what_the_active_elsewhere_does_not_hear_is_told_as_its_word(patient):
+    cells = patient.control.data["grid"]["domains"][1]["cells"]
+    cells[0].update({"ha-state": "standby", "sync-status": "unreachable"})
+    cells[1].update({"ha-state": "active", "sync-status": "synchronized"})
+    patient.save()
+    found = patient.cause()
+    assert found["cause"] == ("London-2 on tokyo-mds-01 does not hear the Domain Server London-1 on london-mds-01: the network "
+                              "between tokyo-mds-01 and london-mds-01, or it hangs or is starting"), found
+    assert found["next"][0] == {"on": "tokyo-mds-01", "command": "mdsctl doctor london-mds-01"}, found
+    # When that server does not answer here either, its word of the others is no second cause: it is cut off itself.
+    patient.refuse("127.0.0.2")
+    patient.silent(1, reason="Connection refused")
+    found = patient.cause()
+    assert found["check"] == "server" and found["about"] == "tokyo-mds-01" and found["explains"] >= 1, found
+
+
 def test_what_was_just_published_is_no_problem(patient):
     patient.control.data["grid"]["domains"][1]["cells"][1]["sync-status"] = "lagging"
     patient.save()
