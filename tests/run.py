@@ -262,7 +262,8 @@ class Runner:
         """Ends the builds that nobody waited for."""
         for builder in self.builders.values():
             if builder.poll() is None:
-                os.killpg(builder.pid, signal.SIGTERM)
+                # unshare does not listen to SIGTERM, and takes its child along when it is killed.
+                os.killpg(builder.pid, signal.SIGKILL)
                 builder.wait()
 
     def system(self):
