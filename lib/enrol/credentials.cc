@@ -139,8 +139,15 @@ bool Credentials::install_revocations(const std::string& crl_pem) {
     if (before == crl_pem) return false;
     std::vector<pki::Certificate> authorities =
         pki::Certificate::list_from_pem(read_file(folder_ + "/chain.pem"));
-    for (pki::Certificate& root : pki::Certificate::list_from_pem(read_file(folder_ + "/root.pem"))) {
-        authorities.push_back(std::move(root));
+    const std::vector<pki::Certificate> roots = pki::Certificate::list_from_pem(read_file(folder_ + "/root.pem"));
+    authorities.insert(authorities.end(), roots.begin(), roots.end());
+    // Authorities of Domains come with their lists; the root says which are.
+    std::vector<pki::Certificate> of_domains;
+    for (pki::Certificate& shown : pki::Certificate::list_from_pem(crl_pem)) {
+        bool ours = shown.is_authority() &&
+                    std::any_of(roots.begin(), roots.end(), [&](const pki::Certificate& r) { return shown.is_from(r); });
+        if (!ours) throw Error(Code::forbidden, "a revocation list of a stranger, " + shown.subject());
+        of_domains.push_back(std::move(shown));
     }
     std::vector<pki::Crl> lists = pki::Crl::list_from_pem(crl_pem);
     std::vector<pki::Crl> old = pki::Crl::list_from_pem(before);
@@ -152,6 +159,7 @@ bool Credentials::install_revocations(const std::string& crl_pem) {
         return number;
     };
     bool newer = false;
+    authorities.insert(authorities.end(), of_domains.begin(), of_domains.end());
     for (const pki::Certificate& authority : authorities) {
         uint64_t now = number_of(lists, authority), was = number_of(old, authority);
         if (now < was) {

@@ -42,7 +42,8 @@ class Credentials {
     /// chain to the root, then puts keys and certificates in use in one step. Throws
     /// mds::Error(forbidden) when they do not fit; nothing has changed then.
     void install(const Issued& issued);
-    /// Puts newer revocation lists (PEM) in use. Each must be signed by the Servers CA or the root in use
+    /// Puts newer revocation lists (PEM) in use. Each must be signed by the Servers CA or the root in use, or by an
+    /// authority of a Domain that comes with it and has its certificate from that root,
     /// and none may be older than the one it replaces (a list that was taken back would trust again what
     /// was revoked): mds::Error(forbidden), and nothing has changed. False: these are in use already.
     bool install_revocations(const std::string& crl_pem);

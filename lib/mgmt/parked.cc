@@ -76,6 +76,17 @@ uint32_t Parked::waiting() {
     return count;
 }
 
+std::vector<Parked::Told> Parked::told(size_t most) {
+    auto s = work_.sql("SELECT rev,author,session_name,origin,time_ms FROM parked WHERE handed_over=0 ORDER BY rowid LIMIT ?");
+    s.bind(1, static_cast<int64_t>(most));
+    std::vector<Told> out;
+    while (s.executeStep()) {
+        out.push_back({static_cast<uint64_t>(s.getColumn(0).getInt64()), s.getColumn(1).getString(),
+                       s.getColumn(2).getString(), s.getColumn(3).getString(), s.getColumn(4).getInt64()});
+    }
+    return out;
+}
+
 std::optional<Parked::Publish> Parked::next() {
     auto s = work_.sql(
         "SELECT record,undo,origin FROM parked WHERE handed_over=0 ORDER BY rowid LIMIT 1");

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mgmt/work_db.hh"
 #include "store/public_db.hh"
@@ -28,6 +29,14 @@ class Parked {
     /// there.
     void wait(const Publish& publish);
     uint32_t waiting();
+    /// What a person is told of one that waits.
+    struct Told {
+        uint64_t rev = 0;
+        std::string author, session_name, origin;
+        int64_t time_ms = 0;
+    };
+    /// Those that wait, oldest first, so many at most.
+    std::vector<Told> told(size_t most);
     std::optional<Publish> next();
     /// Not waiting any more: the Active has it.
     void handed_over(const Uid& term_id, uint64_t rev, int64_t now_ms);

@@ -61,6 +61,13 @@ std::string Certificate::fingerprint() const { return sha256(der()); }
 std::string Certificate::public_der() const { return public_der_of(X509_get0_pubkey(get())); }
 bool Certificate::is_authority() const { return X509_check_ca(get()) == 1; }
 
+bool Certificate::is_from(const Certificate& authority) const {
+    bool same = X509_NAME_cmp(X509_get_issuer_name(get()), X509_get_subject_name(authority.get())) == 0 &&
+                X509_verify(get(), X509_get0_pubkey(authority.get())) == 1;
+    openssl_reason();
+    return same;
+}
+
 Uri Certificate::uri() const {
     NamesHandle names(static_cast<GENERAL_NAMES*>(
         X509_get_ext_d2i(get(), NID_subject_alt_name, nullptr, nullptr)));

@@ -40,6 +40,8 @@ class Certificate {
     /// The one URI name. Throws mds::Error(forbidden) for none, several or a malformed one (K-9).
     Uri uri() const;
     bool is_authority() const;
+    /// Whether it is signed by this authority; neither dates nor constraints are looked at.
+    bool is_from(const Certificate& authority) const;
 
     x509_st* get() const { return certificate_.get(); }
 

@@ -163,9 +163,12 @@ PeerStatus Replica::judge(const PeerState& p) const {
         is(SyncStatus::synchronized, "", "");
     }
     if (s.heard && s.parked) {
-        s.reason += fmt::format("{}{} publish{} that only {} had wait{} to be handed over",
-                                s.reason.empty() ? "" : "; ", s.parked, s.parked == 1 ? "" : "es",
-                                p.peer.name, s.parked == 1 ? "s" : "");
+        bool one = s.parked == 1;
+        // What a log server has, it keeps.
+        const char* where = p.peer.log_server ? (one ? " is kept there" : " are kept there")
+                                              : (one ? " waits to be handed over" : " wait to be handed over");
+        s.reason += fmt::format("{}{} publish{} that only {} had{}", s.reason.empty() ? "" : "; ", s.parked,
+                                one ? "" : "es", p.peer.name, where);
     }
     s.since_ms = p.shown == s.status ? p.shown_since : env_.wall_ms();
     switch (s.status) {

@@ -6,6 +6,7 @@
 
 #include "base/clock.hh"
 #include "base/shell.hh"
+#include "mgmt/parked.hh"
 #include "repl/replica.hh"
 
 namespace mds::server {
@@ -109,10 +110,24 @@ json::object show_ha_status(Server& server) {
                                         {"time", date(json::get_int(status, "term-since"))}};
     if (int64_t parked = json::get_int(status, "parked")) {
         std::string problem = json::get_string(status, "parked-problem");
-        reply["reason"] = fmt::format(
-            "{} publish{} that only {} had wait{} to be handed over to the Active server{}", parked,
-            parked == 1 ? "" : "es", json::get_string(reply, "server"), parked == 1 ? "s" : "",
-            problem.empty() ? "" : "; " + problem);
+        const char* plural = parked == 1 ? "" : "es";
+        // A log server's word is not enough to make sessions of others.
+        reply["reason"] =
+            c.self.log_server
+                ? fmt::format("{} publish{} that only {} had {} kept here, for nobody else", parked, plural,
+                              json::get_string(reply, "server"), parked == 1 ? "is" : "are")
+                : fmt::format("{} publish{} that only {} had wait{} to be handed over to the Active server{}", parked,
+                              plural, json::get_string(reply, "server"), parked == 1 ? "s" : "",
+                              problem.empty() ? "" : "; " + problem);
+        json::array told;
+        for (const mgmt::Parked::Told& one : mgmt::Parked(server.workspace().work()).told(k_recovered_shown)) {
+            told.push_back(json::object{{"revision", one.rev},
+                                        {"user-name", one.author},
+                                        {"name", one.session_name},
+                                        {"server", one.origin},
+                                        {"time", date(one.time_ms)}});
+        }
+        reply["parked-publishes"] = std::move(told);
     }
     // After a long outage there may be thousands; show-sessions has all.
     json::array recovered;

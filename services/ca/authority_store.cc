@@ -248,13 +248,32 @@ std::string AuthorityStore::revocation_lists() {
     return crl("servers").pem() + crl("root").pem();
 }
 
+std::string AuthorityStore::server_revocations() {
+    std::string lists = revocation_lists();
+    std::vector<std::string> domains;
+    SQLite::Statement s(*database_,
+                        "SELECT DISTINCT r.authority FROM revoked r JOIN issued i USING(serial) WHERE i.kind='gateway' "
+                        "AND i.not_after>?");
+    s.bind(1, wall_ms());
+    while (s.executeStep()) domains.push_back(s.getColumn(0).getString());
+    for (const std::string& domain : domains) {
+        // That of a deleted Domain is revoked itself.
+        auto authority = issuers_.find(domain);
+        if (authority != issuers_.end()) lists += authority->second.certificate().pem() + crl(domain).pem();
+    }
+    return lists;
+}
+
 pki::Crl AuthorityStore::crl(const std::string& authority) {
+    // An authority that has taken over is ahead of whatever the other one has signed, also for a list that it
+    // never signed itself (K-16).
     SQLite::Statement next(*database_,
-                           "INSERT INTO counter VALUES(?,1) ON CONFLICT(authority) DO UPDATE SET"
-                           " number=number+1 RETURNING number");
+                           "INSERT INTO counter VALUES(?1,?2) ON CONFLICT(authority) DO UPDATE SET"
+                           " number=MAX(number,?2-1)+1 RETURNING number");
     next.bind(1, authority);
+    next.bind(2, (epoch() << k_epoch_bits) + 1);
     next.executeStep();
-    auto number = static_cast<uint64_t>(next.getColumn(0).getInt64());
+    auto of_list = static_cast<uint64_t>(next.getColumn(0).getInt64());
     next.reset();
     std::vector<pki::Revoked> revoked;
     SQLite::Statement s(*database_, "SELECT serial,at_ms,reason FROM revoked WHERE authority=?");
@@ -263,7 +282,7 @@ pki::Crl AuthorityStore::crl(const std::string& authority) {
         revoked.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(),
                            s.getColumn(2).getString()});
     }
-    return pki::Crl::make(issuer(authority), number, revoked, wall_ms());
+    return pki::Crl::make(issuer(authority), of_list, revoked, wall_ms());
 }
 
 json::array AuthorityStore::list_authorities() {

@@ -67,6 +67,9 @@ class AuthorityStore {
     void revoke_server(const std::string& uuid, const std::string& reason);
     /// Of the Servers CA and the root, PEM.
     std::string revocation_lists();
+    /// What servers refuse connections by, PEM: those, and of each Domain CA that has revoked a gateway's certificate
+    /// the authority and its list.
+    std::string server_revocations();
 
     // lists.cc
     /// Where the lists are served from now on, "http://HOST:PORT" of every server; what is issued later

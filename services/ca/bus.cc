@@ -150,7 +150,7 @@ void BusObject::RevokeServer(const std::string& uuid, const std::string& reason)
 }
 
 std::string BusObject::RevocationLists() {
-    return bus::guarded([&] { return store_.revocation_lists(); });
+    return bus::guarded([&] { return store_.server_revocations(); });
 }
 
 void BusObject::SetListServers(const std::vector<std::string>& urls) {

@@ -289,7 +289,7 @@ def test_the_way_to_a_server_is_tested_and_connections_stay(ex1, where, server):
         """Since when they are connected."""
         out = ex1[where].out("busctl --json=short call org.openmds.Sync1 /org/openmds/Sync1 org.openmds.Sync1 Peers")
         return [row[:5] for row in json.loads(out)["data"][0]]
-    before = contact()
+    before, began = contact(), ex1[server].out("date +%s.%N")
     done = ex1.ctl(where, f"trust test {server}")
     screen = fits(done.stdout)
     for what in ("route", "port 18221 answers", "port 443 answers", "port 18264 answers", "port 18211 closed",
@@ -298,7 +298,7 @@ def test_the_way_to_a_server_is_tested_and_connections_stay(ex1, where, server):
     rows = told(ex1, where, f"trust test {server}")
     assert {r["check"] for r in rows} >= {"server", "port", "handshake", "server-clock", "certificate"}
     assert contact() == before
-    assert "Refused" not in ex1[server].out("journalctl -u mds-sync -o cat --since -1min | grep -i refused || true")
+    assert "Refused" not in ex1[server].out("journalctl -u mds-sync -o cat --since @" + began + " | grep -i refused || true")
 
 
 def test_what_is_wrong_on_the_way_is_named_with_cause_and_next(ex1):
@@ -412,7 +412,7 @@ def test_C_T10_cpca_client_lists_in_the_classic_layout(ex1):
     assert len(entries(london.out("cpca_client search tokyo -max 1"))) == 1
     # A Secondary answers too; in a Domain's context it is about the Domain's authority.
     assert entries(ex1["tokyo"].out("cpca_client lscert -dn CN=tokyo -stat Valid")) == tokyo
-    assert entries(london.out("bash -lc 'mdsenv London && cpca_client lscert'")) == []
+    assert not [e for e in entries(london.out("bash -lc 'mdsenv London && cpca_client lscert'")) if "CN=tokyo" in e["Subject"]]
     for words in ("lscert -stat Gone", "lscert -zz", "search", "revoke_cert", "revoke_cert -n CN=a -s 12345678", "create_cert", ""):
         assert london.sh(f"cpca_client {words}", check=False).returncode == 2, words
     assert ex1["logs"].sh("cpca_client lscert", check=False).returncode == 1

@@ -129,6 +129,16 @@ int ha_status(Client& client, const Options& options, const std::string& domain)
         std::printf("\n%s\n",
                     wrapped(options, "  " + symbol(options, "warning") + " ", safe(own)).c_str());
     }
+    for (const json::value& v : json::get_array(s, "parked-publishes")) {
+        const json::object& one = v.as_object();
+        std::string name = json::get_string(one, "name");
+        std::printf("%s\n", wrapped(options, "      ",
+                                    safe(fmt::format("revision {} of {}{}, published {} ago on {}", json::get_int(one, "revision"),
+                                                     json::get_string(one, "user-name"), name.empty() ? "" : ", \"" + name + "\"",
+                                                     since_text(json::get_int(json::get_object(one, "time"), "posix")),
+                                                     json::get_string(one, "server"))))
+                                .c_str());
+    }
     std::string where = system ? "" : "-d " + shell_word(safe(json::get_string(s, "name"))) + " ";
     int64_t shown = 0, recovered = json::get_int(s, "recovered-count");
     for (const json::value& v : json::get_array(s, "recovered-sessions")) {

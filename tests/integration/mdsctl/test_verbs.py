@@ -397,3 +397,20 @@ def test_services_of_another_host_are_not_started_from_here(many):
     (many.folder / "state/system/identity.json").write_text(json.dumps({"name": "london-mds-01", "address": "10.1.0.11"}))
     done = many.run("server", "stop", "tokyo-mds-01")
     assert done.returncode == 2 and "Next:  on tokyo-mds-01: mdsctl server stop" in done.stderr, done
+
+
+def test_what_a_server_alone_has_published_is_told_with_its_author(control):
+    control.says("show-ha-status", {
+        "name": "London", "server": "London-log", "state": "normal", "role": "log server", "revision": 12, "servers": [],
+        "successfully-synced": True, "reason": "2 publishes that only London-log had are kept here, for nobody else",
+        "parked-publishes": [{"revision": n, "user-name": "anna", "name": name, "server": "London-1",
+                              "time": {"posix": 1764500000000, "iso-8601": "2025-11-30T10:53+0000"}}
+                             for n, name in ((10, "new \x1b[31moffice"), (11, ""))]})
+    code, out = control.on_terminal("ha", "status", "London", columns=80)
+    assert code == 0 and "are kept here, for nobody else" in out, out
+    lines = [line.strip() for line in out.replace("\r", "").splitlines() if "revision 1" in line and "of anna" in line]
+    assert re.fullmatch(r'revision 10 of anna, "new .*office", published \d+ d ago on London-1', lines[0]), lines
+    assert re.fullmatch(r"revision 11 of anna, published \d+ d ago on London-1", lines[1]), lines
+    assert "\x1b[31moffice" not in out
+    told = schemas.check("ha status", control.run("--json", "ha", "status", "London").stdout)
+    assert [one["time"] for one in told["parked-publishes"]] == ["2025-11-30T10:53:20Z"] * 2, told

@@ -297,6 +297,13 @@ TEST_F(Recover, AnUntouchedOneFollowsTheActive) {
     workspace->release_recovered();
     EXPECT_EQ(recovered_count(), 0u);
     ASSERT_EQ(rows.waiting(), 1u);
+    const std::vector<Parked::Told> told = rows.told(5);
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told[0].rev, parked.record.rev);
+    EXPECT_EQ(told[0].author, parked.record.author);
+    EXPECT_EQ(told[0].origin, "acme-1");
+    EXPECT_EQ(told[0].time_ms, parked.record.time_ms);
+    EXPECT_TRUE(rows.told(0).empty());
     auto next = rows.next();
     EXPECT_EQ(next->record.hash, parked.record.hash);
     EXPECT_EQ(next->record.undo, parked.record.undo);
