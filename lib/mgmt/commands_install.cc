@@ -1,6 +1,7 @@
 // verify-policy and install-policy (management-api.md 13): both look at what is published.
 #include <algorithm>
 
+#include "base/shell.hh"
 #include "base/text.hh"
 #include "mgmt/flat_policy.hh"
 #include "mgmt/gateways.hh"
@@ -273,6 +274,9 @@ json::object show_policy_changes(WorkspaceImpl& impl, Call& call) {
             std::string why = !found.errors.empty() ? reason_of(found) : has_trust(target) ? "" : gateway_problem(target);
             json::object row{{"name", target.name}, {"uid", target.uid.text()}, {"rules", found.rules}};
             if (!why.empty()) row["problem"] = why;
+            if (found.errors.empty() && !why.empty()) {
+                row["next"] = "mdsctl gateway trust " + shell_word(target.name) + " -D " + shell_word(impl.settings.domain.name);
+            }
             json::object before;
             if (auto kept = published.get(installed_uid(target.uid))) {
                 before = json::parse_object(json::get_string(kept->document, "policy"));

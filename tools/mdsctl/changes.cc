@@ -11,13 +11,16 @@ namespace mds::ctl {
 namespace {
 
 /// Nothing that a reader would miss: what a field has that nobody has set.
+bool nothing(const json::value& v);
+
+/// The same inside of an object, where a word stands for it.
+bool off(const json::value& v) { return nothing(v) || v == json::value("none") || v == json::value("None"); }
+
 bool nothing(const json::value& v) {
     if (v.is_null() || v == json::value(false) || v == json::value("")) return true;
     if (v.is_array()) return v.get_array().empty();
     if (!v.is_object()) return false;
-    return std::all_of(v.get_object().begin(), v.get_object().end(), [](const auto& member) {
-        return nothing(member.value()) || member.value() == json::value("none") || member.value() == json::value("None");
-    });
+    return std::all_of(v.get_object().begin(), v.get_object().end(), [](const auto& member) { return off(member.value()); });
 }
 
 /// A value as one line for people.
@@ -29,7 +32,7 @@ std::string value_text(const json::value& v) {
         for (const json::value& one : v.get_array()) out += (out.empty() ? "" : ", ") + value_text(one);
     } else if (v.is_object()) {
         for (const auto& [key, one] : v.get_object()) {
-            if (!nothing(one)) out += (out.empty() ? "" : "; ") + std::string(key) + " " + value_text(one);
+            if (!off(one)) out += (out.empty() ? "" : "; ") + std::string(key) + " " + value_text(one);
         }
     } else {
         return json::text(v);
@@ -81,7 +84,8 @@ void print_added(const Options& options, const json::array& fields, bool rule) {
 void print_change(const Options& options, const json::object& change, const std::string& title) {
     std::string kind = json::get_string(change, "change");
     const char* mark = kind == "added" ? "+" : kind == "removed" ? "-" : kind == "moved" ? "^" : "~";
-    std::printf("\n  %s %-18s %s\n", mark, safe(json::get_string(change, "type")).c_str(), safe(title).c_str());
+    const std::string type = safe(json::get_string(change, "type"));
+    std::printf("\n%s\n", wrapped(options, fmt::format("  {} {:<18} ", mark, type), safe(title)).c_str());
     const json::array& fields = json::get_array(change, "fields");
     if (kind == "added") print_added(options, fields, json::get_string(change, "type").ends_with("-rule"));
     if (kind == "changed" || kind == "moved") print_changed(options, fields);

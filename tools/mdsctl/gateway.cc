@@ -195,6 +195,8 @@ int preview(Client& client, const Options& options, const std::string& domain, c
                         .c_str());
         if (std::string problem = json::get_string(g, "problem"); !problem.empty()) {
             std::printf("%s\n", wrapped(options, symbol(options, "problem") + " ", safe("it would fail: " + problem)).c_str());
+            std::string next = json::get_string(g, "next");
+            if (!next.empty()) std::printf("  Next: %s\n", safe(next).c_str());
         }
         const json::array& changes = json::get_array(g, "changes");
         for (const json::value& c : changes) print_change(options, c.as_object(), title_of(c.as_object()));

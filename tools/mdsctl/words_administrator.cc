@@ -54,7 +54,7 @@ void change_words(Words& w, CLI::App* administrator) {
 /// What create and edit of a profile have in common.
 CLI::App* with_fields(CLI::App* verb, ProfileOrder& order) {
     verb->add_option("PROFILE", order.name)->required();
-    verb->add_option("--set", order.fields, "a right, as profile show names it; may be given more than once")
+    verb->add_option("--set", order.fields, "a right, named as by show; repeatable")
         ->type_name("FIELD=VALUE");
     verb->add_option("--comments", order.comments);
     return verb;

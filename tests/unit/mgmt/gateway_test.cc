@@ -174,6 +174,7 @@ TEST_F(Gateways, WhatAnInstallationWouldChangeIsToldWithWhatIsAgainstIt) {
     EXPECT_EQ(first().at("name"), "gw1");
     EXPECT_FALSE(first().contains("installed"));
     EXPECT_NE(json::get_string(first(), "problem").find("Trust with 'gw1' is not established"), std::string::npos);
+    EXPECT_TRUE(json::get_string(first(), "next").starts_with("mdsctl gateway trust gw1 -D ")) << json::text(first());
     const json::object rule = first().at("changes").as_array().at(0).as_object();
     EXPECT_EQ(rule.at("change"), "added");
     EXPECT_NE(json::text(rule).find(R"({"field":"destination","before":null,"after":["web"]})"), std::string::npos) << json::text(rule);
