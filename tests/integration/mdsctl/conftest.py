@@ -64,7 +64,7 @@ class Control:
     def run(self, *words, env=None, **more):
         """mdsctl with these words; standard input is empty."""
         return subprocess.run([str(self.mdsctl), *words], env={**self.env, **(env or {})}, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
                               encoding="utf-8", **more)
 
     def close(self):
