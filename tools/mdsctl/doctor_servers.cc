@@ -120,9 +120,9 @@ Findings look_at_lines(const World& world) {
             out.push_back(std::move(f));
             continue;
         }
-        int64_t us = p.answers() ? static_cast<int64_t>(p.best_ms * 1000)
-                     : peer.link ? peer.link->round_trip_us
-                                 : 0;
+        // What mds-sync measured last tells nothing of a line on which nobody answers any more.
+        bool in_touch = peer.running && peer.connected();
+        int64_t us = p.answers() ? static_cast<int64_t>(p.best_ms * 1000) : in_touch ? peer.link->round_trip_us : 0;
         if (us > k_slow_us) {
             Finding f = found(
                 Verdict::warning, peer.name,
