@@ -27,6 +27,8 @@ AuthorityStore::AuthorityStore(std::string folder) : folder_(std::move(folder)) 
         " uuid TEXT, kind TEXT, issued_ms INTEGER, not_after INTEGER);"
         "CREATE TABLE IF NOT EXISTS revoked(serial TEXT PRIMARY KEY, authority TEXT, at_ms INTEGER,"
         " reason TEXT);"
+        // Of gateways, by an administrator and not because the gateway is gone: every server is told of these.
+        "CREATE TABLE IF NOT EXISTS by_hand(serial TEXT PRIMARY KEY);"
         "CREATE INDEX IF NOT EXISTS issued_to ON issued(uuid, kind, issued_ms);"
         "CREATE TABLE IF NOT EXISTS barred(uuid TEXT PRIMARY KEY, at_ms INTEGER);"
         "CREATE TABLE IF NOT EXISTS counter(authority TEXT PRIMARY KEY, number INTEGER);"
@@ -211,8 +213,14 @@ void AuthorityStore::revoke(const std::string& serial, const std::string& reason
     s.bind(1, fold(serial));
     s.bind(2, wall_ms());
     s.bind(3, reason.empty() ? "unspecified" : reason);
+    SQLite::Statement gateways(*database_,
+                               "INSERT OR IGNORE INTO by_hand SELECT e.serial FROM issued i JOIN issued e ON "
+                               "e.authority=i.authority AND e.uuid=i.uuid AND e.kind=i.kind AND "
+                               "e.issued_ms<=i.issued_ms WHERE i.serial=? AND i.kind='gateway'");
+    gateways.bind(1, fold(serial));
     SQLite::Transaction transaction(*database_);
     s.exec();
+    gateways.exec();
     count();
     transaction.commit();
 }
@@ -252,19 +260,18 @@ std::string AuthorityStore::server_revocations() {
     std::string lists = revocation_lists();
     std::vector<std::string> domains;
     SQLite::Statement s(*database_,
-                        "SELECT DISTINCT r.authority FROM revoked r JOIN issued i USING(serial) WHERE i.kind='gateway' "
-                        "AND i.not_after>?");
+                        "SELECT DISTINCT i.authority FROM by_hand JOIN issued i USING(serial) WHERE i.not_after>?");
     s.bind(1, wall_ms());
     while (s.executeStep()) domains.push_back(s.getColumn(0).getString());
     for (const std::string& domain : domains) {
         // That of a deleted Domain is revoked itself.
         auto authority = issuers_.find(domain);
-        if (authority != issuers_.end()) lists += authority->second.certificate().pem() + crl(domain).pem();
+        if (authority != issuers_.end()) lists += authority->second.certificate().pem() + crl(domain, true).pem();
     }
     return lists;
 }
 
-pki::Crl AuthorityStore::crl(const std::string& authority) {
+pki::Crl AuthorityStore::crl(const std::string& authority, bool by_hand) {
     // An authority that has taken over is ahead of whatever the other one has signed, also for a list that it
     // never signed itself (K-16).
     SQLite::Statement next(*database_,
@@ -276,7 +283,9 @@ pki::Crl AuthorityStore::crl(const std::string& authority) {
     auto of_list = static_cast<uint64_t>(next.getColumn(0).getInt64());
     next.reset();
     std::vector<pki::Revoked> revoked;
-    SQLite::Statement s(*database_, "SELECT serial,at_ms,reason FROM revoked WHERE authority=?");
+    SQLite::Statement s(*database_, by_hand ? "SELECT serial,at_ms,reason FROM by_hand JOIN revoked USING(serial) WHERE "
+                                              "authority=?"
+                                            : "SELECT serial,at_ms,reason FROM revoked WHERE authority=?");
     s.bind(1, authority);
     while (s.executeStep()) {
         revoked.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(),

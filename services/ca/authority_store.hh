@@ -67,8 +67,9 @@ class AuthorityStore {
     void revoke_server(const std::string& uuid, const std::string& reason);
     /// Of the Servers CA and the root, PEM.
     std::string revocation_lists();
-    /// What servers refuse connections by, PEM: those, and of each Domain CA that has revoked a gateway's certificate
-    /// the authority and its list.
+    /// What servers refuse connections by, PEM: those, and of each Domain CA of which an administrator has revoked a
+    /// gateway's certificate that has not ended, the authority and the list of these. Servers know by their Domains'
+    /// data which gateways are gone.
     std::string server_revocations();
 
     // lists.cc
@@ -161,7 +162,7 @@ class AuthorityStore {
     /// Certificates that were issued before there were parts.
     void assign_parts();
     int64_t epoch();
-    pki::Crl crl(const std::string& authority);
+    pki::Crl crl(const std::string& authority, bool by_hand = false);
 
     std::string folder_, id_, name_;
     bool replica_ = false;

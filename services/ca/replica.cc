@@ -110,6 +110,7 @@ std::string AuthorityStore::export_for(const std::string& recipient_pem) {
                                                {"authorities", std::move(authorities)},
                                                {"issued", rows_of(*database_, "issued")},
                                                {"revoked", rows_of(*database_, "revoked")},
+                                               {"by_hand", rows_of(*database_, "by_hand")},
                                                {"barred", rows_of(*database_, "barred")},
                                                {"crl_part", rows_of(*database_, "crl_part")},
                                                {"personal", rows_of(*database_, "personal")},
@@ -140,6 +141,7 @@ size_t AuthorityStore::merge(std::string_view sealed) {
     // What the certificate itself says goes before what was assigned here.
     take_rows(*database_, "crl_part", json::get_array(state, "crl_part"), "REPLACE");
     size_t revoked = take_rows(*database_, "revoked", json::get_array(state, "revoked"), "IGNORE");
+    take_rows(*database_, "by_hand", json::get_array(state, "by_hand"), "IGNORE");
     uint64_t number_there = number_in(state);
     if (number_there > number()) {
         go_ahead_of(number_there);
@@ -201,7 +203,7 @@ void AuthorityStore::import(std::string_view sealed) {
     }
     SQLite::Transaction transaction(*database_);
     database_->exec("DELETE FROM counter");
-    for (const char* table : {"issued", "revoked", "barred", "crl_part", "personal", "counter"}) {
+    for (const char* table : {"issued", "revoked", "by_hand", "barred", "crl_part", "personal", "counter"}) {
         take_rows(*database_, table, json::get_array(state, table), "REPLACE");
     }
     transaction.commit();

@@ -108,9 +108,8 @@ def test_T_11_trust_that_is_reset_ends_at_once_everywhere(ex1, machine, london):
     london.publish()
     ex1.wait_synchronized("london", "London")
     for server in ("london", "tokyo"):
-        # By what is published; or, a moment later, by the list that the server has got.
-        said = machine.run("fetch", "--from", ADDRESSES[server], code=1)
-        assert "no gateway of Domain London has this certificate" in said or " is revoked" in said, said
+        assert "no gateway of Domain London has this certificate" in machine.run("fetch", "--from", ADDRESSES[server],
+                                                                                code=1)
 
     def listed():
         der = same_everywhere(ex1, f"/{domain}/0-1.crl")
@@ -163,7 +162,7 @@ def test_the_document_is_what_its_commands_do(ex1):
                     machine.waiting = None
                 machine.run(*words[1:])
         assert count == 8 and machine.policy()["package"] == "Standard"
-        assert re.search("no gateway of Domain London| is revoked", machine.run("fetch", code=1))
+        assert "no gateway of Domain London" in machine.run("fetch", code=1)
     finally:
         machine.stop()
         ex1["london"].sh("mgmt_cli -r true -d London delete simple-gateway name edge", check=False)
