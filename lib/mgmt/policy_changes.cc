@@ -73,9 +73,10 @@ class Comparison {
         std::set<std::string> compared;
         for (const json::value& v : is) {
             const json::object& layer = v.as_object();
-            const json::object& old = layer_of(was, json::get_string(layer, "name"));
-            compared.insert(json::get_string(layer, "name"));
-            rulebase(json::get_string(layer, "name"), "access-rule", rules_of(json::get_array(old, "rules"), was),
+            const std::string name = json::get_string(layer, "name");
+            const json::object& old = layer_of(was, name);
+            compared.insert(name);
+            rulebase(name, "access-rule", rules_of(json::get_array(old, "rules"), was),
                      rules_of(json::get_array(layer, "rules"), is));
             if (!old.empty()) cleanup(old, layer);
         }

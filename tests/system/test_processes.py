@@ -29,7 +29,8 @@ def cell(ex1, host, domain, on):
 
 
 def narrow(text):
-    """A screen for people fits 80 columns."""
+    """A screen for people fits 80 columns; what clears a line of progress takes none."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
     wide = [line for line in text.splitlines() if len(line) > 80]
     assert not wide, wide
     return text
