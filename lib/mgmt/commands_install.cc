@@ -54,6 +54,12 @@ std::string reason_of(const Verification& found) {
     return text;
 }
 
+/// Why the policy cannot go to a gateway; empty when it can.
+std::string problem_of(const Verification& found, const View& gateway) {
+    if (!found.errors.empty()) return reason_of(found);
+    return has_trust(gateway) ? "" : gateway_problem(gateway);
+}
+
 json::object verify_policy(WorkspaceImpl& impl, Call& call) {
     call.only({"policy-package"});
     std::optional<View> package;
@@ -228,7 +234,7 @@ json::object install_policy(WorkspaceImpl& impl, Call& call) {
     bool prepare_only = call.flag("prepare-only");
     std::vector<View> ready;
     for (const View& target : targets) {
-        std::string why = !found.errors.empty() ? reason_of(found) : has_trust(target) ? "" : gateway_problem(target);
+        std::string why = problem_of(found, target);
         json::object one = failed_target(target, why);
         if (why.empty()) {
             ready.push_back(target);
@@ -271,7 +277,7 @@ json::object show_policy_changes(WorkspaceImpl& impl, Call& call) {
         name = package.name;
         const Verification found = verify_access(published, package);
         for (const View& target : installation_targets(call, published, package)) {
-            std::string why = !found.errors.empty() ? reason_of(found) : has_trust(target) ? "" : gateway_problem(target);
+            std::string why = problem_of(found, target);
             json::object row{{"name", target.name}, {"uid", target.uid.text()}, {"rules", found.rules}};
             if (!why.empty()) row["problem"] = why;
             if (found.errors.empty() && !why.empty()) {
